@@ -1,0 +1,1 @@
+"""Greffier's appliance: what records, seals, keeps, destroys and hands back. The map is README.md."""

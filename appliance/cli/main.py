@@ -1,0 +1,99 @@
+"""The command `greffier`: finds the verb's file, runs it, and turns every error into one sentence."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from appliance.model.errors import GreffierError, UsageError
+
+VERBS = {
+    "custodian": "make a custodian's key",
+    "init": "make a box home",
+    "record": "record capture files or a live interface",
+    "search": "read traffic records, with the custodians",
+    "bindings": "who held an address, with the custodians",
+    "verify": "re-read and check everything that is kept",
+    "coverage": "what was seen and what was not",
+    "retention": "destroy what has passed its term",
+    "status": "sources, last record, next destruction, faults",
+}
+
+EXIT_CODES = """exit codes:
+  0 done   1 a fault was found   2 wrong command line   3 other error   4 home   5 custodians' keys
+  6 capture cannot be read   7 disk   8 destroyed after its term   130 interrupted"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is an error of ours: one sentence and where to look."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see '{self.prog} --help'")
+
+
+def _verb_parser(verb: str) -> tuple[argparse.ArgumentParser, object]:
+    module = importlib.import_module(f"appliance.cli.{verb}")
+    parser = _Parser(
+        prog=f"greffier {verb}",
+        description=module.__doc__,
+        epilog=f"examples:\n{module.EXAMPLES}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser, module
+
+
+def _overview() -> str:
+    verbs = "\n".join(f"  {verb:<10} {does}" for verb, does in VERBS.items())
+    return (
+        "usage: greffier VERB [options]\n\n"
+        "Keeps who talked to whom on a public Wi-Fi, sealed, for the legal term.\n\n"
+        f"verbs:\n{verbs}\n\nEach verb explains itself: greffier record --help\n\n{EXIT_CODES}"
+    )
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"greffier {version('greffier')}")
+        return 0
+    verb = arguments[0]
+    if verb not in VERBS:
+        raise UsageError(f"there is no verb '{verb}'; the verbs are {', '.join(VERBS)}")
+    parser, module = _verb_parser(verb)
+    return int(module.run(parser.parse_args(arguments[1:])))  # type: ignore[attr-defined]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code. No traceback reaches the user of an installed command."""
+    try:
+        return _dispatch(sys.argv[1:] if arguments is None else arguments)
+    except GreffierError as error:
+        print(f"greffier: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("greffier: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has left; closing stdout again would raise a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        print("greffier: the machine is out of memory; close other programs and try again", file=sys.stderr)
+        return 3
+    except Exception as error:  # the last resort of the outermost shell: a sentence, not a traceback
+        if os.environ.get("GREFFIER_DEBUG"):
+            raise
+        print(
+            f"greffier: unexpected {type(error).__name__}: {error}; this is a defect of Greffier, "
+            "run again with GREFFIER_DEBUG=1 to see where and please report it",
+            file=sys.stderr,
+        )
+        return 3

@@ -1,0 +1,1 @@
+"""TOML to frozen sections; errors name the key and the line."""

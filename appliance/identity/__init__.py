@@ -1,0 +1,1 @@
+"""Evidence to bindings: who held an address, from when until when. Pure: time is given."""

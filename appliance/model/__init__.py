@@ -1,0 +1,1 @@
+"""The nouns: addresses, instants, rows, reasons, errors. Pure: no file, socket, clock or cryptography."""

@@ -1,0 +1,24 @@
+"""Coverage: the statement of what was seen and what was not, per source and period. Stored inside seals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What one source gave between two instants.
+
+    `packets` and `bytes` count what was read (bytes on the wire); `refused` counts frames that gave no
+    record, by reason; `lost` counts packets known to have passed unseen, by where they were lost
+    (`kernel`, `ring`, `storage`, ...); `noted` counts circumstances a reader must know (clock stepped
+    back, a table was full, ports cut off, ...).
+    """
+
+    source: str
+    first_ns: int
+    last_ns: int
+    packets: int
+    bytes: int
+    refused: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
+    noted: Mapping[str, int] = field(default_factory=dict)

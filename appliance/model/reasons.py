@@ -1,0 +1,39 @@
+"""Closed lists: why a flow ended, why a frame gave no record, on which evidence a binding stands."""
+
+from enum import IntEnum, StrEnum
+
+
+class EndReason(IntEnum):
+    """IPFIX flowEndReason (IANA element 136)."""
+
+    IDLE_TIMEOUT = 1
+    ACTIVE_TIMEOUT = 2
+    END_OF_FLOW = 3
+    FORCED_END = 4
+    LACK_OF_RESOURCES = 5
+
+
+class Refusal(StrEnum):
+    """Why bytes that were read gave no record. Every one is counted; none is silent."""
+
+    NOT_IP = "not_ip"
+    LINK_TYPE = "link_type"
+    EMPTY = "empty"
+    CUT_SHORT = "cut_short"
+    BAD_VERSION = "bad_version"
+    BAD_LENGTH = "bad_length"
+    BAD_CONTROL = "bad_control"
+    CAPTURE_DAMAGED = "capture_damaged"
+    NOT_A_CAPTURE = "not_a_capture"
+
+
+class Evidence(IntEnum):
+    """What a binding stands on; a higher number outranks a lower one."""
+
+    ARP = 10
+    ND = 11
+    DHCP = 20
+    DHCPV6 = 21
+
+
+EVIDENCE_NAMES = {evidence: evidence.name.lower() for evidence in Evidence}

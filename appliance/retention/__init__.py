@@ -1,0 +1,1 @@
+"""The term: what has passed it (pure), and the destruction that follows."""

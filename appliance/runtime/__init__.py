@@ -1,0 +1,1 @@
+"""The thin shell round the machine: atomic files, clock, alarms."""

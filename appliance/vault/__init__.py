@@ -1,0 +1,1 @@
+"""Sealing and, apart from it, unsealing: keys, journal, segments, seals, verify, search."""
