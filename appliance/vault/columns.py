@@ -1,0 +1,132 @@
+"""Rows in memory to Arrow columns: the one place where a row takes the form in which it is kept.
+
+Journal and segments both pass through here, so the times of a part are rounded in one way only and a
+part found twice (once in a journal, once in a segment) is seen to be the same part. Nothing here knows
+of files or keys.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from appliance.model.addresses import U64, ip_bytes, mac_bytes
+from appliance.model.rows import BINDING, TRAFFIC
+from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
+
+FIRST_STEP_NS = 1_000
+DURATION_STEP_NS = 1_000
+
+I64 = NDArray[np.int64]
+Rows = NDArray[np.void]
+
+
+def kept_times(first_ns: I64, last_ns: I64) -> tuple[I64, I64]:
+    """(n,) first and last instants as they are kept: first and duration rounded down to their steps.
+
+    Pure, idempotent, and never lets a last instant precede its first.
+    """
+    first = first_ns - first_ns % FIRST_STEP_NS
+    duration = np.maximum(last_ns - first, 0)
+    return first, first + (duration - duration % DURATION_STEP_NS)
+
+
+def round_rows(rows: Rows) -> None:
+    """Round the times of traffic rows in place to those that are kept (see `kept_times`)."""
+    rows["first_seen"], rows["last_seen"] = kept_times(rows["first_seen"], rows["last_seen"])
+
+
+def to_table(rows: Rows, sources: Sequence[str]) -> pa.Table:
+    """Rows of dtype TRAFFIC or BINDING as a table of the model's schema; traffic times as kept.
+
+    `sources` are the names that the rows' `source` counts into. Raises ValueError on another dtype.
+    """
+    if rows.dtype == TRAFFIC:
+        return _traffic(rows, sources)
+    if rows.dtype == BINDING:
+        return _bindings(rows, sources)
+    raise ValueError(f"rows of dtype {rows.dtype} are not kept in any vault")
+
+
+def _traffic(rows: Rows, sources: Sequence[str]) -> pa.Table:
+    first, last = kept_times(rows["first_seen"], rows["last_seen"])
+    return pa.Table.from_arrays(
+        [
+            instants(first),
+            instants(last),
+            _macs(rows["client_mac"]),
+            _addresses(rows["client_ip_hi"], rows["client_ip_lo"]),
+            _numbers(rows["client_port"], pa.uint16()),
+            _macs(rows["peer_mac"]),
+            _addresses(rows["peer_ip_hi"], rows["peer_ip_lo"]),
+            _numbers(rows["peer_port"], pa.uint16()),
+            pa.array(rows["protocol"]),
+            _numbers(rows["vlan"], pa.uint16()),
+            pa.nulls(len(rows), pa.binary(6)),
+            pa.array(rows["packets_out"]),
+            pa.array(rows["bytes_out"]),
+            pa.array(rows["packets_in"]),
+            pa.array(rows["bytes_in"]),
+            pa.nulls(len(rows), pa.binary(16)),
+            pa.nulls(len(rows), pa.uint16()),
+            pa.array(rows["end_reason"]),
+            _names(rows["source"], sources),
+        ],
+        schema=TRAFFIC_SCHEMA,
+    )
+
+
+def _bindings(rows: Rows, sources: Sequence[str]) -> pa.Table:
+    from appliance.model.reasons import EVIDENCE_NAMES
+
+    kinds, which = np.unique(rows["evidence"], return_inverse=True)
+    evidence = pa.array([EVIDENCE_NAMES[kind] for kind in kinds], pa.string())
+    return pa.Table.from_arrays(
+        [
+            _addresses(rows["ip_hi"], rows["ip_lo"]),
+            fixed(mac_bytes(rows["mac"])),
+            _macs(rows["ap_mac"]),
+            pa.nulls(len(rows), pa.string()),
+            pa.nulls(len(rows), pa.string()),
+            instants(rows["from"]),
+            instants(rows["until"]),
+            evidence.take(pa.array(which)),
+            _numbers(rows["vlan"], pa.uint16()),
+            pa.array(rows["end_reason"]),
+            _names(rows["source"], sources),
+        ],
+        schema=BINDING_SCHEMA,
+    )
+
+
+def fixed(values: NDArray[np.void], known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """(n,) values of one width as fixed-size binary, null where not `known`."""
+    bitmap = None
+    if known is not None and not known.all():
+        bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
+    buffers = [bitmap, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(pa.binary(values.dtype.itemsize), len(values), buffers)
+
+
+def instants(ns: I64) -> pa.Array:
+    """(n,) UTC nanoseconds as timestamps."""
+    return pa.array(np.ascontiguousarray(ns)).view(pa.timestamp("ns", "UTC"))
+
+
+def _addresses(hi: U64, lo: U64) -> pa.Array:
+    return fixed(ip_bytes(hi, lo))
+
+
+def _macs(macs: U64) -> pa.Array:
+    return fixed(mac_bytes(macs), macs != 0)
+
+
+def _numbers(values: NDArray[np.signedinteger], kind: pa.DataType) -> pa.Array:
+    unknown = values < 0
+    narrow = values.astype(kind.to_pandas_dtype())
+    return pa.array(narrow, kind, mask=unknown if unknown.any() else None)
+
+
+def _names(which: NDArray[np.uint16], sources: Sequence[str]) -> pa.Array:
+    return pa.array(sources, pa.string()).take(pa.array(which))
