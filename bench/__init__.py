@@ -1,0 +1,1 @@
+"""Benchmarks: generated captures, Greffier and its peers side by side on one core. Never a timed test."""
