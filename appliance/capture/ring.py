@@ -1,0 +1,224 @@
+"""The kernel's packet ring of one interface (AF_PACKET, TPACKET_V3): listens to everything, sends nothing.
+
+packet(7) and Documentation/networking/packet_mmap.rst. Everything is set before the socket is bound, so
+that no frame slips in uncut. The kernel fills blocks; a block is handed on whole (see `block`).
+"""
+
+import errno
+import mmap
+import select
+import socket
+import time
+from dataclasses import dataclass, replace
+from struct import Struct
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.capture import block, bpf
+from appliance.capture.interface import Link, link_of
+from appliance.model.errors import CaptureError
+from appliance.model.frames import Frames
+
+BLOCK_BYTES = 1 << 20
+RING_BYTES = 128 << 20
+"""620,000 short frames: more than a second at 500,000 a second, the time a full hour's seal may take."""
+
+SNAPLEN_BYTES = 128
+"""Tags, an IPv6 header with extensions, ports and flags; control frames are kept whole (see `bpf`)."""
+
+_RETIRE_MS = 100
+_ABSENT_PAUSE_S = 0.2
+
+_SOL_PACKET = 263  # linux/if_packet.h from here on
+_ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _IGNORE_OUTGOING = 1, 5, 6, 10, 23
+_TPACKET_V3 = 2
+_PROMISCUOUS = 1
+_ETH_P_ALL = 0x0003
+_SO_ATTACH_FILTER = 26
+_STATUS_KERNEL, _STATUS_USER = 0, 1
+_ARPHRD_ETHER, _ARPHRD_LOOPBACK = 1, 772
+
+_TPACKET_REQ3 = Struct("=7I")
+_PACKET_MREQ = Struct("=iHH8s")
+_SOCK_FPROG = Struct("@HP")
+_STATISTICS_V3 = Struct("=3I")
+
+
+@dataclass(frozen=True)
+class RingCounts:
+    """Since `open`: frames that reached the ring (lost ones included), lost because it was full, and why.
+
+    `freezes` counts the times the ring was full; `interruptions` the times the interface went down, lost
+    its cable or vanished.
+    """
+
+    packets: int
+    drops: int
+    freezes: int
+    interruptions: int
+
+
+class Ring:
+    """One interface's ring. `open`, then `read` in a loop, `statistics` about once a second, `close`."""
+
+    def __init__(self, interface: str, ring_bytes: int = RING_BYTES, snaplen: int = SNAPLEN_BYTES) -> None:
+        self.interface = interface
+        self.link = Link.ABSENT
+        self._blocks = max(2, ring_bytes // BLOCK_BYTES)
+        self._program = bpf.assemble(snaplen)
+        self._socket: socket.socket | None = None
+        self._ring: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self._status: NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._next = 0
+        self._held = False
+        self._counts = RingCounts(0, 0, 0, 0)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Start listening; a link that is down is waited for. Raises CaptureError where that is refused."""
+        try:
+            self._listen()
+        except PermissionError as error:
+            raise CaptureError(
+                f"may not listen on '{self.interface}'; run as root or give the process CAP_NET_RAW"
+            ) from error
+        except OSError as error:
+            if error.errno in (errno.ENODEV, errno.ENXIO):
+                reason = "there is no such interface; see 'ip link' for those there are"
+            elif error.errno == errno.ENOMEM:
+                reason = "the kernel has no memory for the ring; free memory and try again"
+            else:
+                reason = f"{error.strerror}; check the interface"
+            raise CaptureError(f"cannot listen on '{self.interface}': {reason}") from error
+        self.link = link_of(self.interface)
+
+    def close(self) -> None:
+        """Stop listening; what the kernel lost until now is counted. Frames handed out become stale."""
+        if self._socket is None:
+            return
+        self._add_kernel_counts()
+        self._socket.close()
+        self._socket = None
+        self._ring = np.empty(0, np.uint8)  # the last reference unmaps the ring
+        self._held = False
+
+    def read(self, timeout_s: float) -> Frames | None:
+        """The next block of frames, or None when none came in `timeout_s` seconds.
+
+        The frames of the previous call are given back to the kernel by this one. An interface that went
+        away is listened to again as soon as it is back.
+        """
+        self._release()
+        if self._socket is None and not self._return(timeout_s):
+            return None
+        if self._status[self._next] & _STATUS_USER == 0:
+            self._wait(timeout_s)
+            if self._socket is None or self._status[self._next] & _STATUS_USER == 0:
+                return None
+        self._held = True
+        frames = block.frames_of(self._ring, self._next * BLOCK_BYTES, BLOCK_BYTES)
+        return frames if len(frames) else None
+
+    def statistics(self) -> RingCounts:
+        """Counts since `open`; also looks at the link, so call it regularly."""
+        self._add_kernel_counts()
+        self._see(link_of(self.interface))
+        return self._counts
+
+    def _listen(self) -> None:
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        try:
+            opened.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+            opened.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+            self._attach_filter(opened)
+            size = self._blocks * BLOCK_BYTES
+            opened.setsockopt(
+                _SOL_PACKET,
+                _RX_RING,
+                _TPACKET_REQ3.pack(BLOCK_BYTES, self._blocks, 2048, size // 2048, _RETIRE_MS, 0, 0),
+            )
+            mapped = mmap.mmap(opened.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+            number = socket.if_nametoindex(self.interface)
+            opened.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _PACKET_MREQ.pack(number, _PROMISCUOUS, 0, b""))
+            opened.bind((self.interface, _ETH_P_ALL))
+            self._refuse_other_links(opened)
+        except BaseException:
+            opened.close()
+            raise
+        self._ring = np.frombuffer(mapped, np.uint8)
+        self._status = self._ring.view(np.uint32)[block.STATUS_AT // 4 :: BLOCK_BYTES // 4]
+        self._next, self._held = 0, False
+        self._socket = opened
+
+    def _attach_filter(self, opened: socket.socket) -> None:
+        program = np.frombuffer(self._program, np.uint8)
+        where = _SOCK_FPROG.pack(len(self._program) // 8, program.ctypes.data)
+        opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
+
+    def _refuse_other_links(self, opened: socket.socket) -> None:
+        if opened.getsockname()[3] not in (_ARPHRD_ETHER, _ARPHRD_LOOPBACK):
+            raise CaptureError(f"'{self.interface}' does not carry Ethernet frames; choose the mirror's port")
+
+    def _release(self) -> None:
+        if self._held:
+            self._status[self._next] = _STATUS_KERNEL
+            self._next = (self._next + 1) % self._blocks
+            self._held = False
+
+    def _wait(self, timeout_s: float) -> None:
+        """Sleep until a block is ready; a socket in error tells that the link went."""
+        assert self._socket is not None
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLERR)
+        if any(event & select.POLLERR for _, event in poll.poll(timeout_s * 1000)):
+            self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # reading it clears it
+            self._see(Link.DOWN)
+            self._see(link_of(self.interface))
+            if self._is_gone():
+                self.close()
+                self._see(Link.ABSENT)
+
+    def _is_gone(self) -> bool:
+        """Whether the interface we were bound to is no more, though another may bear its name."""
+        assert self._socket is not None
+        return self._socket.getsockname()[0] != self.interface or link_of(self.interface) is Link.ABSENT
+
+    def _return(self, timeout_s: float) -> bool:
+        """Try to listen again to an interface that had vanished; waits a moment when it is still away."""
+        try:
+            self._listen()
+        except OSError:
+            time.sleep(min(timeout_s, _ABSENT_PAUSE_S))
+            return False
+        self._see(link_of(self.interface))
+        return True
+
+    def _see(self, link: Link) -> None:
+        if self.link is Link.UP and link is not Link.UP:
+            self._counts = replace(self._counts, interruptions=self._counts.interruptions + 1)
+        self.link = link
+
+    def _add_kernel_counts(self) -> None:
+        """Reading the kernel's counts sets them to zero, so they are summed here."""
+        if self._socket is None:
+            return
+        answer = self._socket.getsockopt(_SOL_PACKET, _STATISTICS, _STATISTICS_V3.size)
+        packets, drops, freezes = _STATISTICS_V3.unpack(answer)
+        counts = self._counts
+        self._counts = replace(
+            counts,
+            packets=counts.packets + packets,
+            drops=counts.drops + drops,
+            freezes=counts.freezes + freezes,
+        )

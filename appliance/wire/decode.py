@@ -1,0 +1,166 @@
+"""A batch of frames to packet columns, claims and refusals: the one door of this room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.model.frames import ETHERNET, Frames
+from appliance.model.reasons import Refusal
+from appliance.model.rows import CLAIM
+from appliance.wire import careful, control, plain
+from appliance.wire.fragments import Fragments
+from appliance.wire.packets import Packets, join, untagged
+
+_DHCP_PORTS, _DHCPV6_PORTS = (67, 68), (546, 547)
+_ND_TYPES = (133, 137)  # router solicitation to redirect (RFC 4861)
+_UDP_HEADER_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a batch said. Every frame is an IP packet, carries ARP, or is counted in `refused`.
+
+    `unreadable_control` counts ND and DHCP messages that were kept as packets but said nothing as claims.
+    """
+
+    packets: tuple[Packets, ...]  # at most one batch a family, each in capture order
+    claims: NDArray[np.void]  # (k,) CLAIM
+    refused: Mapping[Refusal, int]
+    unreadable_control: int = 0
+
+
+class Decoder:
+    """Decodes batch after batch; keeps nothing between them but the ports of split datagrams."""
+
+    def __init__(self) -> None:
+        self._fragments = {4: Fragments(), 6: Fragments()}
+
+    def decode(self, frames: Frames) -> Decoded:
+        """Columns of all packets of a batch; never raises, whatever the bytes."""
+        tally = careful.Tally()
+        if frames.link_type != ETHERNET:
+            tally.add(Refusal.LINK_TYPE, len(frames))
+            return Decoded((), np.empty(0, CLAIM), tally)
+        ipv4_starts, ipv6_starts = plain.starts(frames)
+        quick = (plain.ipv4(frames, ipv4_starts), plain.ipv6(frames, ipv6_starts))
+        said = _Control(frames)
+        for packets, at in quick:
+            said.dhcp(packets, at, frames.offsets[at] + (34 if packets.family == 4 else 54))
+        rest = np.ones(len(frames), np.bool_)
+        for _, at in quick:
+            rest[at] = False
+        odd = np.flatnonzero(rest)
+        if len(odd):
+            families = self._careful(frames, odd, quick, said, tally)
+        else:
+            families = [packets for packets, _ in quick if len(packets)]
+        return Decoded(tuple(families), said.together(), tally, said.unreadable)
+
+    def _careful(
+        self,
+        frames: Frames,
+        odd: NDArray[np.int64],
+        quick: tuple[tuple[Packets, NDArray[np.int64]], ...],
+        said: "_Control",
+        tally: careful.Tally,
+    ) -> list[Packets]:
+        """Decode the odd frames and join them with the plain ones, family by family."""
+        found = careful.layers(frames, odd, tally)
+        tally.add(Refusal.BAD_CONTROL, said.arp(found.arp))
+        families = []
+        for (ready, at), layers, family in zip(quick, (found.ipv4, found.ipv6), (4, 6), strict=True):
+            packets = careful.packets(frames, layers, family)
+            self._fragments[family].attribute(packets, layers)
+            whole = np.flatnonzero(layers.fragment < 0)
+            said.dhcp(packets, layers.at, layers.transport, whole)
+            if family == 6:
+                said.nd(packets, layers)
+            parts = [(part, where) for part, where in ((ready, at), (packets, layers.at)) if len(part)]
+            if parts:
+                families.append(join([part for part, _ in parts], [where for _, where in parts]))
+        return families
+
+
+@dataclass
+class _Control:
+    """Gathers what the control packets of one batch claim."""
+
+    frames: Frames
+    claims: list[NDArray[np.void]] = field(default_factory=list)
+    unreadable: int = 0
+
+    def together(self) -> NDArray[np.void]:
+        return np.concatenate(self.claims) if self.claims else np.empty(0, CLAIM)
+
+    def dhcp(
+        self,
+        packets: Packets,
+        at: NDArray[np.int64],
+        transport: NDArray[np.int64],
+        among: NDArray[np.int64] | None = None,
+    ) -> None:
+        """DHCP on IPv4, DHCPv6 on IPv6; `at` are frames' positions, `transport` where UDP begins."""
+        low, high = _DHCP_PORTS if packets.family == 4 else _DHCPV6_PORTS
+        source = packets.ports.astype(np.uint16).byteswap()
+        destination = (packets.ports >> np.uint32(16)).astype(np.uint16).byteswap()
+        served = ((source == low) | (source == high)) & ((destination == low) | (destination == high))
+        rows = np.flatnonzero(served & (packets.shape == careful.UDP))
+        if among is not None:
+            rows = np.intersect1d(rows, among)
+        if not len(rows):
+            return
+        payload = transport[rows] + _UDP_HEADER_BYTES
+        available = np.maximum(self.frames.offsets[at[rows]] + self.frames.captured[at[rows]] - payload, 0)
+        time = packets.time[rows]
+        vlan = untagged(len(rows)) if packets.vlan is None else packets.vlan[rows]
+        if packets.family == 4:
+            found = control.dhcp_claims(self.frames.data, payload, available, time, vlan)
+        else:
+            target = _number(packets.destination_mac[rows])
+            found = control.dhcpv6_claims(self.frames.data, payload, available, time, vlan, target)
+        self._take(*found)
+
+    def nd(self, packets: Packets, found: careful.Layers) -> None:
+        """Neighbour Discovery, believed only with hop limit 255 (RFC 4861: it was not forwarded)."""
+        whole = (found.protocol == careful.ICMPV6) & (found.fragment < 0) & (found.transport + 8 <= found.end)
+        rows = np.flatnonzero(whole)
+        kind = self.frames.data[found.transport[rows]]
+        hop_limit = self.frames.data[found.network[rows] + 7]
+        rows = rows[(kind >= _ND_TYPES[0]) & (kind <= _ND_TYPES[1]) & (hop_limit == 255)]
+        if not len(rows):
+            return
+        ends = np.minimum(found.end, found.network + found.octets)
+        self._take(
+            *control.nd_claims(
+                self.frames.data,
+                found.transport[rows],
+                ends[rows] - found.transport[rows],
+                packets.time[rows],
+                found.vlan[rows],
+                packets.addresses[0][rows].byteswap(),
+                packets.addresses[1][rows].byteswap(),
+                _number(packets.source_mac[rows]),
+            )
+        )
+
+    def arp(self, found: careful.Layers) -> int:
+        """Returns how many ARP frames were malformed: unlike ND and DHCP they are nothing else besides."""
+        if not len(found.at):
+            return 0
+        time = self.frames.time[found.at]
+        claims, refused = control.arp_claims(
+            self.frames.data, found.network, found.end - found.network, time, found.vlan
+        )
+        self.claims.append(claims)
+        return refused
+
+    def _take(self, claims: NDArray[np.void], unreadable: int) -> None:
+        self.claims.append(claims)
+        self.unreadable += unreadable
+
+
+def _number(macs: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """MACs as they lie on the wire to numbers as in `model.addresses`."""
+    return macs.byteswap() >> np.uint64(16)
