@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-TCP, UDP, ICMP6 = 6, 17, 58
+TCP, UDP = 6, 17
 SYN, ACK, FIN, PSH = 0x02, 0x10, 0x01, 0x08
+Rows = NDArray[Any]  # of one of the structures below
 MINIMUM_FRAME = 60  # Ethernet pads shorter frames (IEEE 802.3: 64 octets with the check sequence)
 
 _BATCH = 250_000
+_IS_ARP = 4  # after the four kinds 2 * IPv6 + TCP
 _FILE_HEADER = np.array(
     [(0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)],
     dtype="<u4,<u2,<u2,<i4,<u4,<u4,<u4",
@@ -77,9 +80,10 @@ class Conversations:
 
 @dataclass(frozen=True)
 class Packets:
-    """(n,) columns of packets in time order; `conversation` -1 - k is an ARP request of conversation k's client.
+    """(n,) columns of packets in time order.
 
-    `payload` counts the octets after the TCP or UDP header; `time_us` is microseconds since 1970.
+    `conversation` -1 - k stands for an ARP request of conversation k's client. `payload` counts the
+    octets after the TCP or UDP header; `time_us` is microseconds since 1970.
     """
 
     time_us: NDArray[np.int64]
@@ -87,7 +91,7 @@ class Packets:
     outward: NDArray[np.bool_]
     rank: NDArray[np.int32]
     flags: NDArray[np.uint8]
-    payload: NDArray[np.uint16]
+    payload: NDArray[np.int64]
 
     def slice(self, first: int, last: int) -> "Packets":
         return Packets(*(getattr(self, name)[first:last] for name in self.__dataclass_fields__))
@@ -122,57 +126,44 @@ def _lay_out(
     ends = np.cumsum(16 + captured)
     starts = ends - 16 - captured
     flat = noise[: ends[-1] + 128].copy()  # room for the headers of a last frame that is cut
-    for v6 in (False, True):
-        for tcp in (False, True):
-            chosen = np.flatnonzero((is_v6 == v6) & (is_tcp == tcp) & ~is_arp)
+    kind = np.where(is_arp, _IS_ARP, is_v6 * 2 + is_tcp)
+    for which in range(_IS_ARP + 1):
+        chosen = np.flatnonzero(kind == which)
+        if which == _IS_ARP:
+            rows = _requests(conversations, number[chosen])
+        else:
+            v6, tcp = which >= 2, which % 2 == 1
             rows = _headers(conversations, packets, chosen, number[chosen], internet[chosen], v6, tcp)
-            _place(flat, rows, starts[chosen], packets.time_us[chosen], captured[chosen], frame[chosen], snaplen)
-    chosen = np.flatnonzero(is_arp)
-    rows = _requests(conversations, number[chosen])
-    _place(flat, rows, starts[chosen], packets.time_us[chosen], captured[chosen], frame[chosen], snaplen)
+        rows["seconds"], rows["microseconds"] = np.divmod(packets.time_us[chosen], 1_000_000)
+        rows["captured"], rows["original"] = captured[chosen], frame[chosen]
+        width = min(rows.itemsize, 16 + snaplen)
+        octets = rows.view(np.uint8).reshape(-1, rows.itemsize)[:, :width]
+        flat[starts[chosen][:, None] + np.arange(width)] = octets
     return flat[: ends[-1]]
-
-
-def _place(
-    flat: NDArray[np.uint8],
-    rows: np.ndarray,
-    starts: NDArray[np.int64],
-    time_us: NDArray[np.int64],
-    captured: NDArray[np.int64],
-    frame: NDArray[np.int64],
-    snaplen: int,
-) -> None:
-    if not len(rows):
-        return
-    rows["seconds"], rows["microseconds"] = np.divmod(time_us, 1_000_000)
-    rows["captured"], rows["original"] = captured, frame
-    octets = rows.view(np.uint8).reshape(len(rows), -1)
-    width = min(octets.shape[1], 16 + snaplen)
-    flat[starts[:, None] + np.arange(width)] = octets[:, :width]
 
 
 def _headers(
     conversations: Conversations,
     packets: Packets,
     chosen: NDArray[np.int64],
-    number: NDArray[np.int32],
+    number: NDArray[np.int64],
     internet: NDArray[np.int64],
     v6: bool,
     tcp: bool,
-) -> np.ndarray:
-    rows = np.zeros(len(chosen), dtype=_RECORD + _ETHERNET + (_IPV6 if v6 else _IPV4) + (_TCP if tcp else _UDP))
+) -> Rows:
+    """The records of the packets `chosen`, up to the end of their TCP or UDP header."""
+    rows = np.zeros(
+        len(chosen), dtype=_RECORD + _ETHERNET + (_IPV6 if v6 else _IPV4) + (_TCP if tcp else _UDP)
+    )
     out = packets.outward[chosen]
-    for field, of_client, of_peer in (
-        ("from", conversations.client_mac, conversations.gateway_mac),
-        ("source", conversations.client_ip, conversations.peer_ip),
-        ("from_port", conversations.client_port, conversations.peer_port),
+    octets = slice(None) if v6 else slice(12, None)
+    for source, target, client, peer in (
+        ("from", "to", conversations.client_mac[number], conversations.gateway_mac[number]),
+        ("source", "target", conversations.client_ip[number, octets], conversations.peer_ip[number, octets]),
+        ("from_port", "to_port", conversations.client_port[number], conversations.peer_port[number]),
     ):
-        opposite = {"from": "to", "source": "target", "from_port": "to_port"}[field]
-        client, peer = of_client[number], of_peer[number]
-        if field == "source" and not v6:
-            client, peer = client[:, 12:], peer[:, 12:]
         side = out if client.ndim == 1 else out[:, None]
-        rows[field], rows[opposite] = np.where(side, client, peer), np.where(side, peer, client)
+        rows[source], rows[target] = np.where(side, client, peer), np.where(side, peer, client)
     rows["protocol"] = TCP if tcp else UDP
     rows["hops"] = np.where(out, 64, 52)
     if v6:
@@ -190,16 +181,16 @@ def _headers(
     return rows
 
 
-def _checksum(rows: np.ndarray) -> NDArray[np.uint16]:
+def _checksum(rows: Rows) -> NDArray[np.uint32]:
     """The IPv4 header checksum (RFC 791 section 3.1) of rows whose checksum field is zero."""
     octets = rows.view(np.uint8).reshape(len(rows), -1)[:, 30:50]
     total = np.ascontiguousarray(octets).view(">u2").sum(axis=1, dtype=np.uint32)
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
-    return (~total).astype(np.uint16)
+    return np.subtract(0xFFFF, total)
 
 
-def _requests(conversations: Conversations, number: NDArray[np.int32]) -> np.ndarray:
+def _requests(conversations: Conversations, number: NDArray[np.int64]) -> Rows:
     """ARP requests (RFC 826): each client asks for the first address of its network."""
     rows = np.zeros(len(number), dtype=_RECORD + _ETHERNET + _ARP)
     rows["to"], rows["from"], rows["type"] = 0xFF, conversations.client_mac[number], 0x0806

@@ -146,27 +146,27 @@ def _packets(
     last = np.repeat(sizes, sizes) - 1
     moment = (rank + rng.random(total)) / (last + 1)
     moment[rank == 0] = 0
-    time_us = start_us[conversation] + moment * span_us[conversation]
+    when_us = start_us[conversation] + moment * span_us[conversation]
     outward = np.where(rank < 3, rank != 1, rng.random(total) < 0.4)
     flags = np.full(total, ACK, dtype=np.uint8)
-    payload = np.where(rng.random(total) < 0.5, 0, rng.integers(1, 140, total)).astype(np.uint16)
+    payload = np.where(rng.random(total) < 0.5, 0, rng.integers(1, 140, total))
     flags[payload > 0] |= PSH
-    for place, flag in ((rank == 0, SYN), (rank == 1, SYN | ACK), ((rank >= last - 1) & (rank > 2), FIN | ACK)):
+    is_closing = (rank >= last - 1) & (rank > 2)
+    for place, flag in ((rank == 0, SYN), (rank == 1, SYN | ACK), (is_closing, FIN | ACK)):
         flags[place], payload[place] = flag, 0
-    outward |= rank == 0
     payload[(conversations.protocol[conversation] == UDP) & (payload < 20)] = 40
-    asking = -1 - rng.integers(0, len(sizes), requests).astype(np.int32)
-    asking_us = rng.random(requests) * time_us.max()
-    time_us = np.concatenate([time_us, asking_us]).astype(np.int64)
+    asking = -1 - rng.choice(np.flatnonzero(~conversations.is_v6), requests).astype(np.int32)
+    asking_us = rng.random(requests) * when_us.max()
+    time_us = np.concatenate([when_us, asking_us]).astype(np.int64)
     order = np.argsort(time_us, kind="stable")
-    nothing = np.zeros(requests)
+    nothing = np.zeros(requests, dtype=np.uint8)
     return Packets(
         time_us=_START_US + time_us[order],
         conversation=np.concatenate([conversation, asking])[order],
         outward=np.concatenate([outward, nothing > 0])[order],
-        rank=np.concatenate([rank, nothing.astype(np.int32)])[order],
-        flags=np.concatenate([flags, nothing.astype(np.uint8)])[order],
-        payload=np.concatenate([payload, nothing.astype(np.uint16)])[order],
+        rank=np.concatenate([rank, nothing])[order],
+        flags=np.concatenate([flags, nothing])[order],
+        payload=np.concatenate([payload, nothing])[order],
     )
 
 

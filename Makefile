@@ -1,0 +1,60 @@
+# Greffier: `make demo` shows it, `make test` proves it, `make setup` prepares .venv/bin/greffier.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+UV := build/lock/bin/uv
+
+.PHONY: help setup demo test lint bench fuzz lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.with-run ## prepare .venv with .venv/bin/greffier
+
+demo: setup ## record a capture, seal, verify, search as the custodians
+	@.ci/debian-packages demo
+	@$(BIN)/python -m demo.run
+
+test: .venv/.with-dev ## lint, types, arrows between rooms, all tests
+	@.ci/debian-packages demo test
+	@$(MAKE) lint
+	@$(BIN)/python -m pytest
+
+lint: .venv/.with-dev ## ruff, mypy, import-linter
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "run '$(BIN)/ruff format .'" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## Greffier and its peers side by side on one core
+	@.ci/debian-packages bench
+	@$(BIN)/python -m bench
+
+fuzz: .venv/.with-dev ## coverage-guided fuzzing, as long as you let it
+	@$(BIN)/python -m tests.fuzz
+
+lock: ## choose newest versions again and write both lock files
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip -qq install uv
+	@rm -f requirements.lock requirements-dev.lock
+	@$(UV) pip compile -q --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
+		--group build pyproject.toml -o requirements.lock
+	@$(UV) pip compile -q --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
+		--group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what make made
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.with-run: requirements.lock pyproject.toml
+	@.ci/debian-packages run
+	@.ci/environment requirements.lock
+	@touch $@
+
+# The second lock holds everything of the first, so that one installation serves both.
+.venv/.with-dev: requirements-dev.lock requirements.lock pyproject.toml
+	@.ci/debian-packages run
+	@.ci/environment requirements-dev.lock
+	@touch .venv/.with-run $@
