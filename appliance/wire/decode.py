@@ -118,8 +118,8 @@ class _Control:
         if packets.family == 4:
             found = control.dhcp_claims(self.frames.data, payload, available, time, vlan)
         else:
-            target = _number(packets.destination_mac[rows])
-            found = control.dhcpv6_claims(self.frames.data, payload, available, time, vlan, target)
+            macs = _number(packets.destination_mac[rows]), _number(packets.source_mac[rows])
+            found = control.dhcpv6_claims(self.frames.data, payload, available, time, vlan, *macs)
         self._take(*found)
 
     def nd(self, packets: Packets, found: careful.Layers) -> None:
