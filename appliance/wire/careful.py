@@ -12,6 +12,9 @@ from appliance.model.frames import Frames
 from appliance.model.reasons import Refusal
 from appliance.wire.packets import MAC_MASK, PORTS_UNKNOWN, Packets
 
+LONGEST_PACKET_OCTETS = 1 << 30
+"""No header may claim more, so that a batch's sum fits in 46 bits."""
+
 DEEPEST_TAGS = 8
 DEEPEST_EXTENSIONS = 8
 
@@ -124,7 +127,7 @@ def _ipv4(
     version, words = header[:, 0] >> 4, header[:, 0] & 15
     octets = header[:, 2] << 8 | header[:, 3]
     # Zero is what a segmentation offload leaves there (Linux BIG TCP does too): the frame tells then.
-    octets = np.where(octets == 0, frames.length[at] - (network - frames.offsets[at]), octets)
+    octets = np.where(octets == 0, _on_wire(frames, at, network), octets)
     right = whole & (version == 4)
     tally.add(Refusal.BAD_VERSION, int(np.count_nonzero(whole & (version != 4))))
     possible = (words >= 5) & (octets >= words * 4)
@@ -163,12 +166,17 @@ def _ipv6(
     at, network, end, header = at[kept], network[kept], end[kept], header[kept]
     payload = header[:, 4] << 8 | header[:, 5]
     # Zero with more bytes behind it is a jumbogram (RFC 2675) or an offload: the frame tells then.
-    on_wire = frames.length[at] - (network - frames.offsets[at])
+    on_wire = _on_wire(frames, at, network)
     octets = np.where((payload == 0) & (header[:, 6] != 59) & (on_wire > 40 + 0xFFFF), on_wire, payload + 40)
     protocol, transport, fragment, identification = _extensions(frames, header[:, 6], network, end, octets)
     return Layers(
         at, network, transport, end, octets, protocol, vlan[kept].astype(np.int16), fragment, identification
     )
+
+
+def _on_wire(frames: Frames, at: NDArray[np.int64], network: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Octets from the network layer to the end of the frame as it was on the wire."""
+    return np.minimum(frames.length[at] - (network - frames.offsets[at]), LONGEST_PACKET_OCTETS)
 
 
 def _extensions(

@@ -1,0 +1,75 @@
+"""The meter: batches of packets in, traffic rows out; one flow table a family behind it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.flows.groups import MOST_PACKETS, group
+from appliance.flows.orient import orient
+from appliance.flows.table import FlowTable, Limits
+from appliance.model.networks import Networks
+from appliance.model.reasons import EndReason
+from appliance.model.rows import TRAFFIC
+from appliance.wire.packets import Packets
+
+MULTIPLIERS = 7
+"""How many random odd 64-bit numbers a meter wants."""
+
+
+class Meter:
+    """Open connections of both families. `multipliers` are MULTIPLIERS random odd numbers, kept secret."""
+
+    def __init__(self, networks: Networks, limits: Limits, multipliers: NDArray[np.uint64]) -> None:
+        self._networks = networks
+        self._limits = limits
+        self._multipliers = multipliers | np.uint64(1)
+        self._tables = {family: FlowTable(family, limits) for family in (4, 6)}
+
+    def __len__(self) -> int:
+        return sum(len(table) for table in self._tables.values())
+
+    @property
+    def evicted(self) -> int:
+        """Connections that gave way because a table was full."""
+        return sum(table.evicted for table in self._tables.values())
+
+    def add(self, batches: Iterable[Packets], source: int, now_ns: int) -> NDArray[np.void]:
+        """Meter the packets of one batch of frames; returns the TRAFFIC rows that closed by `now_ns`."""
+        closed = []
+        for packets in batches:
+            table = self._tables[packets.family]
+            for start in range(0, len(packets), MOST_PACKETS):
+                part = packets.slice(start, start + MOST_PACKETS)
+                groups = group(
+                    part,
+                    orient(part, self._networks),
+                    self._multipliers,
+                    self._limits.idle_ns,
+                    self._limits.active_ns,
+                )
+                closed += table.add(groups, source)
+        closed += [table.expire(now_ns) for table in self._tables.values()]
+        return _together(closed)
+
+    def expire(self, now_ns: int) -> NDArray[np.void]:
+        """Rows of what has ended by `now_ns` without a further packet."""
+        return _together([table.expire(now_ns) for table in self._tables.values()])
+
+    def cut(self) -> NDArray[np.void]:
+        """A row for everything open; connections go on, in a further part."""
+        return _together([table.cut(EndReason.ACTIVE_TIMEOUT) for table in self._tables.values()])
+
+    def finish(self) -> NDArray[np.void]:
+        """A row for everything open, because the source has ended."""
+        rows = _together([table.cut(EndReason.FORCED_END) for table in self._tables.values()])
+        self._tables = {family: FlowTable(family, self._limits) for family in self._tables}
+        return rows
+
+    def changed(self) -> NDArray[np.void]:
+        """Rows, with end_reason 0, of every part that is new or has grown since the last call."""
+        return _together([table.changed() for table in self._tables.values()])
+
+
+def _together(rows: list[NDArray[np.void]]) -> NDArray[np.void]:
+    return np.concatenate(rows) if rows else np.empty(0, TRAFFIC)
