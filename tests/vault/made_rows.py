@@ -1,0 +1,43 @@
+"""Rows for the tests of the vault: few clients and destinations, drawn from a seed."""
+
+import datetime as dt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.model.addresses import MAPPED_V4
+from appliance.model.instants import HOUR_NS, start_of
+from appliance.model.rows import TRAFFIC
+from appliance.vault.day_keys import DayKey
+from appliance.vault.names import VaultName
+
+DAY = dt.date(2026, 3, 14)
+
+
+def day_key(vault: VaultName = VaultName.TRAFFIC, day: dt.date = DAY) -> DayKey:
+    return DayKey(vault, day, "0123456789abcdef", bytes(range(32)))
+
+
+def traffic(count: int, seed: int = 1, hour: int = 14, day: dt.date = DAY) -> NDArray[np.void]:
+    """`count` closed rows in one hour of a day: 40 clients, 300 destinations, some without MAC or ports."""
+    draw = np.random.default_rng(seed)
+    rows = np.zeros(count, TRAFFIC)
+    rows["first_seen"] = start_of(day) + hour * HOUR_NS + draw.integers(0, HOUR_NS - 10**9, count)
+    rows["last_seen"] = rows["first_seen"] + draw.integers(0, 10**9, count)
+    client = draw.integers(0, 40, count)
+    rows["client_ip_lo"] = np.uint64(MAPPED_V4 | 0x0A000000) + client.astype(np.uint64)
+    rows["client_mac"] = np.where(client < 35, 0x02AA_0000_0000 + client, 0)
+    peer = draw.integers(0, 300, count)
+    rows["peer_ip_hi"] = np.where(peer < 100, 0x2001_0DB8_0000_0000, 0)
+    rows["peer_ip_lo"] = np.where(peer < 100, peer, MAPPED_V4 | 0xC0000200 + peer)
+    rows["peer_mac"] = 0x5E000101
+    rows["protocol"] = draw.choice([6, 17, 1], count)
+    icmp = rows["protocol"] == 1
+    rows["client_port"] = np.where(icmp, -1, draw.integers(1024, 65536, count))
+    rows["peer_port"] = np.where(icmp, -1, draw.choice([53, 443], count))
+    rows["vlan"] = draw.choice([-1, 7], count)
+    for column in ("packets_out", "packets_in", "bytes_out", "bytes_in"):
+        rows[column] = draw.integers(0, 1 << 33, count)
+    rows["end_reason"] = draw.choice([1, 3, 4], count)
+    rows["source"] = draw.integers(0, 2, count)
+    return rows

@@ -1,0 +1,116 @@
+"""A segment holds exactly the rows given, in a format that plain PyArrow reads with the day key."""
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
+import pytest
+
+from appliance.model.errors import StorageError
+from appliance.model.rows import BINDING
+from appliance.vault import segments
+from appliance.vault.names import VaultName
+from tests.vault.made_rows import DAY, day_key, traffic
+
+SOURCES = ["file:a.pcap", "interface:mirror0"]
+
+
+def plain_read(path: Path, secret: bytes, aad: str) -> pa.Table:
+    """What anybody does who holds the day key and PyArrow, without Greffier."""
+    properties = pe.create_decryption_properties(secret, aad_prefix=aad.encode())
+    return pq.ParquetFile(path, decryption_properties=properties).read()
+
+
+@pytest.mark.parametrize("count", [1, 3_000, 120_000])
+def test_plain_pyarrow_reads_the_rows_that_were_given(tmp_path: Path, count: int) -> None:
+    rows = traffic(count)
+    written = segments.write(tmp_path, "1400-x", rows, SOURCES, day_key())
+    table = plain_read(tmp_path / "1400-x.parquet", day_key().secret, "traffic/2026-03-14/1400-x")
+    assert written.rows == table.num_rows == count
+    found = sorted(
+        zip(
+            table["first_seen"].cast(pa.int64()).to_pylist(),
+            table["duration"].to_pylist(),
+            (mac.hex() if mac else None for mac in table["client_mac"].to_pylist()),
+            (ip.hex() for ip in table["client_ip"].to_pylist()),
+            (ip.hex() for ip in table["peer_ip"].to_pylist()),
+            table["client_port"].to_pylist(),
+            table["vlan"].to_pylist() if "vlan" in table.column_names else [None] * count,
+            table["bytes_in"].to_pylist(),
+            table["source"].to_pylist(),
+            strict=True,
+        ),
+        key=repr,
+    )
+    given = sorted((expected_row(row) for row in rows), key=repr)
+    assert found == given
+
+
+def expected_row(row: np.void) -> tuple[object, ...]:
+    first_us, step_us = int(row["first_seen"]) // 1000, segments.DURATION_STEP_NS // 1000
+    return (
+        first_us,
+        (int(row["last_seen"]) - first_us * 1000) // 1000 // step_us,
+        f"{int(row['client_mac']):012x}" if row["client_mac"] else None,
+        f"{int(row['client_ip_hi']):016x}{int(row['client_ip_lo']):016x}",
+        f"{int(row['peer_ip_hi']):016x}{int(row['peer_ip_lo']):016x}",
+        int(row["client_port"]) if row["client_port"] >= 0 else None,
+        int(row["vlan"]) if row["vlan"] >= 0 else None,
+        int(row["bytes_in"]),
+        SOURCES[row["source"]],
+    )
+
+
+def test_bindings_are_kept_to_the_nanosecond(tmp_path: Path) -> None:
+    rows = np.zeros(2, BINDING)
+    rows["from"], rows["until"] = [1_773_000_000_000_000_001, 5], [1_773_000_000_000_000_002, 6]
+    rows["ip_lo"], rows["mac"], rows["evidence"], rows["vlan"] = [1, 2], [3, 0x02FF], [10, 20], -1
+    segments.write(tmp_path, "n", rows, SOURCES, day_key(VaultName.SOURCE))
+    table = plain_read(tmp_path / "n.parquet", day_key().secret, f"source/{DAY}/n")
+    assert sorted(table["from"].cast(pa.int64()).to_pylist()) == [5, 1_773_000_000_000_000_001]
+    assert sorted(table["evidence"].to_pylist()) == ["arp", "dhcp"]
+    assert sorted(mac.hex() for mac in table["mac"].to_pylist()) == ["000000000003", "0000000002ff"]
+
+
+def test_another_key_name_day_or_vault_does_not_open(tmp_path: Path) -> None:
+    segments.write(tmp_path, "n", traffic(50), SOURCES, day_key())
+    path = tmp_path / "n.parquet"
+    assert plain_read(path, day_key().secret, f"traffic/{DAY}/n").num_rows == 50
+    for secret, aad in [
+        (bytes(32), f"traffic/{DAY}/n"),
+        (day_key().secret, f"traffic/{DAY}/m"),
+        (day_key().secret, f"traffic/{DAY + dt.timedelta(1)}/n"),
+        (day_key().secret, f"source/{DAY}/n"),
+    ]:
+        with pytest.raises(OSError, match=r"[Dd]ecrypt|AAD|finalization"):
+            plain_read(path, secret, aad)
+
+
+def test_no_address_lies_readable_on_disk(tmp_path: Path) -> None:
+    rows = traffic(500)
+    segments.write(tmp_path, "n", rows, SOURCES, day_key())
+    content = (tmp_path / "n.parquet").read_bytes() + (tmp_path / "n.index").read_bytes()
+    for column in ("client_mac", "peer_mac"):
+        for mac in set(rows[column].tolist()) - {0}:
+            assert mac.to_bytes(6, "big") not in content
+            assert mac.to_bytes(6, "little") not in content
+    for name in (b"interface:mirror0", b"client_ip"):
+        assert name not in content
+
+
+def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "n.parquet").mkdir()
+    with pytest.raises(StorageError):
+        segments.write(tmp_path, "n", traffic(5), SOURCES, day_key())
+    assert [path.name for path in tmp_path.iterdir()] == ["n.parquet"]
+
+
+def test_the_period_is_that_of_the_kept_rows(tmp_path: Path) -> None:
+    rows = traffic(200)
+    written = segments.write(tmp_path, "n", rows, SOURCES, day_key())
+    assert written.first_ns == int(rows["first_seen"].min()) // 1000 * 1000
+    assert 0 <= int(rows["last_seen"].max()) - written.last_ns < 1000 + segments.DURATION_STEP_NS
+    assert [name for name, _, _ in written.files] == ["n.index", "n.parquet"]
