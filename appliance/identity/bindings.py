@@ -43,7 +43,7 @@ class Bindings:
         self.evicted = 0
         self._limit = limit
         self._slot_of: dict[bytes, int] = {}
-        self._key_of: list[bytes] = [b""] * limit
+        self._key_of = np.zeros(limit, np.object_)  # bytes of each open slot
         self._free = list(range(limit - 1, -1, -1))
         self._held = np.zeros(limit, BINDING)
         self._spells = np.zeros(limit, SPELL)
@@ -121,16 +121,17 @@ class Bindings:
         unknown = np.flatnonzero((slots < 0) & ~claims["released"])
         first = {keys[index]: index for index in reversed(unknown.tolist())}
         evicted = self._make_room(len(first), slots[slots >= 0])
-        given = [self._free.pop() for _ in first]
-        for key, slot in zip(first, given, strict=True):
-            self._slot_of[key] = slot
-            self._key_of[slot] = key
+        left = len(self._free) - len(first)
+        given, self._free[left:] = self._free[left:], []
+        self._slot_of.update(zip(first, given, strict=True))
+        self._key_of[given] = list(first)
         fresh = claims[list(first.values())]
         for field in _KEY_FIELDS:
             self._held[field][given] = fresh[field]
         self._held["source"][given] = source
-        missing = np.flatnonzero(slots < 0).tolist()
-        slots[missing] = [self._slot_of.get(keys[index], -1) for index in missing]
+        missing = np.flatnonzero(slots < 0)
+        keys = [keys[index] for index in missing.tolist()]
+        slots[missing] = list(map(self._slot_of.get, keys, repeat(-1)))
         return slots, evicted
 
     def _make_room(self, wanted: int, busy: Slots) -> Rows:
@@ -146,7 +147,7 @@ class Bindings:
         return self._close(oldest, EndReason.LACK_OF_RESOURCES, self._until(oldest))
 
     def _until(self, held: Rows) -> NDArray[np.int64]:
-        """Until when a part stands as far as is known: the end of a lease or its hour, else the last claim."""
+        """Until when a part stands as far as is known: the end of its lease or hour, else the last claim."""
         begin = np.where(held["from"] == NOTHING, held["last"], held["from"])
         return np.asarray(np.minimum(spells.stated_until(held), (begin // HOUR_NS + 1) * HOUR_NS - 1))
 
@@ -154,9 +155,9 @@ class Bindings:
         self, held: Rows, reason: int | NDArray[np.int64], until: NDArray[np.int64] | None = None
     ) -> Rows:
         """Take bindings out of the table; returns their last parts."""
-        for slot in held["slot"].tolist():
-            del self._slot_of[self._key_of[slot]]
-            self._free.append(slot)
+        for key in self._key_of[held["slot"]].tolist():
+            del self._slot_of[key]
+        self._free.extend(held["slot"].tolist())
         self._open[held["slot"]] = False
         return self._rows(held, spells.stated_until(held) if until is None else until, reason)
 
