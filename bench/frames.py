@@ -184,10 +184,10 @@ def _headers(
 def _checksum(rows: Rows) -> NDArray[np.uint32]:
     """The IPv4 header checksum (RFC 791 section 3.1) of rows whose checksum field is zero."""
     octets = rows.view(np.uint8).reshape(len(rows), -1)[:, 30:50]
-    total = np.ascontiguousarray(octets).view(">u2").sum(axis=1, dtype=np.uint32)
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return np.subtract(0xFFFF, total)
+    total: NDArray[np.uint32] = np.ascontiguousarray(octets).view(">u2").sum(axis=1, dtype=np.uint32)
+    for _ in range(2):  # fold the carries back in
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total
 
 
 def _requests(conversations: Conversations, number: NDArray[np.int64]) -> Rows:

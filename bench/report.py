@@ -1,0 +1,101 @@
+"""What is wanted of Greffier, and the results beside it: ratios first, as a table and as JSON."""
+
+import datetime as dt
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.race import Result
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What Greffier must reach on one capture."""
+
+    times_meter: float | None = None  # at least so many times as fast as every meter
+    times_loop: float | None = None  # at least this share of the speed of the libpcap loop
+    behind_s: float | None = None  # at most so many seconds behind every meter
+    peak_mb: float | None = None
+
+
+WANTED = {
+    "hotspot": Wanted(times_meter=1.4, times_loop=1 / 5, peak_mb=400),
+    "hostile": Wanted(times_meter=2.0, peak_mb=700),
+    "small": Wanted(behind_s=0.4),
+    "tiny": Wanted(behind_s=0.4),
+    "snaplen": Wanted(),
+}
+
+
+def show(capture: str, results: list[Result], console: Console) -> None:
+    """One capture's table; every ratio is the other's time over Greffier's: above 1, Greffier is faster."""
+    wanted = WANTED[capture]
+    ours = next((result for result in results if result.name == "greffier"), None)
+    table = Table(title=capture, title_justify="left")
+    for heading in ("", "ratio", "wanted", "ratio CPU", "wall s", "CPU s", "peak MB", "packets"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for result in results:
+        table.add_row(
+            result.name,
+            f"{result.wall_s / ours.wall_s:.2f}" if ours else "",
+            _wanted(wanted, result),
+            f"{result.cpu_s / ours.cpu_s:.2f}" if ours else "",
+            f"{result.wall_s:.3f}",
+            f"{result.cpu_s:.3f}",
+            f"{result.peak_mb:.0f}",
+            "" if result.packets is None else f"{result.packets:,}",
+        )
+    console.print(table)
+
+
+def _wanted(wanted: Wanted, result: Result) -> str:
+    if result.name == "greffier":
+        return f"< {wanted.peak_mb:.0f} MB" if wanted.peak_mb else ""
+    if result.name == "libpcap loop" and wanted.times_loop:
+        return f">= {wanted.times_loop:.2f}"
+    if result.is_meter and wanted.times_meter:
+        return f">= {wanted.times_meter:.2f}"
+    if result.is_meter and wanted.behind_s:
+        return f"<= {wanted.behind_s} s behind"
+    return ""
+
+
+def write(path: Path, races: Mapping[str, list[Result]]) -> None:
+    """All results, lap by lap, with the kind of machine and the date."""
+    content = {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
+            "python": platform.python_version(),
+        },
+        "captures": {
+            name: {
+                "wanted": asdict(WANTED[name]),
+                "ratios": _ratios(results),
+                "results": [asdict(result) for result in results],
+            }
+            for name, results in races.items()
+        },
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _ratios(results: list[Result]) -> dict[str, float]:
+    ours = next((result for result in results if result.name == "greffier"), None)
+    if ours is None:
+        return {}
+    return {result.name: round(result.wall_s / ours.wall_s, 3) for result in results if result is not ours}
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
