@@ -61,14 +61,17 @@ class Meter:
         return _together([table.cut(EndReason.ACTIVE_TIMEOUT) for table in self._tables.values()])
 
     def finish(self) -> NDArray[np.void]:
-        """A row for everything open, because the source has ended."""
-        rows = _together([table.cut(EndReason.FORCED_END) for table in self._tables.values()])
-        self._tables = {family: FlowTable(family, self._limits) for family in self._tables}
-        return rows
+        """A row for everything open, because recording ends."""
+        return _together([table.cut(EndReason.FORCED_END) for table in self._tables.values()])
 
     def changed(self) -> NDArray[np.void]:
         """Rows, with end_reason 0, of every part that is new or has grown since the last call."""
         return _together([table.changed() for table in self._tables.values()])
+
+    def forget_reported(self) -> None:
+        """Let the next `changed` tell everything that is open (what was told before did not reach the disk)."""
+        for table in self._tables.values():
+            table.forget_reported()
 
 
 def _together(rows: list[NDArray[np.void]]) -> NDArray[np.void]:

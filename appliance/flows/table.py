@@ -65,18 +65,18 @@ class FlowTable:
         closed = []
         opens = ~groups.follows
         continued = np.append(groups.follows[1:], False)
-        slots = self._find(groups, source)
+        slots = self._find(groups)
         # Runs in the middle of one connection are whole parts already; so is the first one once it is
         # merged with what the table knew; the last one stays open.
         slots = self._inherit(slots, opens)
         known = np.flatnonzero(opens & (slots >= 0))
         closed.append(self._end_interrupted(groups, known, slots))
-        self._merge(groups, known, slots[known])
+        self._merge(groups, known, slots[known], source)
         fresh = np.flatnonzero(opens & (slots < 0))
         slots[fresh] = self._insert(groups, fresh, source)
         slots = self._inherit(slots, opens)
         if groups.follows.any():
-            closed.append(self._roll_on(groups, slots, continued))
+            closed.append(self._roll_on(groups, slots, continued, source))
         if len(self) > self._limits.flows:
             closed.append(self._evict())
         return [rows for rows in closed if len(rows)]
@@ -113,12 +113,16 @@ class FlowTable:
         rows = self._rows(slots, 0)
         return rows[rows["packets_out"] + rows["packets_in"] > 0]
 
+    def forget_reported(self) -> None:
+        """Let the next `changed` tell everything that is open, as if nothing had been told before."""
+        self._columns["changed"][self._slot] = True
+
     # -- finding and making room
 
     def _of(self, name: str) -> NDArray[np.generic]:
         return self._columns[name]
 
-    def _find(self, groups: Groups, source: int) -> NDArray[np.int64]:
+    def _find(self, groups: Groups) -> NDArray[np.int64]:
         """(g,) slot of each group's connection, -1 where the table does not know it."""
         slots = np.full(len(groups), -1, np.int64)
         if not len(self._hash):
@@ -131,7 +135,7 @@ class FlowTable:
             alike = self._hash[place] == groups.hash[pending]
             pending, place = pending[alike], place[alike]
             slot = self._slot[place]
-            same = self._of("source")[slot] == source
+            same = np.ones(len(slot), np.bool_)
             for mine, theirs in zip(self._key, groups.key, strict=True):
                 same &= mine[slot] == theirs[pending]
             slots[pending[same]] = slot[same]
@@ -150,8 +154,7 @@ class FlowTable:
         slots, self._free = self._free[: len(fresh)], self._free[len(fresh) :]
         for mine, theirs in zip(self._key, groups.key, strict=True):
             mine[slots] = theirs[fresh]
-        self._begin(groups, fresh, slots)
-        self._columns["source"][slots] = source
+        self._begin(groups, fresh, slots, source)
         self._columns["other_mac"][slots] = groups.other_mac[fresh]
         self._columns["vlan"][slots] = groups.vlan[fresh]
         undecided = is_undecided(groups.key[-3][fresh])
@@ -197,8 +200,9 @@ class FlowTable:
     def _holds(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         return (self._of("packets_out")[slots] + self._of("packets_in")[slots]) > 0  # type: ignore[operator]
 
-    def _begin(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
-        """Start a part at these slots with what the groups say."""
+    def _begin(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64], source: int) -> None:
+        """Start a part at these slots with what the groups say; its source is that of its first packet."""
+        self._columns["source"][slots] = source
         for name in ("first", "last", "flags", *_COUNTERS):
             self._columns[name][slots] = getattr(groups, name)[rows]
         self._columns["changed"][slots] = True
@@ -223,9 +227,12 @@ class FlowTable:
         self._empty(found[ended])
         return rows
 
-    def _merge(self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
+    def _merge(
+        self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64], source: int
+    ) -> None:
         columns = self._columns
         empty = ~self._holds(slots)
+        columns["source"][slots[empty]] = source
         first, last = groups.first[known], groups.last[known]
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
@@ -235,7 +242,7 @@ class FlowTable:
         columns["changed"][slots] = True
 
     def _roll_on(
-        self, groups: Groups, slots: NDArray[np.int64], continued: NDArray[np.bool_]
+        self, groups: Groups, slots: NDArray[np.int64], continued: NDArray[np.bool_], source: int
     ) -> NDArray[np.void]:
         """Close every run that is followed by another one of its connection; open the last one."""
         heads = np.flatnonzero(continued & ~groups.follows)
@@ -244,10 +251,11 @@ class FlowTable:
         if len(middle):
             between = self._rows(slots[middle], EndReason.ACTIVE_TIMEOUT)
             between["first_seen"], between["last_seen"] = groups.first[middle], groups.last[middle]
+            between["source"] = source
             self._set_counters(between, {name: getattr(groups, name)[middle] for name in _COUNTERS}, slots[middle])
             rows.append(between)
         tails = np.flatnonzero(~continued & groups.follows)
-        self._begin(groups, tails, slots[tails])
+        self._begin(groups, tails, slots[tails], source)
         return np.concatenate(rows)
 
     # -- rows

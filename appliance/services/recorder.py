@@ -1,0 +1,169 @@
+"""The recorder: frames in, sealed records out. The composition root of everything that records.
+
+It holds public keys only: what it has written it cannot read back. Rows of the running hour stay in
+memory; every second they are in the journal too; at the seal the segment is written from memory and the
+journal dropped. When the disk refuses, rows wait in memory, bounded; what has to be given up is counted.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.config.box import BoxConfig
+from appliance.flows.meter import MULTIPLIERS, Meter
+from appliance.flows.table import Limits
+from appliance.identity.bindings import Bindings
+from appliance.model.errors import StorageError
+from appliance.model.frames import Frames
+from appliance.model.instants import HOUR_NS, NS, day_of
+from appliance.model.networks import Networks
+from appliance.model.rows import BINDING, TRAFFIC
+from appliance.services.alarms import Alarms
+from appliance.services.backlog import Backlog
+from appliance.services.sources import SourceCounts
+from appliance.vault.names import VaultName
+from appliance.vault.writer import VaultWriter
+from appliance.wire.decode import Decoder
+
+JOURNAL_EVERY_S = 1.0
+RETRY_EVERY_S = 5.0
+"""A disk that refused is asked again this often."""
+
+
+class Recorder:
+    """Records batches of frames. `monotonic` gives seconds, only to pace journal and retries."""
+
+    def __init__(
+        self, config: BoxConfig, vaults: Mapping[VaultName, VaultWriter], monotonic: Callable[[], float]
+    ) -> None:
+        limits = Limits(config.idle_timeout_s * NS, config.active_timeout_s * NS, config.flow_limit)
+        multipliers = np.frombuffer(os.urandom(8 * MULTIPLIERS), np.uint64)
+        self.alarms = Alarms()
+        self.sources: list[SourceCounts] = []
+        self._row_limit = config.row_limit
+        self._vaults = vaults
+        self._monotonic = monotonic
+        self._decoder = Decoder()
+        self._meter = Meter(Networks.of(config.client_networks), limits, multipliers)
+        self._bindings = Bindings()
+        self._traffic = Backlog(TRAFFIC)
+        self._source = Backlog(BINDING)
+        self._journal_due = monotonic() + JOURNAL_EVERY_S
+        self._seal_due = 0.0
+        self._hour: int | None = None
+        self._evicted = 0
+
+    def begin(self, name: str) -> SourceCounts:
+        """What is taken from now on comes from this source; its counters are returned."""
+        self.sources.append(SourceCounts(name))
+        return self.sources[-1]
+
+    @property
+    def bindings(self) -> int:
+        """Binding rows closed so far."""
+        return self._source.total
+
+    @property
+    def records(self) -> int:
+        """Traffic rows closed so far."""
+        return self._traffic.total
+
+    def take(self, frames: Frames) -> None:
+        """Record one batch of frames of the current source."""
+        decoded = self._decoder.decode(frames)
+        source, number = self.sources[-1], len(self.sources) - 1
+        source.count(frames, decoded)
+        now_ns = int(frames.time[-1])
+        before = self._traffic.total
+        self._traffic.add(self._meter.add(decoded.packets, number, now_ns))
+        source.records += self._traffic.total - before
+        if len(decoded.claims):
+            self._source.add(self._bindings.observe(decoded.claims, number))
+        self._note_evictions(source)
+        self.pass_time(now_ns)
+
+    def pass_time(self, now_ns: int, live: bool = False) -> None:
+        """Do what is due at this instant: journal each second, seal on the hour or when memory is short."""
+        if live:
+            self._traffic.add(self._meter.expire(now_ns))
+        moment = self._monotonic()
+        if moment >= self._journal_due:
+            self._source.add(self._bindings.expire(now_ns))
+            self.journal()
+            self._journal_due = self._monotonic() + JOURNAL_EVERY_S
+        full = len(self._traffic) + len(self._meter) >= self._row_limit
+        new_hour = live and self._hour is not None and now_ns // HOUR_NS != self._hour
+        self._hour = now_ns // HOUR_NS
+        if (full or new_hour or self._seal_due) and moment >= self._seal_due:
+            self.seal(now_ns)
+
+    def journal(self) -> None:
+        """Make durable what is new since the last call; a disk that refuses raises an alarm, not an error."""
+        names = self._names()
+        try:
+            self._vaults[VaultName.TRAFFIC].journal(self._traffic.unwritten(self._meter.changed()), names)
+            self._traffic.written()
+            self._vaults[VaultName.SOURCE].journal(self._source.unwritten(self._bindings.changed()), names)
+            self._source.written()
+        except StorageError as error:
+            self._meter.forget_reported()
+            self._refused(error)
+        else:
+            if not self._seal_due:
+                self.alarms.lower("storage")
+
+    def seal(self, now_ns: int) -> None:
+        """Fix everything recorded until now in segments and seals, and drop the journal."""
+        self._traffic.add(self._meter.cut())
+        self._source.add(self._bindings.cut(now_ns))
+        self._write_seals(now_ns)
+
+    def finish(self, now_ns: int) -> None:
+        """Recording ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
+        self._traffic.add(self._meter.finish())
+        self._source.add(self._bindings.close())
+        self._write_seals(now_ns)
+        if self._seal_due:
+            raise StorageError(self.alarms.message("storage"))
+
+    def _write_seals(self, now_ns: int) -> None:
+        names = self._names()
+        stated = [coverage for source in self.sources if (coverage := source.coverage())]
+        try:
+            if len(self._traffic) or stated:
+                self._vaults[VaultName.TRAFFIC].seal(self._traffic.take(), names, stated)
+                self._traffic.sealed()
+                for source in self.sources:
+                    source.sealed()
+            if len(self._source):
+                self._vaults[VaultName.SOURCE].seal(self._source.take(), names, [])
+                self._source.sealed()
+        except StorageError as error:
+            self._refused(error)
+            self._give_up_oldest()
+            self._seal_due = self._monotonic() + RETRY_EVERY_S
+            return
+        self._seal_due = 0.0
+        self.alarms.lower("storage")
+        for writer in self._vaults.values():
+            writer.forget_keys_before(day_of(now_ns))
+
+    def _refused(self, error: StorageError) -> None:
+        if self.alarms.rise("storage", str(error)) and self.sources:
+            self.sources[-1].noted["storage_refused"] += 1
+
+    def _give_up_oldest(self) -> None:
+        """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be."""
+        for backlog in (self._traffic, self._source):
+            for source, rows in backlog.give_up(self._row_limit).items():
+                self.sources[source].lost["storage"] += rows
+
+    def _note_evictions(self, source: SourceCounts) -> None:
+        if self._meter.evicted != self._evicted:
+            source.noted["table_full"] += self._meter.evicted - self._evicted
+            self._evicted = self._meter.evicted
+
+    def _names(self) -> Sequence[str]:
+        return [source.name for source in self.sources]

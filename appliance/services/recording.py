@@ -1,0 +1,177 @@
+"""Recording from end to end: a home, its vaults and keys, a recorder, and a source that feeds it."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.capture.files import CaptureFile
+from appliance.capture.ring import Ring, RingCounts
+from appliance.config import box
+from appliance.model.errors import CaptureError
+from appliance.model.reasons import Refusal
+from appliance.runtime.memory import keep_freed_memory
+from appliance.services.recorder import Recorder
+from appliance.services.sources import SourceCounts
+from appliance.services.state import StateFile
+from appliance.vault import homes
+from appliance.vault.names import VaultName
+from appliance.vault.run import Run
+from appliance.vault.writer import VaultWriter
+
+POLL_S = 0.1
+STATE_EVERY_S = 1.0
+
+
+@dataclass
+class Report:
+    """What a recording did, for its closing words. Instants are UTC ns, None where nothing came."""
+
+    packets: int = 0
+    bytes: int = 0
+    records: int = 0
+    bindings: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    noted: dict[str, int] = field(default_factory=dict)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Recording:
+    """A recorder at work in a home; made by `recording`."""
+
+    recorder: Recorder
+    state: StateFile
+    report: Report
+    stopping: threading.Event
+    _state_due: float = 0.0
+
+    def say(self) -> None:
+        """Keep the state file fresh."""
+        if time.monotonic() >= self._state_due:
+            self.state.write(self.recorder.sources, self.recorder.alarms)
+            self._state_due = time.monotonic() + STATE_EVERY_S
+
+
+@contextlib.contextmanager
+def recording(home_path: Path) -> Iterator[Recording]:
+    """Open a home, settle what an earlier crash left, record inside the block, seal at its end."""
+    started = time.monotonic()
+    keep_freed_memory()
+    home = homes.existing(home_path)
+    config = box.read(home.config)
+    with Run.start(home) as run, _stop_on_signals() as stopping:
+        vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
+        recorder = Recorder(config, vaults, time.monotonic)
+        state = StateFile(home.state, run.id)
+        report = Report(notes=list(run.notes))
+        state.write(recorder.sources, recorder.alarms)
+        ended = False
+        try:
+            yield Recording(recorder, state, report, stopping)
+            recorder.finish(time.time_ns())
+            ended = True
+        finally:
+            state.write(recorder.sources, recorder.alarms, ended)
+            _sum_up(report, recorder)
+            report.seconds = time.monotonic() - started
+
+
+def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[int], None]) -> None:
+    """Record capture files one after the other; `progress` is told the bytes read so far.
+
+    A file that is no capture, or is damaged, is counted, noted in the report, and the next one follows.
+    """
+    done = 0
+    for path in paths:
+        source = at_work.recorder.begin(f"file:{path.name}")
+        try:
+            with CaptureFile(path) as capture:
+                for frames in capture:
+                    at_work.recorder.take(frames)
+                    at_work.say()
+                    progress(done + capture.read_bytes)
+                    if at_work.stopping.is_set():
+                        return
+                if capture.damaged:
+                    source.refused[Refusal.CAPTURE_DAMAGED.value] += capture.damaged
+                    at_work.report.notes.append(
+                        f"{path} is damaged or cut off: {capture.unread_bytes} bytes at its end could not be read"
+                    )
+        except CaptureError as error:
+            source.refused[Refusal.NOT_A_CAPTURE.value] += 1
+            at_work.report.notes.append(str(error))
+        done += capture.size_bytes
+
+
+def record_interface(
+    at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
+) -> None:
+    """Record an interface until `seconds` have passed or a signal asks to stop."""
+    recorder = at_work.recorder
+    source = recorder.begin(f"interface:{interface}")
+    until = None if seconds is None else time.monotonic() + seconds
+    with Ring(interface) as ring:
+        counted = RingCounts(0, 0, 0, 0)
+        while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
+            frames = ring.read(POLL_S)
+            if frames is not None:
+                recorder.take(frames)
+            recorder.pass_time(time.time_ns(), live=True)
+            if time.monotonic() >= at_work._state_due:
+                counted = _count_ring(source, ring.statistics(), counted)
+                at_work.say()
+                progress(source)
+        while (frames := ring.read(0)) is not None:  # what the kernel still holds
+            recorder.take(frames)
+        _count_ring(source, ring.statistics(), counted)
+
+
+def _count_ring(source: SourceCounts, now: RingCounts, before: RingCounts) -> RingCounts:
+    for counter, name, more in (
+        (source.lost, "kernel", now.drops - before.drops),
+        (source.noted, "ring_full", now.freezes - before.freezes),
+        (source.noted, "interface_interrupted", now.interruptions - before.interruptions),
+    ):
+        if more:
+            counter[name] += more
+    return now
+
+
+def _sum_up(report: Report, recorder: Recorder) -> None:
+    report.records, report.bindings = recorder.records, recorder.bindings
+    for source in recorder.sources:
+        report.packets += source.packets
+        report.bytes += source.bytes
+        for total, part in (
+            (report.refused, source.refused),
+            (report.lost, source.lost),
+            (report.noted, source.noted),
+        ):
+            for reason, count in part.items():
+                total[reason] = total.get(reason, 0) + count
+    firsts = [source.first_ns for source in recorder.sources if source.first_ns is not None]
+    lasts = [source.last_ns for source in recorder.sources if source.last_ns is not None]
+    report.first_ns, report.last_ns = min(firsts, default=None), max(lasts, default=None)
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set: recording ends in order, sealing what it has."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,77 @@
+"""What one source has given so far: the counters that become coverage, status and the closing report."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from appliance.model.coverage import Coverage
+from appliance.model.frames import Frames
+from appliance.model.instants import HOUR_NS, NS
+from appliance.wire.decode import Decoded
+
+BACKWARD_STEP_NS = NS
+"""A capture's clock may be a little out of order between queues; a whole second is a step."""
+
+FORWARD_STEP_NS = HOUR_NS
+
+
+@dataclass
+class SourceCounts:
+    """Counters of one source; `period` holds those since the last seal, the rest since the start."""
+
+    name: str
+    packets: int = 0
+    bytes: int = 0
+    records: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    refused: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    _latest_ns: int | None = None
+    _sealed: "SourceCounts | None" = None
+
+    def count(self, frames: Frames, decoded: Decoded) -> None:
+        """Add one batch: what came, what was refused, and how its clock behaved."""
+        if not len(frames):
+            return
+        self._watch_clock(frames)
+        earliest, latest = int(frames.time.min()), int(frames.time.max())
+        self.first_ns = earliest if self.first_ns is None else min(self.first_ns, earliest)
+        self.last_ns = latest if self.last_ns is None else max(self.last_ns, latest)
+        self.packets += len(frames)
+        self.bytes += sum(int(packets.octets.sum()) for packets in decoded.packets)
+        for reason, count in decoded.refused.items():
+            self.refused[reason.value] += count
+        if decoded.unreadable_control:
+            self.noted["unreadable_control"] += decoded.unreadable_control
+
+    def _watch_clock(self, frames: Frames) -> None:
+        steps = np.diff(frames.time, prepend=self._latest_ns if self._latest_ns is not None else frames.time[0])
+        self._latest_ns = int(frames.time[-1])
+        for name, count in (
+            ("clock_stepped_back", np.count_nonzero(steps < -BACKWARD_STEP_NS)),
+            ("clock_stepped_forward", np.count_nonzero(steps > FORWARD_STEP_NS)),
+        ):
+            if count:
+                self.noted[name] += int(count)
+
+    def coverage(self) -> Coverage | None:
+        """The statement for the period since `sealed` was last called; None if nothing happened in it."""
+        before = self._sealed or SourceCounts(self.name)
+        refused, lost, noted = self.refused - before.refused, self.lost - before.lost, self.noted - before.noted
+        packets = self.packets - before.packets
+        if self.first_ns is None or self.last_ns is None or not (packets or refused or lost or noted):
+            return None
+        first = self.first_ns if before.last_ns is None else min(before.last_ns, self.last_ns)
+        return Coverage(
+            self.name, first, self.last_ns, packets, self.bytes - before.bytes, dict(refused), dict(lost), dict(noted)
+        )
+
+    def sealed(self) -> None:
+        """Begin a new period: what was counted until now stands in a seal."""
+        self._sealed = SourceCounts(
+            self.name, self.packets, self.bytes, self.records, self.first_ns, self.last_ns,
+            self.refused.copy(), self.lost.copy(), self.noted.copy(),
+        )  # fmt: skip
