@@ -1,6 +1,8 @@
 """Files written once and durably: temporary name, fsync, rename, fsync of the folder."""
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from appliance.model.errors import StorageError
@@ -15,25 +17,60 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and its missing parents, readable by the owner only; their names are durable on return."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def write_all(handle: int, content: bytes | memoryview) -> None:
+    """Write everything: one system call may take less than it is given."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
 def write_once(path: Path, content: bytes | memoryview, mode: int = 0o600) -> None:
     """Write a whole file so that after a power cut it is there complete or not at all.
 
     Creates missing folders. Raises StorageError (with the reason of the system) and leaves no temporary
     file behind when the disk refuses.
     """
+    write_many(((path, content),), mode)
+
+
+def write_many(files: Iterable[tuple[Path, bytes | memoryview]], mode: int = 0o600) -> None:
+    """`write_once` for several files, with one sync a folder; on StorageError none of them is left."""
+    done: list[Path] = []
+    path = Path()
+    try:
+        for path, content in files:
+            make_folder(path.parent)
+            done.append(path)
+            _write_renamed(path, content, mode)
+        for path in {written.parent: written for written in done}.values():
+            sync_folder(path.parent)
+    except OSError as error:
+        for written in done:
+            with contextlib.suppress(OSError):
+                written.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
+
+
+def _write_renamed(path: Path, content: bytes | memoryview, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
+            write_all(handle, content)
             os.fsync(handle)
         finally:
             os.close(handle)
         os.rename(temporary, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

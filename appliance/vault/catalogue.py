@@ -1,0 +1,87 @@
+"""The catalogue: what the entries of a chain say together exists in a home. Pure."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from appliance.model.coverage import Coverage
+from appliance.vault.chain import Entry
+from appliance.vault.names import VaultName
+from appliance.vault.seals import (
+    Adoption,
+    Destroyed,
+    DestructionOrdered,
+    EnvelopeMade,
+    Interruption,
+    Rollback,
+    Seal,
+)
+
+
+@dataclass
+class Catalogue:
+    """Entries by what they are about; keys by `key_id`, files by name (names are unique in a home)."""
+
+    envelopes: dict[str, EnvelopeMade] = field(default_factory=dict)
+    seals: list[Seal] = field(default_factory=list)
+    adopted: dict[str, Adoption] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
+    interrupted: set[str] = field(default_factory=set)
+    ordered: set[str] = field(default_factory=set)
+    destroyed: set[str] = field(default_factory=set)
+    certificates: list[tuple[int, Destroyed]] = field(default_factory=list)
+    rolled_back: bool = False
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Catalogue":
+        catalogue = cls()
+        for entry in entries:
+            catalogue.add(entry)
+        return catalogue
+
+    def add(self, entry: Entry) -> None:
+        """Take one more entry, in the order of the chain."""
+        match entry.body:
+            case Seal() as seal:
+                self.seals.append(seal)
+                self.replaced.update(seal.replaces)
+            case EnvelopeMade() as envelope:
+                self.envelopes[envelope.key_id] = envelope
+            case Adoption() as adoption:
+                self.adopted[adoption.file.name] = adoption
+            case Interruption(run=run):
+                self.interrupted.add(run)
+            case DestructionOrdered(key_ids=key_ids):
+                self.ordered.update(key_ids)
+            case Destroyed(key_ids=key_ids) as certificate:
+                self.destroyed.update(key_ids)
+                self.certificates.append((entry.at_ns, certificate))
+            case Rollback():
+                self.rolled_back = True
+
+    @property
+    def segment_files(self) -> set[str]:
+        return {file.name for seal in self.seals for file in seal.files}
+
+    @property
+    def run_of_key(self) -> dict[str, str]:
+        return {key_id: envelope.run for key_id, envelope in self.envelopes.items()}
+
+    def sealed_by(self, run: str, source: str) -> list[Coverage]:
+        """What one run has sealed of one source, each period once though several vaults may state it."""
+        parts = {
+            (part.first_ns, part.last_ns): part
+            for seal in self.seals
+            if seal.run == run
+            for part in seal.coverage
+            if part.source == source
+        }
+        return list(parts.values())
+
+    def living_keys(self) -> dict[tuple[VaultName, dt.date], list[str]]:
+        """The keys not destroyed, by vault and day."""
+        living: dict[tuple[VaultName, dt.date], list[str]] = {}
+        for key_id, made in self.envelopes.items():
+            if key_id not in self.destroyed:
+                living.setdefault((made.vault, made.day), []).append(key_id)
+        return living

@@ -1,0 +1,69 @@
+"""Custodians: the public keys a box encrypts to, and the making of a custodian's own key file.
+
+A key file is an age identity (X25519), so that `age` and every tool that reads its format opens it too.
+"""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pyrage
+
+from appliance.model.errors import CustodyError, StorageError, UsageError
+from appliance.runtime.files import sync_folder, write_all
+
+
+def check_recipient(text: str) -> str:
+    """A custodian's public key, trimmed; CustodyError if mistyped (the key carries a checksum)."""
+    recipient = text.strip()
+    try:
+        pyrage.x25519.Recipient.from_str(recipient)
+    except pyrage.RecipientError:
+        raise CustodyError(
+            f"'{recipient}' is not a custodian's public key; copy the whole line (age1...) that 'greffier custodian new' printed"
+        ) from None
+    return recipient
+
+
+def encrypt_to(recipient: str, plaintext: bytes) -> bytes:
+    """An age file (binary) for one custodian."""
+    return pyrage.encrypt(plaintext, [pyrage.x25519.Recipient.from_str(check_recipient(recipient))])
+
+
+def new_key_file(path: Path, passphrase: str | None, now: dt.datetime) -> str:
+    """Draw a custodian's key, write its file (owner only, never over another file), return the public key.
+
+    With a passphrase the file is itself encrypted by age (scrypt). Raises UsageError, StorageError.
+    """
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    text = f"# created: {now.isoformat(timespec='seconds')}\n# public key: {recipient}\n{identity}\n"
+    content = text.encode("ascii")
+    if passphrase is not None:
+        if not passphrase:
+            raise UsageError("the passphrase is empty; give one, or leave --passphrase-file away")
+        content = pyrage.passphrase.encrypt(content, passphrase, armored=True)
+    _write_new(path, content)
+    return recipient
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise UsageError(
+            f"{path} is already there and a key is never overwritten; choose another name"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot create {path}: {error.strerror}; choose a folder you may write to"
+        ) from error
+    try:
+        write_all(handle, content)
+        os.fsync(handle)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
+    finally:
+        os.close(handle)
+    sync_folder(path.parent)

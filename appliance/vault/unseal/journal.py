@@ -1,0 +1,83 @@
+"""Reads a journal file: the frames it holds, as tables of the model's schema."""
+
+import datetime as dt
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from cryptography.exceptions import InvalidTag
+from numpy.typing import NDArray
+
+from appliance.model.errors import HomeError
+from appliance.vault import journal
+from appliance.vault.columns import to_table
+from appliance.vault.day_keys import DayKey
+from appliance.vault.names import VaultName
+
+
+class Opener(Protocol):
+    """Gives day keys: `custody.KeyOpener` does, with the custodians."""
+
+    def open(self, vault: VaultName, day: dt.date, key_id: str) -> DayKey: ...
+
+
+def read(path: Path, opener: Opener) -> Iterator[pa.Table]:
+    """Each frame's rows, at most 131,072 of them; a torn last frame is left out.
+
+    A file that vanishes before it is opened (a segment has just replaced it) gives nothing. Raises HomeError
+    for a damaged file and what the opener raises.
+    """
+    try:
+        content = memoryview(path.read_bytes())
+    except FileNotFoundError:
+        return
+    header_line = bytes(content[: bytes(content[:4096]).find(b"\n") + 1])
+    if not header_line:
+        return
+    try:
+        header = journal.parse_header(header_line)
+        if header.name != path.name:
+            raise ValueError(f"was called {header.name}")
+    except ValueError as error:
+        raise HomeError(f"the journal file {path} {error}; restore it from a copy of the home") from None
+    frames = list(journal.frames(content, len(header_line)))
+    if not frames:
+        return
+    cipher = journal.frame_key(opener.open(header.vault, header.day, header.key_id))
+    for number, (at_ns, nonce, sealed) in enumerate(frames):
+        try:
+            plaintext = cipher.decrypt(nonce, sealed, journal.frame_context(header_line, number, at_ns))
+            rows, sources = unpack(plaintext)
+        except (InvalidTag, ValueError) as error:
+            if number == len(frames) - 1 and isinstance(error, InvalidTag):
+                return
+            raise HomeError(
+                f"frame {number} of the journal file {path} does not open; 'greffier verify' shows what was changed"
+            ) from None
+        yield to_table(rows, sources)
+
+
+def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
+    """The rows of a frame and the names of their sources; ValueError if it is no frame."""
+    try:
+        description_bytes, planes_bytes = journal.PLAIN_HEAD.unpack_from(plaintext)
+        start = journal.PLAIN_HEAD.size
+        description = json.loads(plaintext[start : start + description_bytes])
+        columns = [(name, np.dtype(kind)) for name, kind in description["columns"]]
+        count = description["rows"]
+        packed = memoryview(plaintext)[start + description_bytes :]
+        planes = np.frombuffer(pa.Codec("zstd").decompress(packed, planes_bytes), np.uint8)
+    except (struct.error, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"is not a frame ({error})") from None
+    rows = np.empty(count, np.dtype(columns))
+    start = 0
+    for name, kind in columns:
+        end = start + count * kind.itemsize
+        column = planes[start:end].reshape(kind.itemsize, count).T
+        rows[name] = np.ascontiguousarray(column).view(kind).reshape(count)
+        start = end
+    return rows, description["sources"]
