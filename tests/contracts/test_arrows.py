@@ -1,0 +1,64 @@
+"""The arrows between the rooms hold, and each contract that says so can fail."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LAYERS = "Arrows run downwards only"
+PURE = "Pure rooms take values"
+RECORDING = "What records cannot reach unsealing"
+CUSTODIANS = "Only the verbs that custodians run"
+BY_NAME = "No room imports by a name"
+
+
+def broken_contracts(tree: Path) -> set[str]:
+    """The first words of the contracts that import-linter finds broken in a tree."""
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([tool, "--no-cache"], cwd=tree, capture_output=True, text=True)
+    broken = {line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if line.endswith(" BROKEN")}
+    assert done.returncode == (1 if broken else 0), done.stdout + done.stderr
+    return {name for name in (LAYERS, PURE, RECORDING, CUSTODIANS, BY_NAME) for line in broken if name in line}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the code that a test may spoil."""
+    shutil.copytree(ROOT / "appliance", tmp_path / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_code_as_it_is_keeps_every_contract(tree: Path) -> None:
+    assert broken_contracts(tree) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "expected"),
+    [
+        ("vault/segments.py", "import appliance.services.recorder", {LAYERS}),
+        ("cupboard/__init__.py", "", {LAYERS}),
+        ("wire/decode.py", "import socket", {PURE}),
+        ("retention/policy.py", "import time", {PURE}),
+        ("cli/record.py", "import appliance.cli.search", {RECORDING}),
+        ("services/recorder.py", "from appliance.vault.unseal import custody", {RECORDING, CUSTODIANS}),
+        ("vault/writer.py", "import appliance.vault.unseal.custody", {RECORDING, CUSTODIANS}),
+        ("vault/seals.py", "import importlib", {BY_NAME}),
+    ],
+)
+def test_a_forbidden_import_is_found(tree: Path, file: str, line: str, expected: set[str]) -> None:
+    spoiled = tree / "appliance" / file
+    spoiled.parent.mkdir(exist_ok=True)
+    with spoiled.open("a") as code:
+        code.write(f"\n{line}\n")
+    assert broken_contracts(tree) == expected
+
+
+def test_a_recording_process_has_loaded_nothing_that_unseals() -> None:
+    program = "import sys, appliance.cli.record, appliance.services.recorder; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "appliance.services.recorder" in loaded.splitlines()
+    assert not [name for name in loaded.splitlines() if "unseal" in name]

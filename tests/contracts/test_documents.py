@@ -1,0 +1,49 @@
+"""The documents speak of what is there: rooms, verbs, exit codes, files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.main import VERBS
+from appliance.model import errors
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENTS = sorted(file for file in ROOT.glob("**/*.md") if not {"build", ".venv"} & set(file.parts))
+
+
+def test_the_map_shows_the_rooms_that_exist_and_no_other() -> None:
+    shown = set(re.findall(r"^\| `(\w+)/` ", (ROOT / "appliance" / "README.md").read_text(), re.MULTILINE))
+    rooms = {folder.parent.name for folder in (ROOT / "appliance").glob("*/__init__.py")}
+    assert shown == rooms
+
+
+def test_no_room_is_empty_and_no_room_opener_holds_code() -> None:
+    for opener in (ROOT / "appliance").rglob("__init__.py"):
+        assert opener.parent == ROOT / "appliance" or len(list(opener.parent.glob("*.py"))) > 1, opener
+        assert re.fullmatch(r'""".+?"""\n', opener.read_text(), re.DOTALL), opener
+
+
+def test_the_readme_explains_every_verb_and_every_exit_code() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for verb in VERBS:
+        assert f"greffier {verb}" in readme
+    table = dict(re.findall(r"^\| (\d+) \| (.+?) \|$", readme, re.MULTILINE))
+    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type)}
+    assert codes | {0, 130} == set(map(int, table))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_each_decision_has_a_number_of_its_own_and_says_what_was_decided_and_why() -> None:
+    decisions = list((ROOT / "appliance" / "decisions").iterdir())
+    assert decisions
+    numbers = [re.fullmatch(r"(\d{3})-[a-z0-9-]+\.md", file.name).group(1) for file in decisions]
+    assert len(set(numbers)) == len(numbers)
+    for file in decisions:
+        headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+        assert {"Decision", "Why", "Consequences"} <= set(headings), file
