@@ -94,7 +94,7 @@ class Ring:
                 f"may not listen on '{self.interface}'; run as root or give the process CAP_NET_RAW"
             ) from error
         except OSError as error:
-            if error.errno in (errno.ENODEV, errno.ENXIO):
+            if error.errno in (None, errno.ENODEV, errno.ENXIO):  # if_nametoindex gives no number
                 reason = "there is no such interface; see 'ip link' for those there are"
             elif error.errno == errno.ENOMEM:
                 reason = "the kernel has no memory for the ring; free memory and try again"
@@ -110,7 +110,9 @@ class Ring:
         self._add_kernel_counts()
         self._socket.close()
         self._socket = None
-        self._ring = np.empty(0, np.uint8)  # the last reference unmaps the ring
+        # The mapping keeps the socket alive, and the interface promiscuous, until its last view is gone.
+        self._ring = np.empty(0, np.uint8)
+        self._status = np.empty(0, np.uint32)
         self._held = False
 
     def read(self, timeout_s: float) -> Frames | None:
