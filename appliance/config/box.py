@@ -1,4 +1,4 @@
-"""box.toml: what the owner of a site decides. Read into one frozen value; errors name the key and the line."""
+"""box.toml: what the owner of a site decides, as one frozen value. Errors name the key and the line."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from appliance.model.errors import HomeError
 
-# One calendar year for both: CPCE L.34-1 II bis 3 and R.10-13 IV (source), L.34-1 III and R.10-13 V (traffic).
+# One calendar year: CPCE L.34-1 II bis 3 and R.10-13 IV (source), L.34-1 III and R.10-13 V (traffic).
 LEGAL_TERM_YEARS: Mapping[str, int] = MappingProxyType({"traffic": 1, "source": 1})
 
 _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
@@ -160,7 +160,7 @@ _SECTIONS: Mapping[str, Mapping[str, type]] = {
     "": {"site": str, "client_networks": list},
     "custody": {"quorum": int, "custodians": list},
     "recording": {"idle_timeout_s": int, "active_timeout_s": int, "flow_limit": int, "row_limit": int},
-    "term_years": {vault: int for vault in LEGAL_TERM_YEARS},
+    "term_years": dict.fromkeys(LEGAL_TERM_YEARS, int),
 }
 _REQUIRED = ("site", "client_networks", "quorum", "custodians")
 
@@ -207,18 +207,20 @@ def _config(tables: dict[str, Any]) -> BoxConfig:
 
 
 def _typed(key: str, value: Any, known: Mapping[str, type]) -> Any:
-    kind = known.get(key)
-    if kind is None:
+    if key not in known:
         raise ValueError(f"{key}: there is no such setting")
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(
-            f"{key}: must be {'a list' if kind is list else 'a number' if kind is int else 'a text'}"
-        )
-    if kind is list:
-        if not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{key}: must be a list of texts")
-        return tuple(value)
-    return value
+    match value:
+        case list() if known[key] is list and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case int() | str() if isinstance(value, known[key]) and not isinstance(value, bool):
+            return value
+    raise ValueError(f"{key}: must be {_TYPE_NAMES[known[key]]}")
+
+
+_TYPE_NAMES[kind]}")
+
+
+_TYPE_NAMES: Mapping[type, str] = {int: "a number", str: "a text in quotes", list: "a list of texts"}
 
 
 def _line_of(text: str, key: str) -> str:

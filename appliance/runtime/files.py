@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from appliance.model.errors import StorageError
@@ -18,12 +18,24 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents, readable by the owner only; their names are durable on return."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+    """Create a folder and its missing parents, for the owner only; their names are durable on return."""
+    make_folders([folder])
+
+
+def make_folders(folders: Iterable[Path]) -> None:
+    """`make_folder` for several folders, with one sync a parent. Raises OSError."""
+    parents: dict[Path, None] = {}
+    for folder in folders:
+        _make(folder, parents)
+    for parent in parents:
+        sync_folder(parent)
+
+
+def _make(folder: Path, parents: dict[Path, None]) -> None:
+    if not folder.is_dir():
+        _make(folder.parent, parents)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        parents[folder.parent] = None
 
 
 def write_all(handle: int, content: bytes | memoryview) -> None:
@@ -42,17 +54,17 @@ def write_once(path: Path, content: bytes | memoryview, mode: int = 0o600) -> No
     write_many(((path, content),), mode)
 
 
-def write_many(files: Iterable[tuple[Path, bytes | memoryview]], mode: int = 0o600) -> None:
+def write_many(files: Sequence[tuple[Path, bytes | memoryview]], mode: int = 0o600) -> None:
     """`write_once` for several files, with one sync a folder; on StorageError none of them is left."""
+    path = files[0][0]
     done: list[Path] = []
-    path = Path()
     try:
+        make_folders(path.parent for path, _ in files)
         for path, content in files:
-            make_folder(path.parent)
-            done.append(path)
             _write_renamed(path, content, mode)
-        for path in {written.parent: written for written in done}.values():
-            sync_folder(path.parent)
+            done.append(path)
+        for folder in dict.fromkeys(path.parent for path, _ in files):
+            sync_folder(folder)
     except OSError as error:
         for written in done:
             with contextlib.suppress(OSError):

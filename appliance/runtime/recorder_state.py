@@ -1,4 +1,4 @@
-"""What a recorder says of itself every second in `state/recorder-RUN.json`: read here, tolerant of a torn file."""
+"""What a recorder says of itself every second, in `state/recorder-RUN.json`; a torn file says nothing."""
 
 import json
 from collections.abc import Mapping

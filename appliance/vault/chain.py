@@ -5,9 +5,9 @@ append (under a lock); readers need none, for a line counts only once its newlin
 """
 
 import contextlib
+import json
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from appliance.model.errors import HomeError, StorageError
 from appliance.model.instants import to_iso
 from appliance.runtime import locks
+from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import write_all
 from appliance.vault import canonical, seals, signing
 from appliance.vault.names import Home
@@ -55,11 +56,12 @@ def parse_head(text: str) -> Head:
 
 
 def entry(fields: dict[str, Any], line: bytes) -> Entry:
-    """The entry of one decoded line (`line` with its newline). Takes `prev` and `sig` away; ValueError if malformed."""
+    """The entry of a decoded line (`line` with its newline); empties `fields`. ValueError if malformed."""
     seq, at, _, _ = (fields.pop(key, None) for key in ("seq", "at", "prev", "sig"))
-    if not isinstance(seq, int) or not isinstance(at, str):
-        raise ValueError("has no number or no time")
-    return Entry(seq, seals.instant(at), canonical.sha256(line), seals.from_json(fields))
+    try:
+        return Entry(int(seq), seals.instant(at), canonical.sha256(line), seals.from_json(fields))
+    except TypeError:
+        raise ValueError("has no number or no time") from None
 
 
 def split_lines(content: bytes) -> tuple[list[bytes], int]:
@@ -70,9 +72,7 @@ def split_lines(content: bytes) -> tuple[list[bytes], int]:
 
 
 def read(home: Home) -> list[Entry]:
-    """Every entry, in order; signatures and hashes are `verify`'s business. Raises HomeError at a malformed line."""
-    import json
-
+    """Every entry, in order; signatures and hashes are for `verify`. Raises HomeError at a malformed line."""
     entries = []
     for number, line in enumerate(split_lines(content(home))[0]):
         try:
@@ -124,7 +124,7 @@ def known_head(home: Home) -> Head | None:
 class Chain:
     """Appends to a home's chain. Opens nothing until the first append."""
 
-    def __init__(self, home: Home, signer: signing.Signer, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, home: Home, signer: signing.Signer, clock: Clock = now_ns) -> None:
         self.home = home
         self.signer = signer
         self.clock = clock
@@ -208,7 +208,7 @@ class Chain:
 
 def _note_head(path: Path, head: Head) -> None:
     # Not fsynced: after a power cut an older head is only less sharp, never wrong. Written in place, one
-    # fixed-width line, so that it is never found empty. A full disk here must not fail what is already sealed.
+    # fixed-width line, so that it is never found empty. A full disk must not fail what is sealed by now.
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -236,5 +236,5 @@ def _last_line(handle: int) -> tuple[Head, int]:
         return Head(int(fields["seq"]), canonical.sha256(line)), len(tail) - end
     except (ValueError, KeyError, TypeError) as error:
         raise HomeError(
-            f"the last line of the chain {error}; 'greffier verify' shows every fault, restore chain.jsonl from a copy"
+            f"the last line of the chain {error}; see 'greffier verify' and restore chain.jsonl from a copy"
         ) from None

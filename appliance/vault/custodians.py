@@ -20,14 +20,14 @@ def check_recipient(text: str) -> str:
         pyrage.x25519.Recipient.from_str(recipient)
     except pyrage.RecipientError:
         raise CustodyError(
-            f"'{recipient}' is not a custodian's public key; copy the whole line (age1...) that 'greffier custodian new' printed"
+            f"'{recipient}' is not a custodian's public key; copy what 'greffier custodian new' printed"
         ) from None
     return recipient
 
 
 def encrypt_to(recipient: str, plaintext: bytes) -> bytes:
     """An age file (binary) for one custodian."""
-    return pyrage.encrypt(plaintext, [pyrage.x25519.Recipient.from_str(check_recipient(recipient))])
+    return bytes(pyrage.encrypt(plaintext, [pyrage.x25519.Recipient.from_str(check_recipient(recipient))]))
 
 
 def new_key_file(path: Path, passphrase: str | None, now: dt.datetime) -> str:

@@ -50,7 +50,7 @@ class Envelope:
 
 
 def seal_key(key: DayKey, run: str, recipients: Sequence[str], quorum: int, signer: signing.Signer) -> bytes:
-    """The envelope's whole file: `key`, drawn by `run`, for these custodians; any `quorum` of them can open it."""
+    """The envelope's whole file: `key`, drawn by `run`, for custodians any `quorum` of whom can open it."""
     halves = [
         Shamir.split(quorum, len(recipients), key.secret[start : start + _HALF], ssss=True)
         for start in (0, _HALF)
@@ -72,7 +72,7 @@ def seal_key(key: DayKey, run: str, recipients: Sequence[str], quorum: int, sign
 
 
 def commitment(box: str, key: DayKey) -> str:
-    """What proves, once custodians have put a key together, that it is the right one; tells nothing before."""
+    """What proves, once a key is put together, that it is the right one; it tells nothing before."""
     message = f"greffier commitment 1\n{box}\n{key.vault}\n{key.day.isoformat()}\n{key.key_id}"
     return hmac.new(key.secret, message.encode("ascii"), hashlib.sha256).hexdigest()
 

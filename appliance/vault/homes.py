@@ -1,11 +1,10 @@
 """Homes: making one, and finding one that is there."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from appliance.config import box
 from appliance.model.errors import HomeError, StorageError
+from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, write_once
 from appliance.vault import custodians, signing
 from appliance.vault.chain import Chain, Entry
@@ -28,10 +27,10 @@ def existing(path: Path) -> Home:
     return home
 
 
-def create(path: Path, config: box.BoxConfig, clock: Callable[[], int] = time.time_ns) -> tuple[Home, Entry]:
+def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Home, Entry]:
     """A new home with its settings, its key and the first line of its chain, which is returned.
 
-    Raises HomeError if the folder is there and not empty, CustodyError for a mistyped custodian, StorageError.
+    Raises HomeError if the folder is there and not empty, CustodyError for a mistyped key, StorageError.
     """
     for recipient in config.custodians:
         custodians.check_recipient(recipient)

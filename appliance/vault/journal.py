@@ -12,7 +12,6 @@ import hmac
 import os
 import secrets
 import struct
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from appliance.model.errors import StorageError
 from appliance.model.instants import NS, to_iso
-from appliance.runtime.files import make_folder, sync_folder, write_all
+from appliance.runtime.clock import Clock, now_ns
+from appliance.runtime.files import make_folders, sync_folder, write_all
 from appliance.vault import canonical
 from appliance.vault.day_keys import DayKey
 from appliance.vault.names import VaultName
@@ -36,6 +36,7 @@ FRAME_LIMIT_BYTES = 64 << 20
 _ROWS_PER_FRAME = 131_072
 _ROTATE_BYTES = 1 << 20
 _ROTATE_NS = 30 * NS
+_OPEN_LIMIT = 16  # a replayed year of captures must not need a year of file handles
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def pack(rows: np.ndarray, sources: Sequence[str]) -> bytes:
         ).tobytes()
         for name, kind in columns.items()
     )
-    packed = pa.Codec("zstd", 1).compress(planes, asbytes=True)
+    packed: bytes = pa.Codec("zstd", 1).compress(planes, asbytes=True)
     return PLAIN_HEAD.pack(len(description), len(planes)) + description + packed
 
 
@@ -112,11 +113,9 @@ class _OpenFile:
 
 
 class Journal:
-    """Writes the journal files of one run and one vault, one file open a day. `folder_of` says where a day's lie."""
+    """Writes the journal files of one run and one vault. `folder_of` says where those of a day lie."""
 
-    def __init__(
-        self, run_id: str, folder_of: Callable[[dt.date], Path], clock: Callable[[], int] = time.time_ns
-    ) -> None:
+    def __init__(self, run_id: str, folder_of: Callable[[dt.date], Path], clock: Clock = now_ns) -> None:
         self._run_id = run_id
         self._folder_of = folder_of
         self._clock = clock
@@ -129,12 +128,13 @@ class Journal:
         touched: list[tuple[_OpenFile, int]] = []
         at_ns = self._clock()
         try:
+            make_folders(self._folder_of(key.day) for key, _ in parts if key.day not in self._open)
             for key, rows in parts:
                 file = self._file(key, at_ns)
                 touched.append((file, file.size))
                 self._append(file, rows, sources, at_ns)
-            for file, _ in touched:
                 os.fdatasync(file.handle)
+                self._close_oldest()
             for folder in {file.path.parent for file, before in touched if before == 0}:
                 sync_folder(folder)
         except OSError as error:
@@ -161,14 +161,13 @@ class Journal:
 
     def _file(self, key: DayKey, at_ns: int) -> _OpenFile:
         file = self._open.get(key.day)
-        return file if file else self._create(key, at_ns)
+        return file or self._create(key, at_ns)
 
     def _create(self, key: DayKey, at_ns: int) -> _OpenFile:
         self._count += 1
         moment = to_iso(at_ns)[:19].replace("-", "").replace(":", "")
         name = f"{moment}Z-{self._run_id}-{self._count}-{key.key_id}{SUFFIX}"
         path = self._folder_of(key.day) / name
-        make_folder(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         header = Header(name, key.vault, key.day, key.key_id, self._run_id).line()
         file = _OpenFile(path, handle, header, frame_key(key), at_ns)
@@ -191,13 +190,16 @@ class Journal:
         # The file is left for good: even if it cannot be cut now, its reader stops at the torn frame.
         for file, before in touched:
             with contextlib.suppress(OSError):
-                os.ftruncate(file.handle, before)
-                os.fdatasync(file.handle)
+                os.truncate(file.path, before)
             if not before:
                 with contextlib.suppress(OSError):
                     file.path.unlink()
                     self.files.remove(file.path)
         self.close()
+
+    def _close_oldest(self) -> None:
+        while len(self._open) > _OPEN_LIMIT:
+            os.close(self._open.pop(next(iter(self._open))).handle)
 
     def _close_old(self, at_ns: int) -> None:
         for day, file in list(self._open.items()):

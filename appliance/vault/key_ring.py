@@ -26,8 +26,11 @@ class KeyRing:
         self._keys: dict[dt.date, DayKey] = {}
 
     def keys(self, days: Collection[dt.date]) -> dict[dt.date, DayKey]:
-        """A key for each day. New ones are drawn together: envelopes and their lines in the chain are durable
-        before any is returned. Raises StorageError, and then no new key exists."""
+        """A key for each day; new ones are drawn together.
+
+        Envelopes and their lines in the chain are durable before any key is returned. Raises StorageError,
+        and then no new key exists.
+        """
         missing = [day for day in sorted(set(days)) if day not in self._keys]
         if missing:
             drawn = [

@@ -133,7 +133,7 @@ def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue
 
 
 def _unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) -> Coverage:
-    """What a source gave since its last seal, as far as the recorder had told; up to a second may be missing."""
+    """What a source gave since its last seal, as far as the recorder had told: to the second."""
     sealed = catalogue.sealed_by(state.run, source.name)
     live = source.name.startswith("interface:")
     last_ns = state.updated_ns if live else source.last_record_ns or state.updated_ns

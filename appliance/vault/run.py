@@ -7,13 +7,12 @@ had written but not sealed are removed (their rows are in the journal), and the 
 import contextlib
 import os
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from appliance.config import box
 from appliance.model.errors import StorageError
 from appliance.runtime import locks
+from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, sync_folder
 from appliance.vault import leftovers
 from appliance.vault.chain import Chain
@@ -32,7 +31,7 @@ class Run:
     _lock: int = field(repr=False)
 
     @classmethod
-    def start(cls, home: Home, clock: Callable[[], int] = time.time_ns) -> "Run":
+    def start(cls, home: Home, clock: Clock = now_ns) -> "Run":
         """Take a run's lock and settle what dead runs left. Raises HomeError, StorageError."""
         config = box.read(home.config)
         chain = Chain.open(home)

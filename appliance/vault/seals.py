@@ -57,9 +57,10 @@ class EnvelopeMade:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A segment is fixed, with what was seen and missed meanwhile; `replaces` names journal files it makes needless.
+    """A segment is fixed, with what was seen and missed meanwhile.
 
-    Without rows there is no segment: only coverage. Then day, key_id, name, first and last are None.
+    `replaces` names the journal files it makes needless. Without rows there is no segment, only coverage:
+    day, key_id, name, first and last are None.
     """
 
     vault: VaultName
@@ -77,7 +78,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A run ended without closing. `until` is the last sign of life (None: there is none); from then on nothing was recorded."""
+    """A run ended without closing; nothing was recorded from its last sign of life, `until`, to this line."""
 
     run: str
     until_ns: int | None
@@ -176,7 +177,7 @@ def from_json(fields: Mapping[str, Any]) -> Body:
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"has the unknown kind {kind!r}")
     body = KINDS[kind]
-    plan = _plan(body)
+    plan = _PLANS[kind]
     if len(fields) != len(plan) + 1:
         raise ValueError(f"has not the fields of '{kind}'")
     try:
@@ -252,9 +253,11 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-@functools.cache
 def _plan(body: type[Body]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
     return tuple(
         (name.removesuffix("_ns"), instant if name.endswith("_ns") else _DECODERS.get(name))
         for name in (field.name for field in dataclasses.fields(body))
     )
+
+
+_PLANS = {kind: _plan(body) for kind, body in KINDS.items()}

@@ -13,6 +13,7 @@ from appliance.config.box import BoxConfig
 from appliance.model.coverage import Coverage
 from appliance.model.errors import StorageError
 from appliance.model.instants import DAY_NS, HOUR_NS, day_of, to_iso
+from appliance.runtime.files import make_folders
 from appliance.vault import segments
 from appliance.vault.chain import Chain
 from appliance.vault.day_keys import DayKey
@@ -46,7 +47,7 @@ class VaultWriter:
         self._journal = Journal(run.id, lambda day: home.journal(vault, day), chain.clock)
 
     def journal(self, rows: Rows, sources: Sequence[str]) -> None:
-        """Write rows to the journal, durable on return. On StorageError none of them is there; try again later."""
+        """Write rows to the journal, durable on return. On StorageError none is there; try again later."""
         if not len(rows):
             return
         parts = list(_by(DAY_NS, rows, rows[_TIME_OF[self._vault]]))
@@ -63,6 +64,7 @@ class VaultWriter:
         keys = self._keys.keys({day for day, _ in pieces})
         written: list[tuple[DayKey, WrittenSegment]] = []
         try:
+            self._make_folders({day for day, _ in pieces})
             for day, piece in pieces:
                 written.append((keys[day], self._write(piece, sources, keys[day])))
             sealed = self._seals(written, tuple(coverage))
@@ -75,7 +77,7 @@ class VaultWriter:
         return sealed
 
     def forget_keys_before(self, day: dt.date) -> None:
-        """Let the keys of earlier days leave memory: this process can add to those days only with new keys."""
+        """Let the keys of earlier days leave memory; rows of those days would draw new ones."""
         self._keys.forget_before(day)
 
     def close(self) -> None:
@@ -86,6 +88,14 @@ class VaultWriter:
         first = to_iso(int(rows[_TIME_OF[self._vault]].min()))
         name = f"{first[11:13]}{first[14:16]}-{key.key_id}-{secrets.token_hex(4)}"
         return segments.write(self._folder(key), name, rows, sources, key)
+
+    def _make_folders(self, days: set[dt.date]) -> None:
+        try:
+            make_folders(self._home.segments(self._vault, day) for day in days)
+        except OSError as error:
+            raise StorageError(
+                f"cannot make a folder in {self._home.path}: {error.strerror}; free the disk"
+            ) from error
 
     def _folder(self, key: DayKey) -> Path:
         return self._home.segments(self._vault, key.day)
@@ -98,8 +108,8 @@ class VaultWriter:
     def _seals(
         self, written: list[tuple[DayKey, WrittenSegment]], coverage: tuple[Coverage, ...]
     ) -> list[Seal]:
-        """Coverage and the journal files replaced stand in the last line only: if a power cut tears the
-        append, the lines that survive must not declare needless what only the torn ones replace."""
+        # Coverage and the journal files replaced stand in the last line only: if a power cut tears the
+        # append, the lines that survive must not declare needless what only the torn ones replace.
         replaces = tuple(path.name for path in self._journal.files)
         sealed = [self._seal_of(key, segment) for key, segment in written]
         if not sealed:

@@ -11,7 +11,7 @@ import pyrage
 from Crypto.Protocol.SecretSharing import Shamir
 
 from appliance.model.errors import CustodyError, DestroyedError, HomeError
-from appliance.vault import chain, envelopes, signing
+from appliance.vault import chain, envelopes
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.day_keys import DayKey
 from appliance.vault.envelopes import Envelope, SealedShare
@@ -20,6 +20,7 @@ from appliance.vault.seals import Init
 
 _ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 _BINARY = b"age-encryption.org/v1"
+_RESTORE = "restore the envelope from a copy of the home"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,11 @@ class Identities:
 
 
 def open_identities(paths: Sequence[Path], passphrase_files: Sequence[Path] = ()) -> Identities:
-    """The age identities in some files. For a file under a passphrase, each given passphrase is tried, then
-    the person at the terminal is asked. Raises CustodyError."""
+    """The age identities in some files.
+
+    For a file under a passphrase each given passphrase is tried, then the person at the terminal is asked.
+    Raises CustodyError.
+    """
     passphrases = [_passphrase(path) for path in passphrase_files]
     found: dict[str, pyrage.x25519.Identity] = {}
     for path in paths:
@@ -58,11 +62,9 @@ def _identities(path: Path, passphrases: Sequence[str]) -> list[pyrage.x25519.Id
         ) from error
     if content.lstrip().startswith(_ARMOR) or content.startswith(_BINARY):
         content = _unlocked(path, content, passphrases)
-    identities = []
     try:
-        for line in content.decode("utf-8").splitlines():
-            if line.strip() and not line.startswith("#"):
-                identities.append(pyrage.x25519.Identity.from_str(line.strip()))
+        lines = [line.strip() for line in content.decode("utf-8").splitlines() if not line.startswith("#")]
+        identities = [pyrage.x25519.Identity.from_str(line) for line in lines if line]
     except (pyrage.IdentityError, UnicodeDecodeError):
         identities = []
     if not identities:
@@ -137,7 +139,8 @@ class KeyOpener:
     ) -> CustodyError | DestroyedError | HomeError:
         if key_id in Catalogue.of(chain.read(self._home)).ordered:
             return DestroyedError(
-                f"the {vault} records of {day} were destroyed after their term; nobody can read them, ask for another period"
+                f"the {vault} records of {day} were destroyed after their term and nobody can read them; "
+                "ask for another period"
             )
         return HomeError(
             f"the envelope of {vault} {day} ({key_id}) is missing; 'greffier verify' shows what was changed"
@@ -145,7 +148,7 @@ class KeyOpener:
 
     def _shares(self, envelope: Envelope) -> list[tuple[SealedShare, bytes]]:
         """The shares these custodians can open, as many as needed."""
-        opened = []
+        opened: list[tuple[SealedShare, bytes]] = []
         for share in envelope.shares:
             identity = self._identities.by_recipient.get(share.recipient)
             if identity and len(opened) < envelope.quorum:
@@ -157,8 +160,8 @@ class KeyOpener:
                     ) from None
         if len(opened) < envelope.quorum:
             raise CustodyError(
-                f"{envelope.quorum} of the {len(envelope.shares)} custodians of {envelope.vault} {envelope.day} must come "
-                f"together and {len(opened)} of them did; give one --identity for each"
+                f"{envelope.quorum} of the {len(envelope.shares)} custodians of {envelope.vault} "
+                f"{envelope.day} must come together and {len(opened)} of them did; give one --identity for each"
             )
         return opened
 
@@ -177,20 +180,14 @@ def _put_together(envelope: Envelope, shares: Sequence[tuple[SealedShare, bytes]
         fields = json.loads(plaintext)
         halves = fields.pop("halves")
         if fields != names:
-            raise HomeError(
-                f"a share of {envelope.key_id} belongs to another envelope; restore it from a copy of the home"
-            )
+            raise HomeError(f"a share of {envelope.key_id} belongs to another envelope; {_RESTORE}")
         for point, half in zip(points, halves, strict=True):
             index, _, value = half.partition("-")
             if int(index) != share.index:
-                raise HomeError(
-                    f"a share of {envelope.key_id} is out of place; restore it from a copy of the home"
-                )
+                raise HomeError(f"a share of {envelope.key_id} is out of place; {_RESTORE}")
             point.append((share.index, bytes.fromhex(value)))
     secret = b"".join(bytes(Shamir.combine(point, ssss=True)) for point in points)
     key = DayKey(envelope.vault, envelope.day, envelope.key_id, secret)
     if envelopes.commitment(envelope.box, key) != envelope.commitment:
-        raise HomeError(
-            f"the shares of {envelope.key_id} do not give its key; restore the envelope from a copy of the home"
-        )
+        raise HomeError(f"the shares of {envelope.key_id} do not give its key; {_RESTORE}")
     return key

@@ -38,12 +38,7 @@ def read(path: Path, opener: Opener) -> Iterator[pa.Table]:
     header_line = bytes(content[: bytes(content[:4096]).find(b"\n") + 1])
     if not header_line:
         return
-    try:
-        header = journal.parse_header(header_line)
-        if header.name != path.name:
-            raise ValueError(f"was called {header.name}")
-    except ValueError as error:
-        raise HomeError(f"the journal file {path} {error}; restore it from a copy of the home") from None
+    header = _header(path, header_line)
     frames = list(journal.frames(content, len(header_line)))
     if not frames:
         return
@@ -56,9 +51,19 @@ def read(path: Path, opener: Opener) -> Iterator[pa.Table]:
             if number == len(frames) - 1 and isinstance(error, InvalidTag):
                 return
             raise HomeError(
-                f"frame {number} of the journal file {path} does not open; 'greffier verify' shows what was changed"
+                f"frame {number} of the journal file {path} does not open; see 'greffier verify'"
             ) from None
         yield to_table(rows, sources)
+
+
+def _header(path: Path, line: bytes) -> journal.Header:
+    try:
+        header = journal.parse_header(line)
+    except ValueError as error:
+        raise HomeError(f"the journal file {path} {error}; restore it from a copy of the home") from None
+    if header.name != path.name:
+        raise HomeError(f"the journal file {path} was called {header.name}; give it back its name")
+    return header
 
 
 def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
