@@ -217,9 +217,6 @@ def _typed(key: str, value: Any, known: Mapping[str, type]) -> Any:
     raise ValueError(f"{key}: must be {_TYPE_NAMES[known[key]]}")
 
 
-_TYPE_NAMES[kind]}")
-
-
 _TYPE_NAMES: Mapping[type, str] = {int: "a number", str: "a text in quotes", list: "a list of texts"}
 
 

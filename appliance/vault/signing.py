@@ -23,7 +23,7 @@ class Signer:
         return fingerprint(self.box)
 
     def sign(self, purpose: bytes, message: bytes) -> str:
-        """The signature, 128 hexadecimal digits; `purpose` keeps one kind of message from passing as another."""
+        """The signature, 128 hexadecimal digits; `purpose` keeps kinds of message apart."""
         return self.key.sign(purpose + b"\n" + message).hex()
 
 

@@ -161,7 +161,7 @@ class KeyOpener:
         if len(opened) < envelope.quorum:
             raise CustodyError(
                 f"{envelope.quorum} of the {len(envelope.shares)} custodians of {envelope.vault} "
-                f"{envelope.day} must come together and {len(opened)} of them did; give one --identity for each"
+                f"{envelope.day} must come together and {len(opened)} of them did; give more --identity"
             )
         return opened
 
