@@ -13,8 +13,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.with-run ## prepare .venv with .venv/bin/greffier
+	@echo '.venv/bin/greffier is ready'
 
-demo: setup ## record a capture, seal, verify, search as the custodians
+demo: .venv/.with-run ## record a capture, seal, verify, search as the custodians
 	@.ci/debian-packages demo
 	@$(BIN)/python -m demo.run
 
@@ -29,7 +30,7 @@ lint: .venv/.with-dev ## ruff, mypy, import-linter
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
-bench: setup ## Greffier and its peers side by side on one core
+bench: .venv/.with-run ## Greffier and its peers side by side on one core
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench
 

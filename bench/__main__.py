@@ -36,7 +36,7 @@ def main() -> int:
         rounds = arguments.rounds * 3 if capture in ("small", "tiny") else arguments.rounds
         races[capture] = race(there, files, rounds, generate.FOLDER)
         report.show(capture, races[capture], console)
-        report.write(generate.FOLDER.parent / "bench.json", races)
+        report.write(races)
     return 0
 
 

@@ -1,4 +1,7 @@
-"""What is wanted of Greffier, and the results beside it: ratios first, as a table and as JSON."""
+"""What is wanted of Greffier, and the results beside it: ratios first, as a table and as JSON.
+
+`python -m bench.report` prints the last results as the README's table.
+"""
 
 import datetime as dt
 import json
@@ -7,11 +10,14 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.race import Result
+
+RESULTS = Path(__file__).parent.parent / "build" / "bench.json"
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def _wanted(wanted: Wanted, result: Result) -> str:
     return ""
 
 
-def write(path: Path, races: Mapping[str, list[Result]]) -> None:
+def write(races: Mapping[str, list[Result]]) -> None:
     """All results, lap by lap, with the kind of machine and the date."""
     content = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -85,7 +91,7 @@ def write(path: Path, races: Mapping[str, list[Result]]) -> None:
             for name, results in races.items()
         },
     }
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def _ratios(results: list[Result]) -> dict[str, float]:
@@ -99,3 +105,25 @@ def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """The table of the README out of bench.json: one row a capture, ratios first."""
+    races = content["captures"]
+    peers = list(dict.fromkeys(peer for race in races.values() for peer in race["ratios"]))
+    lines = [
+        f"{content['date']}, {content['machine']['processor']}, one core, {content['machine']['system']}, "
+        f"Python {content['machine']['python']}:",
+        "",
+        "| capture | " + " | ".join(peers) + " | Greffier: s | peak MB |",
+        "|---|" + "---|" * (len(peers) + 2),
+    ]
+    for name, race in races.items():
+        ours = next(result for result in race["results"] if result["name"] == "greffier")
+        ratios = " | ".join(f"{race['ratios'][peer]:.2f}" if peer in race["ratios"] else "" for peer in peers)
+        lines.append(f"| {name} | {ratios} | {ours['wall_s']:.2f} | {ours['peak_mb']:.0f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(json.loads(RESULTS.read_text())))

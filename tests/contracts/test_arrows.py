@@ -21,7 +21,9 @@ def broken_contracts(tree: Path) -> set[str]:
     done = subprocess.run([tool, "--no-cache"], cwd=tree, capture_output=True, text=True)
     broken = {line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if line.endswith(" BROKEN")}
     assert done.returncode == (1 if broken else 0), done.stdout + done.stderr
-    return {name for name in (LAYERS, PURE, RECORDING, CUSTODIANS, BY_NAME) for line in broken if name in line}
+    return {
+        name for name in (LAYERS, PURE, RECORDING, CUSTODIANS, BY_NAME) for line in broken if name in line
+    }
 
 
 @pytest.fixture
@@ -59,6 +61,8 @@ def test_a_forbidden_import_is_found(tree: Path, file: str, line: str, expected:
 
 def test_a_recording_process_has_loaded_nothing_that_unseals() -> None:
     program = "import sys, appliance.cli.record, appliance.services.recorder; print(*sys.modules, sep='\\n')"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert "appliance.services.recorder" in loaded.splitlines()
     assert not [name for name in loaded.splitlines() if "unseal" in name]

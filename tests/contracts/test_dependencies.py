@@ -22,7 +22,9 @@ def normal(name: str) -> str:
 def pinned(lock: str) -> dict[str, str]:
     """Name to version, for every requirement of a lock file."""
     lines = (ROOT / lock).read_text().splitlines()
-    return dict(re.match(r"([\w.-]+)==(\S+)", line).groups() for line in lines if re.match(r"[\w.-]+==", line))
+    return dict(
+        re.match(r"([\w.-]+)==(\S+)", line).groups() for line in lines if re.match(r"[\w.-]+==", line)
+    )
 
 
 def imported(folder: str) -> set[str]:
@@ -86,8 +88,8 @@ def test_scapy_runs_in_processes_of_its_own_that_say_their_licence() -> None:
 def test_each_debian_package_is_probed_for_and_has_its_reason() -> None:
     lines = (ROOT / "debian-packages.txt").read_text().splitlines()
     for line in lines[2:]:
-        section, package, probe, reason = re.match(r"(\S+)\s+(\S+)\s+(\S.*?)\s+# (.+)", line).groups()
+        section, package, probe, _ = re.match(r"(\S+)\s+(\S+)\s+(\S.*?)\s+# (.+)", line).groups()
         assert section in ("run", "demo", "test", "bench"), line
-        assert package == package.lower() and reason, line
+        assert package == package.lower(), line
         if section != "bench":  # `make test` has installed the others
             assert subprocess.run(["bash", "-c", probe], capture_output=True).returncode == 0, line
