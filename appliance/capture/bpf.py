@@ -1,4 +1,4 @@
-"""The classic BPF program of the ring: how much of each frame the kernel keeps. It never drops one.
+"""The classic BPF program of the ring: how much of each frame the kernel keeps. It drops none.
 
 Headers are enough for a record, so a frame is cut at `snaplen`; frames that say who holds an address
 (DHCP, DHCPv6, neighbour discovery) are read to their end and kept whole. The first test keeps every
@@ -20,6 +20,9 @@ _SET_X, _COPY_A_TO_X = 0x01, 0x07
 _AND, _SHIFT_LEFT, _ADD_X = 0x54, 0x64, 0x0C
 _IF_EQUAL, _IF_GREATER, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
 _RETURN = 0x06
+
+NOTHING = _INSTRUCTION.pack(_RETURN, 0, 0, 0)
+"""The program that takes no frame at all: recording ends."""
 
 _VLAN, _QINQ, _IPV4, _IPV6 = 0x8100, 0x88A8, 0x0800, 0x86DD
 _UDP, _ICMPV6 = 17, 58

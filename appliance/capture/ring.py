@@ -115,6 +115,11 @@ class Ring:
         self._status = np.empty(0, np.uint32)
         self._held = False
 
+    def cease(self) -> None:
+        """Take no more frames; those that came until now can still be read, the last 0.1 s later."""
+        if self._socket is not None:
+            self._attach(self._socket, bpf.NOTHING)
+
     def read(self, timeout_s: float) -> Frames | None:
         """The next block of frames, or None when none came in `timeout_s` seconds.
 
@@ -143,7 +148,7 @@ class Ring:
         try:
             opened.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             opened.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
-            self._attach_filter(opened)
+            self._attach(opened, self._program)
             size = self._blocks * BLOCK_BYTES
             opened.setsockopt(
                 _SOL_PACKET,
@@ -163,9 +168,8 @@ class Ring:
         self._next, self._held = 0, False
         self._socket = opened
 
-    def _attach_filter(self, opened: socket.socket) -> None:
-        program = np.frombuffer(self._program, np.uint8)
-        where = _SOCK_FPROG.pack(len(self._program) // 8, program.ctypes.data)
+    def _attach(self, opened: socket.socket, program: bytes) -> None:
+        where = _SOCK_FPROG.pack(len(program) // 8, np.frombuffer(program, np.uint8).ctypes.data)
         opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
 
     def _refuse_other_links(self, opened: socket.socket) -> None:

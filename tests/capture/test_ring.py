@@ -106,20 +106,18 @@ def test_a_real_capture_comes_out_as_it_went_in(network: Network) -> None:
 def test_times_and_lengths_are_those_tcpdump_sees(network: Network, tmp_path: Path) -> None:
     witness = tmp_path / "witness.pcap"
     with network.inside(), Ring("recorder") as ring, sender(network) as wire:
-        tcpdump = subprocess.Popen(
-            ["tcpdump", "-i", "recorder", "--immediate-mode", "--nano", "-U", "-Z", "root", "-w", witness],
-            stderr=subprocess.PIPE,
-        )
+        command = f"tcpdump -i recorder -c 300 -s 2000 -B 32768 --immediate-mode --nano -Z root -w {witness}"
+        tcpdump = subprocess.Popen(command.split(), stderr=subprocess.PIPE)
         try:
             assert tcpdump.stderr is not None
             assert any(b"listening on" in line for line in iter(tcpdump.stderr.readline, b""))
             for number in range(300):
                 wire.send(ethernet(0x0800, udp4(1000 + number, 53, 60 + number)))
             seen = read_all(ring, 300)
-            time.sleep(0.3)
-        finally:
-            tcpdump.terminate()
             tcpdump.communicate(timeout=10)
+        finally:
+            tcpdump.kill()
+            tcpdump.communicate()
     told = subprocess.run(
         ["tshark", "-r", witness, "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.len"],
         capture_output=True,
@@ -278,6 +276,18 @@ def test_a_link_that_goes_and_comes_back_is_listened_to_again(network: Network) 
         assert len(read_all(ring, 1)) == 1
         counts = ring.statistics()
     assert (counts.packets, counts.interruptions) == (2, 2)
+
+
+@needs_root
+def test_after_ceasing_what_had_come_is_still_read_and_nothing_more(network: Network) -> None:
+    with network.inside(), Ring("recorder") as ring, sender(network) as wire:
+        for number in range(20):
+            wire.send(ethernet(0x0800, udp4(number, 2, 60)))
+        ring.cease()
+        for number in range(20):
+            wire.send(ethernet(0x0800, udp4(number, 2, 60)))
+        assert len(read_all(ring, 21, patience_s=0.5)) == 20
+        assert ring.statistics().packets == 20
 
 
 @needs_root
