@@ -197,9 +197,13 @@ def _read_leases(
     return claims[_is_station(mac) & holdable], refused
 
 
-def _payload_bytes(data: Bytes, at: Int64, available: Int64) -> Int64:
-    """What of `available` belongs to the UDP payload at `at`: what follows a datagram is not part of it."""
-    return np.minimum(available, _number(_gather(data, at - 4, 2)).astype(np.int64) - 8)
+def _whole_payload(data: Bytes, at: Int64, available: Int64) -> Int64:
+    """The size of each UDP payload at `at`, -1 where it was not captured whole.
+
+    What follows a datagram in its frame is not part of it, and half a message may lack what matters.
+    """
+    size = _number(_gather(data, at - 4, 2)).astype(np.int64) - 8
+    return np.where(size <= available, size, -1)
 
 
 def _most_telling(rank: NDArray[np.uint8]) -> Int64:
@@ -215,14 +219,14 @@ def dhcp_claims(
     Returns (claims, refused); messages beyond DHCP_LIMIT are among the refused. Answers of servers are
     read first, then messages of clients that hold an address, so that a flood of requests hides nothing.
     """
-    available = _payload_bytes(data, at, available)
-    whole = np.flatnonzero(available >= 240)
+    size = _whole_payload(data, at, available)
+    whole = np.flatnonzero(size >= 240)
     header = _gather(data, at[whole], 16)
     is_answer, holds = header[:, 0] == 2, _number(header[:, 12:16]) != 0
     chosen = whole[_most_telling(np.where(is_answer, 0, np.where(holds, 1, 2)).astype(np.uint8))]
 
     def parse(index: int) -> list[Lease]:
-        lease = dhcp.parse(data[at[index] : at[index] + available[index]].tobytes())
+        lease = dhcp.parse(data[at[index] : at[index] + size[index]].tobytes())
         return [] if lease is None else [lease]
 
     claims, refused = _read_leases(chosen, parse, time, vlan, Evidence.DHCP)
@@ -242,15 +246,15 @@ def dhcpv6_claims(
 
     Returns (claims, refused) as `dhcp_claims`; messages that cannot state a lease are not read at all.
     """
-    available = _payload_bytes(data, at, available)
-    kind = np.where(available > 0, _gather(data, at, 1)[:, 0], dhcpv6.REPLY)
+    size = _whole_payload(data, at, available)
+    kind = np.where(size > 0, _gather(data, at, 1)[:, 0], dhcpv6.REPLY)
     telling = np.flatnonzero(np.isin(kind, dhcpv6.TELLING))
     rank = np.isin(kind[telling], (dhcpv6.REPLY, dhcpv6.RELAY_REPLY), invert=True).astype(np.uint8)
     chosen = telling[_most_telling(rank)]
     stations = [np.where(_is_station(mac), mac, 0) for mac in (frame_source_mac, frame_destination_mac)]
 
     def parse(index: int) -> list[Lease]:
-        message = data[at[index] : at[index] + available[index]].tobytes()
+        message = data[at[index] : at[index] + size[index]].tobytes()
         return dhcpv6.parse(message, int(stations[0][index]), int(stations[1][index]))
 
     claims, refused = _read_leases(chosen, parse, time, vlan, Evidence.DHCPV6)
