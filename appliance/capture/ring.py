@@ -22,7 +22,10 @@ from appliance.capture.interface import Link, link_of
 from appliance.model.errors import CaptureError
 from appliance.model.frames import Frames
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
+"""The more frames in a batch the less each costs; at low rates a block is handed on after 0.1 s anyway."""
+
+FEWEST_BLOCKS = 4
 RING_BYTES = 128 << 20
 """620,000 short frames: more than a second at 500,000 a second, the time a full hour's seal may take."""
 
@@ -67,7 +70,8 @@ class Ring:
     def __init__(self, interface: str, ring_bytes: int = RING_BYTES, snaplen: int = SNAPLEN_BYTES) -> None:
         self.interface = interface
         self.link = Link.ABSENT
-        self._blocks = max(2, ring_bytes // BLOCK_BYTES)
+        self._block_bytes = min(BLOCK_BYTES, ring_bytes // FEWEST_BLOCKS)
+        self._blocks = ring_bytes // self._block_bytes
         self._program = bpf.assemble(snaplen)
         self._socket: socket.socket | None = None
         self._ring: NDArray[np.uint8] = np.empty(0, np.uint8)
@@ -134,7 +138,7 @@ class Ring:
             if self._socket is None or self._status[self._next] & _STATUS_USER == 0:
                 return None
         self._held = True
-        frames = block.frames_of(self._ring, self._next * BLOCK_BYTES, BLOCK_BYTES)
+        frames = block.frames_of(self._ring, self._next * self._block_bytes, self._block_bytes)
         return frames if len(frames) else None
 
     def statistics(self) -> RingCounts:
@@ -149,11 +153,11 @@ class Ring:
             opened.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             opened.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
             self._attach(opened, self._program)
-            size = self._blocks * BLOCK_BYTES
+            size = self._blocks * self._block_bytes
             opened.setsockopt(
                 _SOL_PACKET,
                 _RX_RING,
-                _TPACKET_REQ3.pack(BLOCK_BYTES, self._blocks, 2048, size // 2048, _RETIRE_MS, 0, 0),
+                _TPACKET_REQ3.pack(self._block_bytes, self._blocks, 2048, size // 2048, _RETIRE_MS, 0, 0),
             )
             mapped = mmap.mmap(opened.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
             number = socket.if_nametoindex(self.interface)
@@ -164,7 +168,7 @@ class Ring:
             opened.close()
             raise
         self._ring = np.frombuffer(mapped, np.uint8)
-        self._status = self._ring.view(np.uint32)[block.STATUS_AT // 4 :: BLOCK_BYTES // 4]
+        self._status = self._ring.view(np.uint32)[block.STATUS_AT // 4 :: self._block_bytes // 4]
         self._next, self._held = 0, False
         self._socket = opened
 
