@@ -1,0 +1,156 @@
+"""The demonstration: two phones come into a café, their connections are recorded, sealed, and read back.
+
+    make demo            (KEEP=1 make demo keeps the folder)
+
+Everything is done with the command `greffier`, as its user would; each command line is shown.
+"""
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from demo.commands import greffier
+
+CAPTURES = [Path(__file__).resolve().parent / "captures" / name for name in ("iphone.pcap", "android.pcap")]
+NETWORKS = ["192.168.2.0/24", "fe80::/10"]
+PHONES = ["192.168.2.17", "192.168.2.16"]
+CUSTODIANS = ["owner.key", "lawyer.key"]
+ROWS_SHOWN = 18
+PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
+
+WHAT_HAPPENED = """What happened: two phones' connections were written down as they passed, on disk within a
+second and sealed, without a word of what they said. The box that wrote them cannot read them, nor can one
+custodian alone; both together can. After a year the day's keys are destroyed, and every copy is dead with
+them."""
+
+
+def tell(text: str) -> None:
+    print("\n" + textwrap.fill(" ".join(text.split()), 100), flush=True)
+
+
+def own_network() -> list[str] | None:
+    """How to start a command in a network namespace of its own; None where this machine forbids it."""
+    for way in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
+        if shutil.which("unshare") is None or shutil.which("ip") is None:
+            return None
+        trial = f"ip link add name {'a' * 8} type veth peer name {'b' * 8}"
+        if subprocess.run([*way, "--", *trial.split()], capture_output=True, check=False).returncode == 0:
+            return way
+    return None
+
+
+def make_box(folder: Path) -> None:
+    tell(
+        "1. The owner of a café and her lawyer each make a key of their own. Together, and only together, "
+        "they are the box's custodians."
+    )
+    recipients = []
+    for name in CUSTODIANS:
+        said = greffier(folder, "custodian", "new", "--out", name)
+        recipients.append(next(word for word in said.split() if word.startswith("age1")))
+    tell("2. The installer makes the box. It is given the two public keys, and never sees the private ones.")
+    custodians = [word for recipient in recipients for word in ("--custodian", recipient)]
+    networks = [word for network in NETWORKS for word in ("--client-network", network)]
+    greffier(folder, "init", "--home", "box", "--site", "Demo Café", *custodians, *networks)
+
+
+def record(folder: Path) -> None:
+    way = own_network()
+    if way:
+        tell(
+            "3. Two phones come in. What they sent once, on a real Wi-Fi, is played again on a virtual cable; "
+            "the recorder listens at its other end, as at the mirror port of a switch."
+        )
+        played = [*way, "--", sys.executable, "-m", "demo.wire", str(folder / "box"), *map(str, CAPTURES)]
+        root = Path(__file__).resolve().parents[1]
+        if subprocess.run(played, cwd=root, check=False).returncode != 0:
+            raise SystemExit("the demonstration ends here: the live recording failed")
+        return
+    tell(
+        "3. Two phones come in. This account may not make a virtual cable (root may), so the recorder reads "
+        "what they sent from capture files."
+    )
+    greffier(folder, "record", "--home", "box", *map(str, CAPTURES))
+
+
+def forms(address: str) -> list[bytes]:
+    """The ways an address may be written in a file: text, and binary of either byte order."""
+    packed = ipaddress.ip_address(address).packed
+    return [address.encode(), packed, packed[::-1]]
+
+
+def be_the_thief(folder: Path) -> None:
+    tell("4. Sealed. Anybody may check that nothing was changed or removed; nobody needs a key for that.")
+    greffier(folder, "verify", "--home", "box")
+    tell("5. A thief takes the box, or its manager looks around: every byte of it, searched for the phones.")
+    files = [path for path in (folder / "box").rglob("*") if path.is_file()]
+    content = [path.read_bytes() for path in files]
+    size = sum(map(len, content))
+    for phone in PHONES:
+        found = sum(data.count(form) for form in forms(phone) for data in content)
+        print(
+            f"    {phone}, as text and in binary: {found} times in {len(files)} files, {size:,} bytes",
+            flush=True,
+        )
+        if found:
+            raise SystemExit("the demonstration ends here: an address lies open in the box")
+    tell("6. The owner alone, with her own key, wants to know:")
+    greffier(folder, "search", "--home", "box", "--identity", CUSTODIANS[0], refused=True)
+
+
+def read_back(folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    keys = [word for name in CUSTODIANS for word in ("--identity", name)]
+    tell("7. A judge asks. Owner and lawyer come together: who held which address, and who talked to whom?")
+    greffier(folder, "bindings", "--home", "box", *keys)
+    said = greffier(folder, "search", "--home", "box", *keys, "--format", "jsonl", quiet=True)
+    rows = [json.loads(line) for line in said.splitlines()]
+    rows.sort(key=lambda row: row["bytes_out"] + row["bytes_in"], reverse=True)
+    table = Table(title=f"{len(rows)} connections; the {min(ROWS_SHOWN, len(rows))} largest")
+    for name in ("from (UTC)", "client", "its MAC", "peer", "what", "sent", "received"):
+        table.add_column(name, justify="right" if name in ("sent", "received") else "left", no_wrap=True)
+    for row in rows[:ROWS_SHOWN]:
+        port = "" if row["peer_port"] is None else f" {row['peer_port']}"
+        protocol = PROTOCOLS.get(int(row["protocol"]), str(row["protocol"]))
+        table.add_row(
+            row["first_seen"][:19].replace("T", " "),
+            row["client_ip"],
+            row["client_mac"],
+            row["peer_ip"],
+            protocol + port,
+            f"{row['bytes_out']:,} B",
+            f"{row['bytes_in']:,} B",
+        )
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    clients = {row["client_ip"] for row in rows}
+    if not set(PHONES) <= clients:
+        raise SystemExit("the demonstration ends here: a phone is missing from what was read back")
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="greffier-demo-"))
+    try:
+        make_box(folder)
+        record(folder)
+        be_the_thief(folder)
+        read_back(folder)
+        tell(WHAT_HAPPENED)
+    finally:
+        if os.environ.get("KEEP"):
+            tell(f"Kept: {folder}")
+        else:
+            shutil.rmtree(folder)
+            tell("Nothing is left running, and the demonstration's folder is removed (KEEP=1 keeps it).")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
