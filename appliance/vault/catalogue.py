@@ -9,9 +9,11 @@ from appliance.vault.chain import Entry
 from appliance.vault.names import VaultName
 from appliance.vault.seals import (
     Adoption,
+    Custodians,
     Destroyed,
     DestructionOrdered,
     EnvelopeMade,
+    Init,
     Interruption,
     Rollback,
     Seal,
@@ -26,10 +28,13 @@ class Catalogue:
     seals: list[Seal] = field(default_factory=list)
     adopted: dict[str, Adoption] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
-    interrupted: set[str] = field(default_factory=set)
+    interruptions: list[Interruption] = field(default_factory=list)
     ordered: set[str] = field(default_factory=set)
+    orders: list[DestructionOrdered] = field(default_factory=list)
     destroyed: set[str] = field(default_factory=set)
     certificates: list[tuple[int, Destroyed]] = field(default_factory=list)
+    custodians: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    """(seq of the line that states them, recipients, quorum), in order."""
     rolled_back: bool = False
 
     @classmethod
@@ -49,19 +54,28 @@ class Catalogue:
                 self.envelopes[envelope.key_id] = envelope
             case Adoption() as adoption:
                 self.adopted[adoption.file.name] = adoption
-            case Interruption(run=run):
-                self.interrupted.add(run)
-            case DestructionOrdered(key_ids=key_ids):
+            case Interruption() as interruption:
+                self.interruptions.append(interruption)
+            case DestructionOrdered(key_ids=key_ids) as order:
                 self.ordered.update(key_ids)
+                self.orders.append(order)
             case Destroyed(key_ids=key_ids) as certificate:
                 self.destroyed.update(key_ids)
                 self.certificates.append((entry.at_ns, certificate))
+            case (
+                Init(custodians=custodians, quorum=quorum) | Custodians(custodians=custodians, quorum=quorum)
+            ):
+                self.custodians.append((entry.seq, custodians, quorum))
             case Rollback():
                 self.rolled_back = True
 
     @property
     def segment_files(self) -> set[str]:
         return {file.name for seal in self.seals for file in seal.files}
+
+    @property
+    def interrupted(self) -> set[str]:
+        return {interruption.run for interruption in self.interruptions}
 
     @property
     def run_of_key(self) -> dict[str, str]:

@@ -47,6 +47,14 @@ def new_key_file(path: Path, passphrase: str | None, now: dt.datetime) -> str:
     return recipient
 
 
+def read_passphrase(path: Path) -> str:
+    """The passphrase on a file's first line. Raises CustodyError."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError):
+        raise CustodyError(f"cannot read a passphrase from {path}; put it on the file's first line") from None
+
+
 def _write_new(path: Path, content: bytes) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

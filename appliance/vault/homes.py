@@ -7,7 +7,7 @@ from appliance.model.errors import HomeError, StorageError
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, write_once
 from appliance.vault import custodians, signing
-from appliance.vault.chain import Chain, Entry
+from appliance.vault.chain import Chain, Head
 from appliance.vault.names import Home
 from appliance.vault.seals import Init
 
@@ -27,8 +27,8 @@ def existing(path: Path) -> Home:
     return home
 
 
-def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Home, Entry]:
-    """A new home with its settings, its key and the first line of its chain, which is returned.
+def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Home, Head, str]:
+    """A new home with its settings, its key and the first line of its chain; its head, the fingerprint.
 
     Raises HomeError if the folder is there and not empty, CustodyError for a mistyped key, StorageError.
     """
@@ -50,4 +50,4 @@ def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Ho
     write_once(home.config, box.render(config).encode("utf-8"))
     signer = signing.signer(key)
     first = Chain(home, signer, clock).begin(Init(config.site, signer.box, config.custodians, config.quorum))
-    return home, first
+    return home, Head(first.seq, first.hash), signer.fingerprint

@@ -71,6 +71,12 @@ def parse_header(line: bytes) -> Header:
         raise ValueError("misses a field of a journal file") from None
 
 
+def run_of(name: str) -> str:
+    """The run that wrote the journal file of this name; "" if it is no such name."""
+    parts = name.split("-")
+    return parts[1] if len(parts) == 4 else ""
+
+
 def frame_key(key: DayKey) -> AESGCM:
     """The cipher of a day's journal: a key of its own, so that no nonce is shared with segments."""
     return AESGCM(hmac.new(key.secret, FORMAT.encode("ascii"), hashlib.sha256).digest())

@@ -1,16 +1,15 @@
 """What runs that died left behind, and how the next start settles it. See `vault.run`."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config.box import BoxConfig
-from appliance.model.coverage import Coverage
 from appliance.runtime import recorder_state
-from appliance.runtime.recorder_state import RecorderState, SourceState
-from appliance.vault import canonical, journal, liveness, seals
+from appliance.vault import canonical, journal, liveness, periods, seals
 from appliance.vault import chain as chains
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Chain
@@ -81,13 +80,8 @@ def _journal_files(home: Home) -> Iterator[Path]:
     return (home.path / "journal").glob(f"*/*/*{journal.SUFFIX}")
 
 
-def _run_of(name: str) -> str:
-    parts = name.split("-")
-    return parts[1] if len(parts) == 4 else ""
-
-
 def _writers_of_orphans(home: Home) -> set[str]:
-    runs = {_run_of(path.name) for path in _journal_files(home)} - {""}
+    runs = {journal.run_of(path.name) for path in _journal_files(home)} - {""}
     return {run_id for run_id in runs if not liveness.is_live(home, run_id)}
 
 
@@ -98,7 +92,7 @@ def _orphans(home: Home, catalogue: Catalogue, dead: set[str]) -> list[_Orphan]:
         if (
             path.name in catalogue.adopted
             or path.name in catalogue.replaced
-            or _run_of(path.name) not in dead
+            or journal.run_of(path.name) not in dead
         ):
             continue
         content = path.read_bytes()
@@ -128,26 +122,9 @@ def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue
     signs = [orphan.last_frame_ns for orphan in orphans]
     if state:
         signs.append(state.updated_ns)
-    coverage = tuple(_unsealed(state, source, catalogue) for source in state.sources) if state else ()
-    return Interruption(run_id, max(signs, default=None), coverage)
-
-
-def _unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) -> Coverage:
-    """What a source gave since its last seal, as far as the recorder had told: to the second."""
-    sealed = catalogue.sealed_by(state.run, source.name)
-    live = source.name.startswith("interface:")
-    last_ns = state.updated_ns if live else source.last_record_ns or state.updated_ns
-    first_ns = max([part.last_ns for part in sealed], default=state.started_ns if live else last_ns)
-    drops = source.kernel_drops - sum(part.lost.get("kernel", 0) for part in sealed)
-    return Coverage(
-        source.name,
-        min(first_ns, last_ns),
-        last_ns,
-        max(0, source.packets - sum(part.packets for part in sealed)),
-        max(0, source.bytes - sum(part.bytes for part in sealed)),
-        lost={"kernel": drops} if drops > 0 else {},
-        noted={"interrupted": 1},
-    )
+    coverage = [periods.unsealed(state, source, catalogue) for source in state.sources] if state else []
+    coverage = [dataclasses.replace(part, noted={"interrupted": 1}) for part in coverage]
+    return Interruption(run_id, max(signs, default=None), tuple(coverage))
 
 
 def _needless(home: Home, catalogue: Catalogue, dead: set[str]) -> Iterator[tuple[Path, str]]:
@@ -156,7 +133,11 @@ def _needless(home: Home, catalogue: Catalogue, dead: set[str]) -> Iterator[tupl
     for path in _journal_files(home):
         if path.name in catalogue.replaced:
             yield path, "a segment had replaced"
-        elif _run_of(path.name) in dead and path.name not in catalogue.adopted and _is_torn_at_birth(path):
+        elif (
+            journal.run_of(path.name) in dead
+            and path.name not in catalogue.adopted
+            and _is_torn_at_birth(path)
+        ):
             yield path, "held no whole frame"
     for path in (home.path / "segments").glob("*/*/*"):
         key_id = path.name.split("-")[1] if path.name.count("-") == 2 else ""

@@ -13,6 +13,7 @@ from Crypto.Protocol.SecretSharing import Shamir
 from appliance.model.errors import CustodyError, DestroyedError, HomeError
 from appliance.vault import chain, envelopes
 from appliance.vault.catalogue import Catalogue
+from appliance.vault.custodians import read_passphrase
 from appliance.vault.day_keys import DayKey
 from appliance.vault.envelopes import Envelope, SealedShare
 from appliance.vault.names import Home, VaultName
@@ -36,21 +37,12 @@ def open_identities(paths: Sequence[Path], passphrase_files: Sequence[Path] = ()
     For a file under a passphrase each given passphrase is tried, then the person at the terminal is asked.
     Raises CustodyError.
     """
-    passphrases = [_passphrase(path) for path in passphrase_files]
+    passphrases = [read_passphrase(path) for path in passphrase_files]
     found: dict[str, pyrage.x25519.Identity] = {}
     for path in paths:
         for identity in _identities(path, passphrases):
             found[str(identity.to_public())] = identity
     return Identities(found)
-
-
-def _passphrase(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        raise CustodyError(
-            f"cannot read a passphrase from {path}; it must stand on the file's first line"
-        ) from None
 
 
 def _identities(path: Path, passphrases: Sequence[str]) -> list[pyrage.x25519.Identity]:

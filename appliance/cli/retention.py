@@ -1,0 +1,106 @@
+"""Destroy what has passed its term, sign a certificate for it, and say what stays until when.
+
+The term is a calendar year from date to date (box.toml). The keys go first: from then on nobody can read
+the day, not even from a backup of its files. A clock that jumped is not believed until --now confirms it.
+"""
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.model.errors import UsageError
+from appliance.model.instants import from_iso, to_iso
+
+if TYPE_CHECKING:
+    from appliance.retention.destruction import Kept, Outcome
+    from appliance.vault.seals import Destroyed
+
+EXAMPLES = """  greffier retention --home /var/lib/greffier
+  greffier retention --home /var/lib/greffier --dry-run --now 2027-11-23
+  greffier retention --home /var/lib/greffier --now 2027-11-23T04:00:00Z --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb."""
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the home of the box")
+    parser.add_argument(
+        "--now", metavar="T", help="the present instant as you vouch for it, instead of the clock's"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Destroy what is due and print what went and what stays."""
+    from appliance.config import box
+    from appliance.retention import destruction
+    from appliance.runtime.clock import now_ns
+    from appliance.vault import homes
+
+    try:
+        stated_ns = None if args.now is None else from_iso(args.now)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    home = homes.existing(args.home)
+    outcome = destruction.destroy(home, box.read(home.config), now_ns(), stated_ns, args.dry_run)
+    print(json.dumps(_as_json(outcome, args.dry_run)) if args.json else _as_sentences(outcome, args.dry_run))
+    return 0
+
+
+def _as_json(outcome: "Outcome", dry_run: bool) -> dict[str, object]:
+    return {
+        "now": to_iso(outcome.now_ns),
+        "dry_run": dry_run,
+        "doubt": outcome.doubt,
+        "destroyed": [
+            {
+                "vault": str(gone.vault),
+                "day": gone.day.isoformat(),
+                "keys": list(gone.key_ids),
+                "files": gone.file_count,
+                "bytes": gone.size_bytes,
+            }
+            for gone in outcome.destroyed
+        ],
+        "kept": [
+            {
+                "vault": str(kept.vault),
+                "day": kept.day.isoformat(),
+                "until": kept.until.isoformat(),
+                "why": kept.why,
+            }
+            for kept in outcome.kept
+        ],
+    }
+
+
+def _as_sentences(outcome: "Outcome", dry_run: bool) -> str:
+    lines = []
+    if outcome.doubt:
+        lines.append(f"Nothing was destroyed: {outcome.doubt}. If the clock is right, confirm it with --now.")
+    lines += [_gone(certificate, dry_run) for certificate in outcome.destroyed]
+    if not outcome.destroyed and not outcome.doubt:
+        lines.append(f"Nothing has passed its term at {to_iso(outcome.now_ns)[:19]}Z.")
+    for _, run in itertools.groupby(outcome.kept, key=lambda kept: (kept.why, kept.vault)):
+        lines.append(_kept(list(run)))
+    return "\n".join(lines)
+
+
+def _gone(certificate: "Destroyed", dry_run: bool) -> str:
+    verb = "Would be destroyed" if dry_run else "Destroyed and certified"
+    return (
+        f"{verb}: {certificate.vault} {certificate.day}, {len(certificate.key_ids)} keys, "
+        f"{certificate.file_count} files, {certificate.size_bytes:,} bytes."
+    )
+
+
+def _kept(run: "list[Kept]") -> str:
+    first, last = run[0], run[-1]
+    if first is last:
+        return f"Kept: {first.vault} {first.day}, until {first.until}: {first.why}."
+    return (
+        f"Kept: {first.vault}, {len(run)} days from {first.day} to {last.day}: {first.why}; "
+        f"the first goes on {first.until}, the last on {last.until}."
+    )

@@ -1,0 +1,116 @@
+"""How the box stands: sources, last record, what is kept, what goes next, and every fault.
+
+Reads no record and needs no custodian. Faults are listed here; 'greffier verify' looks for more of them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.model.instants import to_iso
+
+if TYPE_CHECKING:
+    from appliance.services.status import Recorder, Status
+
+EXAMPLES = """  greffier status --home /var/lib/greffier
+  greffier status --home /var/lib/greffier --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb."""
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the home of the box")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how the box stands."""
+    from appliance.runtime.clock import now_ns
+    from appliance.services import status
+    from appliance.vault import homes
+
+    found = status.status(homes.existing(args.home), now_ns())
+    print(json.dumps(_as_json(found)) if args.json else _as_sentences(found))
+    return 0
+
+
+def _as_json(status: "Status") -> dict[str, object]:
+    going = status.next_destruction
+    return {
+        "site": status.config.site,
+        "fingerprint": status.fingerprint,
+        "head": str(status.head),
+        "quorum": status.config.quorum,
+        "custodians": list(status.config.custodians),
+        "recorders": [_recorder_as_json(recorder) for recorder in status.recorders],
+        "last_record": None if status.last_record_ns is None else to_iso(status.last_record_ns),
+        "segments": status.segments,
+        "records": {str(vault): count for vault, count in status.records.items()},
+        "bytes": status.size_bytes,
+        "oldest_day": status.oldest and status.oldest.isoformat(),
+        "newest_day": status.newest and status.newest.isoformat(),
+        "next_destruction": going
+        and {"vault": str(going.vault), "day": going.day.isoformat(), "on": going.on.isoformat()},
+        "certificates": [
+            {
+                "at": to_iso(at_ns),
+                "vault": str(gone.vault),
+                "day": gone.day.isoformat(),
+                "keys": list(gone.key_ids),
+            }
+            for at_ns, gone in status.certificates
+        ],
+        "faults": list(status.faults),
+    }
+
+
+def _recorder_as_json(recorder: "Recorder") -> dict[str, object]:
+    state = recorder.state
+    sources = [
+        {
+            "name": source.name,
+            "packets": source.packets,
+            "bytes": source.bytes,
+            "records": source.records,
+            "last_record": None if source.last_record_ns is None else to_iso(source.last_record_ns),
+            "kernel_drops": source.kernel_drops,
+        }
+        for source in state.sources
+    ]
+    instants = {"started": to_iso(state.started_ns), "updated": to_iso(state.updated_ns)}
+    return {"run": state.run, "live": recorder.live, "ended": state.ended, **instants, "sources": sources}
+
+
+def _as_sentences(status: "Status") -> str:
+    lines = [f"{status.config.site}  (box {status.fingerprint})"]
+    for recorder in status.recorders:
+        lines.append(_recorder(recorder))
+        lines += [
+            f"  {source.name}: {source.packets:,} packets, {source.records:,} records, {source.kernel_drops:,} lost"
+            for source in recorder.state.sources
+        ]
+    last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
+    kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())
+    lines.append(f"Last record: {last}.")
+    lines.append(f"Kept: {status.segments:,} segments ({kept}), {status.size_bytes:,} bytes.")
+    if status.oldest:
+        lines.append(f"Days from {status.oldest} to {status.newest}.")
+    if status.next_destruction:
+        going = status.next_destruction
+        lines.append(f"Next destruction: {going.vault} {going.day}, from {going.on} on.")
+    if status.certificates:
+        last_gone = status.certificates[-1][1]
+        lines.append(
+            f"Certificates of destruction: {len(status.certificates):,}, the last of {last_gone.day}."
+        )
+    lines.append(f"Head of the chain: {status.head}")
+    lines += [f"FAULT: {fault}" for fault in status.faults] or ["No fault."]
+    return "\n".join(lines)
+
+
+def _recorder(recorder: "Recorder") -> str:
+    state = recorder.state
+    if recorder.live:
+        return f"Recording since {to_iso(state.started_ns)[:19]}Z:"
+    ended = "closed" if state.ended else "ended without closing"
+    return f"Not recording; the last recorder {ended} at {to_iso(state.updated_ns)[:19]}Z:"

@@ -1,0 +1,145 @@
+"""How a box stands: put together for a person out of the chain, the settings and what recorders say."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from appliance.config import box
+from appliance.config.box import BoxConfig
+from appliance.model.instants import day_of, to_iso
+from appliance.retention import destruction, policy
+from appliance.runtime import recorder_state
+from appliance.runtime.recorder_state import RecorderState
+from appliance.vault import chain, journal, liveness, signing
+from appliance.vault.catalogue import Catalogue
+from appliance.vault.chain import Entry, Head
+from appliance.vault.names import Home, VaultName
+from appliance.vault.seals import Destroyed, Init
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """One run as it last told; `live` if its process is alive."""
+
+    live: bool
+    state: RecorderState
+
+
+@dataclass(frozen=True)
+class NextDestruction:
+    """The vault and day that go first, and the first day (UTC) on which they may."""
+
+    vault: VaultName
+    day: dt.date
+    on: dt.date
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole answer of `greffier status`; `size_bytes` is all that the chain fixes, and the chain."""
+
+    config: BoxConfig
+    fingerprint: str
+    head: Head
+    recorders: tuple[Recorder, ...]
+    last_record_ns: int | None
+    segments: int
+    records: dict[VaultName, int]
+    size_bytes: int
+    oldest: dt.date | None
+    newest: dt.date | None
+    next_destruction: NextDestruction | None
+    certificates: tuple[tuple[int, Destroyed], ...]
+    faults: tuple[str, ...]
+
+
+def status(home: Home, now_ns: int) -> Status:
+    """Raises HomeError. Reads the chain once and checks no signature: that is for `verify`."""
+    config = box.read(home.config)
+    noted = chain.known_head(home)
+    entries = chain.read(home)
+    catalogue = Catalogue.of(entries)
+    living = catalogue.living_keys()
+    days = sorted(day for _, day in living)
+    going = sorted((policy.destroyed_on(day, config.term_years[vault]), day, vault) for vault, day in living)
+    kept = [seal for seal in catalogue.seals if seal.rows and seal.key_id not in catalogue.destroyed]
+    recorders = tuple(
+        Recorder(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
+    )
+    told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
+    sealed = [seal.last_ns for seal in kept]
+    return Status(
+        config,
+        _fingerprint(entries),
+        Head(entries[-1].seq, entries[-1].hash),
+        recorders,
+        max([at_ns for at_ns in [*told, *sealed] if at_ns is not None], default=None),
+        len(kept),
+        {vault: sum(seal.rows for seal in kept if seal.vault == vault) for vault in VaultName},
+        _size(home, catalogue),
+        days[0] if days else None,
+        days[-1] if days else None,
+        NextDestruction(going[0][2], going[0][1], going[0][0]) if going else None,
+        tuple(catalogue.certificates),
+        tuple(_faults(home, entries, catalogue, noted, recorders, going, now_ns)),
+    )
+
+
+def _fingerprint(entries: list[Entry]) -> str:
+    first = entries[0].body
+    return signing.fingerprint(first.box) if isinstance(first, Init) else ""
+
+
+def _size(home: Home, catalogue: Catalogue) -> int:
+    files = [
+        file for seal in catalogue.seals if seal.key_id not in catalogue.destroyed for file in seal.files
+    ]
+    files += [made.file for made in catalogue.envelopes.values() if made.key_id not in catalogue.destroyed]
+    files += [
+        adopted.file for adopted in catalogue.adopted.values() if adopted.key_id not in catalogue.destroyed
+    ]
+    return sum(file.size_bytes for file in files) + home.chain.stat().st_size
+
+
+def _faults(
+    home: Home,
+    entries: Sequence[Entry],
+    catalogue: Catalogue,
+    noted: Head | None,
+    recorders: Sequence[Recorder],
+    going: Sequence[tuple[dt.date, dt.date, VaultName]],
+    now_ns: int,
+) -> Iterator[str]:
+    """What a person should look at, each in one sentence with what to do."""
+    for recorder in recorders:
+        for alarm in recorder.state.alarms:
+            yield f"{alarm.message} (since {to_iso(alarm.since_ns)[:19]}Z)"
+    if recorders and not recorders[-1].live and not recorders[-1].state.ended:
+        seen = to_iso(recorders[-1].state.updated_ns)[:19]
+        yield f"the last recorder ended without closing, last seen {seen}Z; start it again with 'greffier record'"
+    orphans = _orphans(home, catalogue)
+    if orphans:
+        yield f"{orphans} journal files of a dead recorder wait; the next 'greffier record' seals them"
+    intact = noted and noted.seq < len(entries) and entries[noted.seq].hash == noted.hash
+    if not intact or catalogue.rolled_back:
+        yield "the chain was cut, rolled back or replaced; see 'greffier verify'"
+    if catalogue.ordered - catalogue.destroyed:
+        yield "a destruction was begun and not finished; run 'greffier retention'"
+    why = destruction.doubt(entries, now_ns)
+    if why:
+        yield f"{why}: nothing is destroyed until someone confirms the time with 'greffier retention --now'"
+    late = [day for on, day, _ in going if on < day_of(now_ns)]
+    if late:
+        yield f"{len(late)} days are past their term, the oldest {late[0]}; run 'greffier retention'"
+
+
+def _orphans(home: Home, catalogue: Catalogue) -> int:
+    runs: dict[str, bool] = {}
+    count = 0
+    for path in (home.path / "journal").glob(f"*/*/*{journal.SUFFIX}"):
+        run_id = journal.run_of(path.name)
+        if path.name not in catalogue.adopted and path.name not in catalogue.replaced:
+            if run_id not in runs:
+                runs[run_id] = liveness.is_live(home, run_id)
+            count += not runs[run_id]
+    return count
