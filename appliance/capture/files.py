@@ -58,7 +58,9 @@ class CaptureFile:
             magic = self._raw.read(4)
             self._raw.seek(0)
         except OSError as error:
-            raise CaptureError(f"cannot read {self.path}: {error.strerror}; give an existing capture file") from error
+            raise CaptureError(
+                f"cannot read {self.path}: {error.strerror}; give an existing capture file"
+            ) from error
         self._stream = _decompressed(self._raw, magic)
         room = CHUNK_BYTES if self._stream is not self._raw else min(CHUNK_BYTES, self.size_bytes + 1)
         self._buffer = np.zeros(room + PADDING_BYTES, np.uint8)
@@ -135,7 +137,7 @@ class CaptureFile:
         self._buffer[:rest] = self._buffer[consumed : self._filled].copy()
         self._filled = rest
         room = len(self._buffer) - PADDING_BYTES
-        view = memoryview(self._buffer)[:room]
+        view = self._buffer.data[:room]
         try:
             while self._filled < room:
                 count = self._stream.readinto(view[self._filled :])  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""pcapng blocks to frames (IETF draft-ietf-opsawg-pcapng): sections, interfaces, packets of all three kinds."""
+"""pcapng blocks to frames (IETF draft-ietf-opsawg-pcapng): sections, interfaces, all three packet kinds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,11 +49,12 @@ class Blocks:
 
     def read(self, data: NDArray[np.uint8], start: int, end: int) -> int:
         """Take in whole blocks of data[start:end]; returns where the next block begins."""
-        buffer = memoryview(data)
+        buffer = data.data
         here = start
-        while here + 12 <= end and not self.damaged:
-            if bytes(buffer[here : here + 4]) == MAGIC:
-                self._begin_section(buffer, here)
+        while here + 12 <= end:
+            if bytes(buffer[here : here + 4]) == MAGIC and not self._begin_section(buffer, here):
+                self.damaged = True
+                break
             kind, size = Struct(self._order + "II").unpack_from(buffer, here)
             if size < 12 or size % 4 or size > _LONGEST_BLOCK_BYTES:
                 self.damaged = True
@@ -63,8 +64,8 @@ class Blocks:
             if Struct(self._order + "I").unpack_from(buffer, here + size - 4)[0] != size:
                 self.damaged = True
                 break
-            self._take(kind, buffer, here, size)
-            if self.damaged:
+            if not self._take(kind, buffer, here, size):
+                self.damaged = True
                 break
             here += size
         return here
@@ -82,34 +83,35 @@ class Blocks:
                 batch.interface.link_type,
             )
 
-    def _begin_section(self, buffer: memoryview, here: int) -> None:
+    def _begin_section(self, buffer: memoryview, here: int) -> bool:
         for order in "<>":
             if Struct(order + "I").unpack_from(buffer, here + 8)[0] == _BYTE_ORDER:
                 self._order = order
                 self._interfaces = []
-                return
-        self.damaged = True
+                return True
+        return False
 
-    def _take(self, kind: int, buffer: memoryview, here: int, size: int) -> None:
+    def _take(self, kind: int, buffer: memoryview, here: int, size: int) -> bool:
+        """Read one whole block; false where it contradicts itself. Blocks of other kinds are passed over."""
         body, end = here + 8, here + size - 4
         if kind == _INTERFACE and size >= 20:
             self._interfaces.append(self._interface(buffer, body, end))
         elif kind == _PACKET and size >= 32:
             number, high, low, captured, length = Struct(self._order + "IIIII").unpack_from(buffer, body)
-            self._add(number, high << 32 | low, body + 20, captured, length, end)
+            return self._add(number, high << 32 | low, body + 20, captured, length, end)
         elif kind == _OLD_PACKET and size >= 32:
             number, _, high, low, captured, length = Struct(self._order + "HHIIII").unpack_from(buffer, body)
-            self._add(number, high << 32 | low, body + 20, captured, length, end)
+            return self._add(number, high << 32 | low, body + 20, captured, length, end)
         elif kind == _SIMPLE_PACKET and size >= 16:
             (length,) = Struct(self._order + "I").unpack_from(buffer, body)
             snaplen = self._interfaces[0].snaplen if self._interfaces else 0
             captured = min(length, snaplen or length, end - body - 4)
-            self._add(0, 0, body + 4, captured, length, end)
+            return self._add(0, 0, body + 4, captured, length, end)
+        return True
 
-    def _add(self, number: int, ticks: int, at: int, captured: int, length: int, end: int) -> None:
+    def _add(self, number: int, ticks: int, at: int, captured: int, length: int, end: int) -> bool:
         if number >= len(self._interfaces) or at + captured > end:
-            self.damaged = True
-            return
+            return False
         interface = self._interfaces[number]
         if not self._batches or self._batches[-1].interface is not interface:
             self._batches.append(_Batch(interface))
@@ -118,6 +120,7 @@ class Blocks:
         batch.captured.append(captured)
         batch.length.append(length)
         batch.ticks.append(ticks)
+        return True
 
     def _interface(self, buffer: memoryview, body: int, end: int) -> _Interface:
         link_type, _, snaplen = Struct(self._order + "HHI").unpack_from(buffer, body)

@@ -16,10 +16,11 @@ HEADER_BYTES = 16
 LONGEST_RECORD_BYTES = 262_144
 """MAXIMUM_SNAPLEN of libpcap: a longer record is damage, not data."""
 
-_LANE_BYTES = 12_288
+_LANE_BYTES = 24_576
 _FEWEST_LANES = 8
 _SEARCH_BYTES = (96, 256, 768, 2304)
 _SAME_MOMENT_S = 3600
+_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def walk(data: NDArray[np.uint8], start: int, end: int, big_endian: bool) -> Wal
 
 def _walk_one_by_one(data: NDArray[np.uint8], start: int, end: int, big_endian: bool) -> Walk:
     length_at = Struct(">I" if big_endian else "<I").unpack_from
-    buffer = memoryview(data)
+    buffer = data.data
     offsets: list[int] = []
     here = start
     while here + HEADER_BYTES <= end:
@@ -58,6 +59,11 @@ def _walk_one_by_one(data: NDArray[np.uint8], start: int, end: int, big_endian: 
     return Walk(np.array(offsets, np.int64), here, False)
 
 
+def _words(data: NDArray[np.uint8], shift: int) -> NDArray[np.void]:
+    """A 32-bit word at every byte position of the buffer, `shift` bytes on."""
+    return np.ndarray((len(data) - shift - 3,), dtype="V4", buffer=data, offset=shift, strides=(1,))
+
+
 def _headers(data: NDArray[np.uint8], at: NDArray[np.int64], order: str) -> NDArray[np.uint32]:
     """(k, 4) seconds, fraction, captured, length at each position."""
     sliding = np.ndarray((len(data) - 15,), dtype="V16", buffer=data, strides=(1,))
@@ -66,76 +72,67 @@ def _headers(data: NDArray[np.uint8], at: NDArray[np.int64], order: str) -> NDAr
 
 def _plausible(headers: NDArray[np.uint32], about_s: int) -> NDArray[np.bool_]:
     seconds, fraction, captured, length = headers.T
-    return (
-        (np.abs(seconds.astype(np.int64) - about_s) < _SAME_MOMENT_S)
-        & (fraction < 1_000_000_000)
-        & (captured <= length)
-        & (length <= LONGEST_RECORD_BYTES)
-        & (captured > 0)
-    )
+    good = (np.abs(seconds.astype(np.int64) - about_s) < _SAME_MOMENT_S) & (fraction < 1_000_000_000)
+    good &= (captured <= length) & (length <= LONGEST_RECORD_BYTES) & (captured > 0)
+    return np.asarray(good)
 
 
-def _lane_starts(
-    data: NDArray[np.uint8], start: int, end: int, lanes: int, order: str
-) -> NDArray[np.int64]:
+def _lane_starts(data: NDArray[np.uint8], start: int, end: int, lanes: int, order: str) -> NDArray[np.int64]:
     """Positions, one for most lanes, that look like a record header followed by another one."""
     about_s = int(_headers(data, np.array([start]), order)[0, 0])
+    seconds = _words(data, 0)
     wanted = start + np.arange(1, lanes, dtype=np.int64) * ((end - start) // lanes)
     starts = [np.array([start], np.int64)]
     begun = 0
     for search in _SEARCH_BYTES:
-        candidates = wanted[:, None] + np.arange(begun, search)
-        candidates = candidates[candidates[:, -1] + HEADER_BYTES <= end]
-        if not len(candidates):
-            break
-        wanted = wanted[: len(candidates)]
-        flat = candidates.reshape(-1)
-        looks = np.flatnonzero(_plausible(_headers(data, flat, order), about_s))
-        captured = _headers(data, flat[looks], order)[:, 2].astype(np.int64)
-        follower = flat[looks] + HEADER_BYTES + captured
-        inside = follower + HEADER_BYTES <= end
-        looks, follower = looks[inside], follower[inside]
-        looks = looks[_plausible(_headers(data, follower, order), about_s)]
-        lane, first = np.unique(looks // candidates.shape[1], return_index=True)
-        starts.append(flat[looks[first]])
-        wanted = np.delete(wanted, lane)
-        begun = search
+        wanted = wanted[wanted + search + HEADER_BYTES <= end]
         if not len(wanted):
             break
+        candidates = (wanted[:, None] + np.arange(begun, search)).reshape(-1)
+        # Nearly all candidates fall by their seconds alone, so the rest of the header is read for few.
+        away = seconds[candidates].view(order + "u4") - np.uint32(max(about_s - _SAME_MOMENT_S, 0))
+        looks = np.flatnonzero(away < 2 * _SAME_MOMENT_S)
+        header = _headers(data, candidates[looks], order)
+        follower = candidates[looks] + HEADER_BYTES + header[:, 2].astype(np.int64)
+        good = _plausible(header, about_s) & (follower + HEADER_BYTES <= end)
+        looks, follower = looks[good], follower[good]
+        looks = looks[_plausible(_headers(data, follower, order), about_s)]
+        lane, first = np.unique(looks // (search - begun), return_index=True)
+        starts.append(candidates[looks[first]])
+        wanted = np.delete(wanted, lane)
+        begun = search
     return np.sort(np.concatenate(starts))
 
 
 def _walk_lanes(data: NDArray[np.uint8], start: int, end: int, lanes: int, order: str) -> Walk | None:
-    """Walk all lanes in step; None where a lane does not land on the next one's start."""
+    """Walk all lanes in step; None where a lane does not land on the next one's start.
+
+    A lane that has reached the next one's territory walks on in it until all have: checking every lane at
+    every step costs more than the few steps made twice.
+    """
     starts = _lane_starts(data, start, end, lanes, order)
+    if len(starts) < lanes // 2:
+        return None  # hardly anything looks like a header: a few long lanes would be slower than none
     targets = np.append(starts[1:], end)
-    lengths = np.ndarray((len(data) - 3,), dtype="V4", buffer=data, strides=(1,))
-    landed = np.empty(len(starts), np.int64)
-    steps: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    lane = np.arange(len(starts))
-    here, target = starts.copy(), targets
-    last_header = end - HEADER_BYTES
-    while len(here):
-        readable = here <= last_header
-        captured = lengths[np.minimum(here, last_header) + 8].view(order + "u4")
-        after = here + HEADER_BYTES + captured
-        onwards = readable & (here < target) & (after <= end)
-        if not onwards.all():
-            landed[lane[~onwards]] = here[~onwards]
-            lane, here, target, after = lane[onwards], here[onwards], target[onwards], after[onwards]
-        steps.append((lane, here))
-        here = after
+    captured = _words(data, 8)
+    beyond = end + 1
+    here, steps = starts, [starts]
+    while True:
+        for _ in range(_STEPS):
+            here = here + captured[here].view(order + "u4")
+            here += HEADER_BYTES
+            np.minimum(here, beyond, out=here)
+            steps.append(here)
+        if (here >= targets).all():
+            break
+    grid = np.ascontiguousarray(np.array(steps).T)
+    whole = grid[:, :-1] < targets[:, None]
+    whole[-1] &= grid[-1, 1:] <= end
+    counts = whole.sum(axis=1)
+    landed = grid[np.arange(len(starts)), counts]
     if not np.array_equal(landed[:-1], starts[1:]):
         return None
-    return Walk(_in_order(steps, len(starts)), *_end_of(data, int(landed[-1]), end, order))
-
-
-def _in_order(steps: list[tuple[NDArray[np.int64], NDArray[np.int64]]], lanes: int) -> NDArray[np.int64]:
-    """Offsets of all lanes, lane after lane."""
-    grid = np.full((lanes, len(steps)), -1, np.int64)
-    for step, (lane, here) in enumerate(steps):
-        grid[lane, step] = here
-    return grid[grid >= 0]
+    return Walk(grid[:, :-1][whole], *_end_of(data, int(landed[-1]), end, order))
 
 
 def _end_of(data: NDArray[np.uint8], here: int, end: int, order: str) -> tuple[int, bool]:

@@ -10,9 +10,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.model.errors import CaptureError, UsageError
 from appliance.model.instants import to_iso
+
+if TYPE_CHECKING:
+    from appliance.services.recording import Report
+    from appliance.services.sources import SourceCounts
 
 EXAMPLES = """  greffier record --home /var/lib/greffier hotel.pcap
   greffier record --home /var/lib/greffier --json monday.pcapng tuesday.pcap.gz
@@ -34,12 +39,13 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     from appliance.services import recording
 
-    progress = _interface_progress if args.interface else _files_progress
-    with progress(args) as told, recording.recording(args.home) as at_work:
+    with recording.recording(args.home) as at_work:
         if args.interface:
-            recording.record_interface(at_work, args.interface, args.seconds, told)
+            with _interface_progress(args.interface) as told:
+                recording.record_interface(at_work, args.interface, args.seconds, told)
         else:
-            recording.record_files(at_work, args.files, told)
+            with _files_progress(args.files) as done:
+                recording.record_files(at_work, args.files, done)
     report = at_work.report
     for note in report.notes:
         print(f"greffier: {note}", file=sys.stderr)
@@ -60,7 +66,7 @@ def _check(args: argparse.Namespace) -> None:
             raise CaptureError(f"there is no capture file {path}; nothing was recorded")
 
 
-def _as_json(report, live: bool) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _as_json(report: "Report", live: bool) -> dict[str, object]:
     shown = {
         "packets": report.packets,
         "bytes": report.bytes,
@@ -79,12 +85,12 @@ def _as_json(report, live: bool) -> dict[str, object]:  # type: ignore[no-untype
     return shown
 
 
-def _as_sentences(report) -> str:  # type: ignore[no-untyped-def]
+def _as_sentences(report: "Report") -> str:
     lines = [
-        f"{report.packets:,} packets became {report.records:,} traffic records and {report.bindings:,} bindings, "
-        f"sealed in {report.seconds:.1f} s."
+        f"{report.packets:,} packets became {report.records:,} traffic records "
+        f"and {report.bindings:,} bindings, sealed in {report.seconds:.1f} s."
     ]
-    if report.first_ns is not None:
+    if report.first_ns is not None and report.last_ns is not None:
         lines.append(f"They were sent between {to_iso(report.first_ns)} and {to_iso(report.last_ns)}.")
     if report.refused:
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.refused.items()))
@@ -95,7 +101,7 @@ def _as_sentences(report) -> str:  # type: ignore[no-untyped-def]
 
 
 @contextlib.contextmanager
-def _files_progress(args: argparse.Namespace) -> Iterator[Callable[[int], None]]:
+def _files_progress(files: list[Path]) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda done: None
@@ -105,20 +111,20 @@ def _files_progress(args: argparse.Namespace) -> Iterator[Callable[[int], None]]
 
     columns = (TextColumn("recording"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("recording", total=sum(path.stat().st_size for path in args.files))
+        task = bar.add_task("recording", total=sum(path.stat().st_size for path in files))
         yield lambda done: bar.update(task, completed=done)
 
 
 @contextlib.contextmanager
-def _interface_progress(args: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _interface_progress(interface: str) -> "Iterator[Callable[[SourceCounts], None]]":
     """A line that counts on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda source: None
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(f"listening on {args.interface}") as line:
+    with Console(stderr=True).status(f"listening on {interface}") as line:
         yield lambda source: line.update(
-            f"listening on {args.interface}: {source.packets:,} packets, {source.records:,} records closed, "
+            f"listening on {interface}: {source.packets:,} packets, {source.records:,} records closed, "
             f"{source.lost['kernel']:,} lost (Ctrl-C ends and seals)"
         )

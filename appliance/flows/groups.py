@@ -1,8 +1,9 @@
-"""Packets of one batch that belong together: sorted by a keyed hash, then proven equal by their keys.
+"""Packets of one batch that belong together, found without sorting and proven equal by their keys.
 
-A hash may collide, a record may not: where neighbours share a hash but not a key the batch is sorted by
-the keys themselves. The multipliers are drawn at random by the caller, so nobody outside can aim for
-collisions.
+Each packet writes its number into a bucket chosen by a keyed hash; the first of a connection wins the
+bucket, and whoever reads a packet with another key there tries again with another hash. A hash may
+collide, a record may not. The multipliers are drawn at random by the caller, so nobody outside can aim
+for collisions.
 """
 
 from dataclasses import dataclass
@@ -10,27 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.orient import Oriented
+from appliance.flows.orient import KEY_WORDS, Oriented
 from appliance.model.instants import HOUR_NS
-from appliance.wire.packets import Packets
+from appliance.wire.packets import FIN, RST, Packets
 
 MOST_PACKETS = 1 << 16
-_INDEX_BITS = np.uint64(16)
-_INDEX = np.uint64(MOST_PACKETS - 1)
-_COUNT_SHIFT = np.int64(46)
-_OCTETS = np.int64((1 << 46) - 1)
 
-FIN_BITS = np.uint8(0x01)
-RST_BIT = np.uint8(0x04)
-INWARD_FIN = np.uint8(0x02)
-"""In `flags` FIN seen from the first side is 0x01, from the other side 0x02; RST from either is 0x04."""
+FIN_FORTH, FIN_BACK = np.uint8(1), np.uint8(2)
+RESET = np.uint8(4)
+"""`flags` of a group: FIN seen from the first side, from the other side, RST from either."""
+
+_BUCKET_BITS = 17
+_TRIES = 8
+_REHASH = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
 class Groups:
     """g runs of packets of one connection, no gap beyond the idle timeout, none across a UTC hour.
 
-    Sorted by `hash` (the high 48 bits hold it), runs of one connection in time order beside each other.
+    Sorted by `hash`; runs of one connection lie beside each other in time order.
     """
 
     hash: NDArray[np.uint64]
@@ -60,98 +60,138 @@ def group(
 ) -> Groups:
     """Group at most MOST_PACKETS packets of one family."""
     hashed = oriented.key[0] * multipliers[0]
-    for word, multiplier in zip(oriented.key[1:-1], multipliers[1:], strict=False):
+    for word, multiplier in zip(oriented.key[1:], multipliers[1:], strict=False):
         hashed += word * multiplier
-    order = _sorted(hashed)
-    ordered = hashed[order] >> _INDEX_BITS
-    key = [column[order] for column in oriented.key]
-    begins = np.empty(len(order), np.bool_)
-    begins[0] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    if not _proven(key, begins):
-        order = np.lexsort((np.arange(len(hashed)), *oriented.key, hashed >> _INDEX_BITS))
-        ordered = hashed[order] >> _INDEX_BITS
-        key = [column[order] for column in oriented.key]
-        for column in key:
-            begins[1:] |= column[1:] != column[:-1]
-    time = packets.time[order]
-    follows = _cut(time, begins, idle_ns, active_ns)
-    return _reduce(packets, oriented, order, ordered, key, time, begins | follows, follows)
-
-
-def _sorted(hashed: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Order by hash, then capture order: one sort of numbers that carry both (13 ns a packet)."""
-    tagged = (hashed & ~_INDEX) | np.arange(len(hashed), dtype=np.uint64)
-    tagged.sort()
-    return (tagged & _INDEX).astype(np.int64)
-
-
-def _proven(key: list[NDArray[np.uint64]], begins: NDArray[np.bool_]) -> bool:
-    different = np.zeros(len(begins) - 1, np.uint64)
-    for column in key:
-        different |= column[1:] ^ column[:-1]
-    return not np.any((different != 0) & ~begins[1:])
-
-
-def _cut(
-    time: NDArray[np.int64], begins: NDArray[np.bool_], idle_ns: int, active_ns: int
-) -> NDArray[np.bool_]:
-    """Where a run must end although its connection goes on: silence, the hour, the active timeout."""
-    follows = np.zeros(len(time), np.bool_)
+    leader = _leaders(hashed, oriented.key)
+    time = packets.time
     earliest, latest = int(time.min()), int(time.max())
     if latest - earliest <= min(idle_ns, active_ns) and earliest // HOUR_NS == latest // HOUR_NS:
-        return follows
-    gap = np.abs(np.diff(time)) > idle_ns
+        head = leader
+        heads = np.flatnonzero(leader == np.arange(len(leader)))
+        heads = heads[np.argsort(hashed[heads])]
+    else:
+        head = _runs(time, leader, idle_ns, active_ns)
+        heads = np.flatnonzero(head == np.arange(len(leader)))
+        heads = heads[np.lexsort((heads, leader[heads], hashed[heads]))]
+    return _sums(packets, oriented, hashed, head, heads, leader[heads] != heads)
+
+
+def _leaders(hashed: NDArray[np.uint64], key: tuple[NDArray[np.uint64], ...]) -> NDArray[np.int64]:
+    """(n,) number of the first packet with the same key."""
+    leader = np.empty(len(hashed), np.int64)
+    bucket = np.empty(1 << _BUCKET_BITS, np.int32)
+    pending: NDArray[np.int64] | None = None  # None: everybody, spares a gather
+    words = key
+    for _ in range(_TRIES):
+        numbers = np.arange(len(hashed), dtype=np.int32) if pending is None else pending.astype(np.int32)
+        place = (hashed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+        bucket[place[::-1]] = numbers[::-1]  # of repeated places the last written counts: the first packet
+        found = bucket[place]
+        same = np.ones(len(found), np.bool_)
+        for column, mine in zip(key, words, strict=True):
+            same &= column[found] == mine
+        if pending is None:
+            leader[:] = found
+            pending = np.flatnonzero(~same)
+        else:
+            leader[pending[same]] = found[same]
+            pending = pending[~same]
+        if not len(pending):
+            return leader
+        hashed = hashed[~same] * _REHASH
+        words = tuple(column[pending] for column in key)
+    if pending is not None:
+        leader[pending] = _leaders_by_sorting(words, pending)
+    return leader
+
+
+def _leaders_by_sorting(
+    words: tuple[NDArray[np.uint64], ...], numbers: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The same for those that kept colliding."""
+    order = np.lexsort((numbers, *words))
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = np.any([column[order][1:] != column[order][:-1] for column in words], axis=0)
+    leader = np.empty(len(order), np.int64)
+    leader[order] = numbers[order][np.flatnonzero(begins)[np.cumsum(begins) - 1]]
+    return leader
+
+
+def _runs(
+    time: NDArray[np.int64], leader: NDArray[np.int64], idle_ns: int, active_ns: int
+) -> NDArray[np.int64]:
+    """(n,) number of the first packet of each packet's run: silence, the hour and the active timeout cut."""
+    order = np.argsort(leader.astype(np.uint16), kind="stable")  # a radix sort
+    leader, time = leader[order], time[order]
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = (leader[1:] != leader[:-1]) | (np.abs(np.diff(time)) > idle_ns)
     hour = time // HOUR_NS
-    follows[1:] = (gap | (hour[1:] != hour[:-1])) & ~begins[1:]
-    starts = np.flatnonzero(begins | follows)
-    run = np.cumsum(begins | follows) - 1
+    begins[1:] |= hour[1:] != hour[:-1]
+    starts = np.flatnonzero(begins)
+    run = np.cumsum(begins) - 1
     span = np.maximum.reduceat(time, starts) - np.minimum.reduceat(time, starts)
     window = time // active_ns
-    follows[1:] |= (span > active_ns)[run[1:]] & (window[1:] != window[:-1]) & ~begins[1:]
-    return follows
+    begins[1:] |= (span > active_ns)[run[1:]] & (window[1:] != window[:-1])
+    head = np.empty(len(order), np.int64)
+    head[order] = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
+    return head
 
 
-def _reduce(
+def _sums(
     packets: Packets,
     oriented: Oriented,
-    order: NDArray[np.int64],
-    ordered: NDArray[np.uint64],
-    key: list[NDArray[np.uint64]],
-    time: NDArray[np.int64],
-    begins: NDArray[np.bool_],
+    hashed: NDArray[np.uint64],
+    head: NDArray[np.int64],
+    heads: NDArray[np.int64],
     follows: NDArray[np.bool_],
 ) -> Groups:
-    starts = np.flatnonzero(begins)
-    inward = oriented.inward[order]
-    counted = packets.octets[order]
-    counted |= np.int64(1) << _COUNT_SHIFT
-    counted_in = counted * inward
-    total_in = np.add.reduceat(counted_in, starts)
-    total_out = np.add.reduceat(counted - counted_in, starts)
-    heads = order[starts]
+    count = len(head)
+    way = head + oriented.inward * count
+    number = np.bincount(way, minlength=2 * count)
+    octets = np.bincount(way, weights=packets.octets, minlength=2 * count)  # exact: far below 2**53
+    first, last = _period(packets.time, head, heads)
+    key = [column[heads] for column in oriented.key]
+    if len(key) < KEY_WORDS[packets.family]:
+        key.append(np.zeros(len(heads), np.uint64))
     head_flags = packets.tcp_flags[heads]
     answered = (head_flags & 0x12) == 0x12  # SYN+ACK: the sender is the one who was called
-    monotone = bool((packets.time[1:] >= packets.time[:-1]).all())
-    ends = np.append(starts[1:], len(order)) - 1
     return Groups(
-        ordered[starts],
-        tuple(column[starts] for column in key),
-        time[starts] if monotone else np.minimum.reduceat(time, starts),
-        time[ends] if monotone else np.maximum.reduceat(time, starts),
-        total_out >> _COUNT_SHIFT,
-        total_out & _OCTETS,
-        total_in >> _COUNT_SHIFT,
-        total_in & _OCTETS,
-        np.bitwise_or.reduceat(_closing(packets.tcp_flags[order], inward), starts),
+        hashed[heads],
+        tuple(key),
+        first,
+        last,
+        number[heads],
+        octets[heads].astype(np.int64),
+        number[count + heads],
+        octets[count + heads].astype(np.int64),
+        _closing(packets.tcp_flags, oriented.inward, head)[heads],
         oriented.other_mac[heads],
         np.full(len(heads), -1, np.int16) if packets.vlan is None else packets.vlan[heads],
         oriented.inward[heads] ^ answered,
-        follows[starts],
+        follows,
     )
 
 
-def _closing(flags: NDArray[np.uint8], inward: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """FIN by direction and RST, the only flags that end a flow."""
-    fin = flags & FIN_BITS
-    return (fin << inward.view(np.uint8)) | (flags & RST_BIT)
+def _period(
+    time: NDArray[np.int64], head: NDArray[np.int64], heads: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last instant of each run."""
+    if (time[1:] >= time[:-1]).all():
+        latest = np.empty(len(time), np.int64)
+        latest[head] = time  # of repeated places the last written counts
+        return time[heads], latest[heads]
+    earliest, latest = time.copy(), time.copy()
+    np.minimum.at(earliest, head, time)
+    np.maximum.at(latest, head, time)
+    return earliest[heads], latest[heads]
+
+
+def _closing(
+    flags: NDArray[np.uint8], inward: NDArray[np.bool_], head: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """(n,) at each run's head: the flags of its packets that end a connection. Few packets have one."""
+    closing = np.zeros(len(flags), np.uint8)
+    rows = np.flatnonzero(flags & (FIN | RST))
+    fin = np.where(inward[rows], FIN_BACK, FIN_FORTH) * (flags[rows] & FIN)
+    np.bitwise_or.at(closing, head[rows], fin | np.where(flags[rows] & RST, RESET, np.uint8(0)))
+    return closing

@@ -69,7 +69,7 @@ class Meter:
         return _together([table.changed() for table in self._tables.values()])
 
     def forget_reported(self) -> None:
-        """Let the next `changed` tell everything that is open (what was told before did not reach the disk)."""
+        """Let the next `changed` tell everything that is open: what was told was lost."""
         for table in self._tables.values():
             table.forget_reported()
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from appliance.model.networks import Networks
 from appliance.wire.packets import Packets
 
+KEY_WORDS = {4: 4, 6: 7}
+"""64-bit words of a whole key: addresses, ports and shape, the first side's MAC, the other's or 0."""
+
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
 _GROUP_BIT = np.uint64(1)  # of the first byte on the wire: broadcast and multicast
@@ -23,8 +26,8 @@ class Oriented:
     """Key words and direction of n packets.
 
     `key` holds (n,) columns: the addresses with the client's (or the lower) side first, ports and shape, the
-    MAC of that side, and the MAC of the other side where it is needed to tell connections apart, else 0.
-    `inward` is true for packets sent to the first side; `undecided` where that side need not be the client.
+    MAC of that side, and, if some packets are undecided, the MAC of the other side of those (else 0).
+    `inward` is true for packets sent to the first side. Undecided: that side need not be the client.
     """
 
     key: tuple[NDArray[np.uint64], ...]
@@ -52,18 +55,22 @@ def orient(packets: Packets, networks: Networks) -> Oriented:
     ordered |= packets.shape.astype(np.uint64) << _HALF
     mac = np.where(inward, packets.destination_mac, packets.source_mac)
     other = np.where(inward, packets.source_mac, packets.destination_mac)
-    mac *= 1 - (mac & _GROUP_BIT)  # a group address is never a station
-    both = np.zeros(len(mac), np.uint64)
+    grouped = mac & _GROUP_BIT
+    if grouped.any():
+        mac *= 1 - grouped  # a group address is never a station
+    key = (*addresses, ordered, mac)
     if undecided.any():
         rows = np.flatnonzero(undecided)
+        both = np.zeros(len(mac), np.uint64)
         both[rows] = other[rows]
         ordered[rows] |= _UNDECIDED
-    return Oriented((*addresses, ordered, mac, both), inward, other)
+        key = (*key, both)
+    return Oriented(key, inward, other)
 
 
 def is_undecided(ports: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Of the ports word of keys: true where the initiator is still to be made the client."""
-    return (ports & _UNDECIDED) != 0
+    """Of the ports word of keys: true where the initiator is to be made the client."""
+    return np.asarray((ports & _UNDECIDED) != 0)
 
 
 def _ipv4_sides(packets: Packets, networks: Networks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

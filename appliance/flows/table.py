@@ -1,28 +1,26 @@
-"""The flow table of one address family: arrays, one slot a connection, found through a sorted index of hashes.
+"""The flow table of one address family: arrays, one slot a connection, found by a sorted index.
 
 Returns parts of connections as TRAFFIC rows when they end: by silence, at the active timeout, at the
 hour, when TCP says so, or when the table is full. A part never crosses a UTC hour.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.groups import FIN_BITS, INWARD_FIN, RST_BIT, Groups
-from appliance.flows.orient import is_undecided
-from appliance.model.addresses import MAPPED_V4
+from appliance.flows.groups import FIN_BACK, FIN_FORTH, Groups
+from appliance.flows.orient import KEY_WORDS, is_undecided
+from appliance.flows.rows import COUNTERS, rows_of, set_counters
 from appliance.model.instants import HOUR_NS, NS
 from appliance.model.reasons import EndReason
-from appliance.model.rows import TRAFFIC
-from appliance.wire.packets import PORTS_UNKNOWN
 
 LINGER_NS = 5 * NS
 """A connection that said goodbye is kept this long for its last acknowledgements."""
 
 _SMALLEST = 1 << 12
 _EVICTED_SHARE = 16
-_COUNTERS = ("packets_out", "octets_out", "packets_in", "octets_in")
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class FlowTable:
         self._hash = np.empty(0, np.uint64)  # sorted
         self._slot = np.empty(0, np.int64)  # beside it
         self._free = np.empty(0, np.int64)
-        self._key = [np.empty(0, np.uint64) for _ in range(4 if family == 4 else 7)]
-        self._columns: dict[str, NDArray[np.generic]] = {
+        self._key = [np.empty(0, np.uint64) for _ in range(KEY_WORDS[family])]
+        self._columns: dict[str, NDArray[Any]] = {
             "first": np.empty(0, np.int64),
             "last": np.empty(0, np.int64),
             "other_mac": np.empty(0, np.uint64),
@@ -54,7 +52,8 @@ class FlowTable:
             "flags": np.empty(0, np.uint8),
             "swapped": np.empty(0, np.bool_),
             "changed": np.empty(0, np.bool_),
-        } | {name: np.empty(0, np.int64) for name in _COUNTERS}
+        }
+        self._columns.update({name: np.empty(0, np.int64) for name in COUNTERS})
         self._grow(_SMALLEST)
 
     def __len__(self) -> int:
@@ -84,10 +83,10 @@ class FlowTable:
     def expire(self, now_ns: int) -> NDArray[np.void]:
         """End what has been silent, is over or has run long enough at `now_ns`."""
         slots = self._slot
-        first, last = self._of("first")[slots], self._of("last")[slots]
-        flags = self._of("flags")[slots]
+        first, last = self._columns["first"][slots], self._columns["last"][slots]
+        flags = self._columns["flags"][slots]
         idle = np.abs(now_ns - last) > self._limits.idle_ns
-        said = (flags & RST_BIT != 0) | (flags & (FIN_BITS | INWARD_FIN) == FIN_BITS | INWARD_FIN)
+        said = flags >= FIN_FORTH | FIN_BACK  # both have said goodbye, or one has reset
         over = said & (now_ns - last > LINGER_NS)
         leaving = np.flatnonzero(idle | over)
         long = (now_ns - first >= self._limits.active_ns) | (now_ns // HOUR_NS != first // HOUR_NS)
@@ -97,7 +96,7 @@ class FlowTable:
         parts = self._rows(staying, EndReason.ACTIVE_TIMEOUT)
         self._empty(staying)
         self._remove(leaving)
-        return np.concatenate([ended[ended["packets_out"] + ended["packets_in"] > 0], parts])
+        return np.concatenate([_that_hold(ended), parts])
 
     def cut(self, reason: EndReason) -> NDArray[np.void]:
         """A row for every connection that has something to say; all of them go on from zero."""
@@ -108,19 +107,16 @@ class FlowTable:
 
     def changed(self) -> NDArray[np.void]:
         """Rows, with end_reason 0, of what is new or has grown since the last call."""
-        slots = self._slot[np.flatnonzero(self._of("changed")[self._slot])]
+        slots = self._slot[np.flatnonzero(self._columns["changed"][self._slot])]
         self._columns["changed"][slots] = False
         rows = self._rows(slots, 0)
-        return rows[rows["packets_out"] + rows["packets_in"] > 0]
+        return _that_hold(rows)
 
     def forget_reported(self) -> None:
         """Let the next `changed` tell everything that is open, as if nothing had been told before."""
         self._columns["changed"][self._slot] = True
 
     # -- finding and making room
-
-    def _of(self, name: str) -> NDArray[np.generic]:
-        return self._columns[name]
 
     def _find(self, groups: Groups) -> NDArray[np.int64]:
         """(g,) slot of each group's connection, -1 where the table does not know it."""
@@ -146,7 +142,7 @@ class FlowTable:
         """Give every further run of a connection the slot of its first one."""
         if opens.all():
             return slots
-        return slots[np.flatnonzero(opens)[np.cumsum(opens) - 1]]
+        return np.asarray(slots[np.flatnonzero(opens)[np.cumsum(opens) - 1]])
 
     def _insert(self, groups: Groups, fresh: NDArray[np.int64], source: int) -> NDArray[np.int64]:
         if len(fresh) > len(self._free):
@@ -157,8 +153,7 @@ class FlowTable:
         self._begin(groups, fresh, slots, source)
         self._columns["other_mac"][slots] = groups.other_mac[fresh]
         self._columns["vlan"][slots] = groups.vlan[fresh]
-        undecided = is_undecided(groups.key[-3][fresh])
-        self._columns["swapped"][slots] = undecided & groups.initiator_inward[fresh]
+        self._name_initiator(groups, fresh, slots)
         place = np.searchsorted(self._hash, groups.hash[fresh])
         self._hash = np.insert(self._hash, place, groups.hash[fresh])
         self._slot = np.insert(self._slot, place, slots)
@@ -178,11 +173,11 @@ class FlowTable:
     def _evict(self) -> NDArray[np.void]:
         """The longest silent ones give way, one sixteenth of the table at a time."""
         count = min(len(self) - self._limits.flows + self._limits.flows // _EVICTED_SHARE, len(self))
-        oldest = np.sort(np.argpartition(self._of("last")[self._slot], count - 1)[:count])
+        oldest = np.sort(np.argpartition(self._columns["last"][self._slot], count - 1)[:count])
         rows = self._rows(self._slot[oldest], EndReason.LACK_OF_RESOURCES)
         self._remove(oldest)
         self.evicted += count
-        return rows[rows["packets_out"] + rows["packets_in"] > 0]
+        return _that_hold(rows)
 
     def _remove(self, places: NDArray[np.int64]) -> None:
         """Forget the connections at these places of the index."""
@@ -198,17 +193,23 @@ class FlowTable:
     # -- counting
 
     def _holds(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return (self._of("packets_out")[slots] + self._of("packets_in")[slots]) > 0  # type: ignore[operator]
+        counted = self._columns["packets_out"][slots] + self._columns["packets_in"][slots]
+        return np.asarray(counted > 0)
 
     def _begin(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64], source: int) -> None:
         """Start a part at these slots with what the groups say; its source is that of its first packet."""
         self._columns["source"][slots] = source
-        for name in ("first", "last", "flags", *_COUNTERS):
+        for name in ("first", "last", "flags", *COUNTERS):
             self._columns[name][slots] = getattr(groups, name)[rows]
         self._columns["changed"][slots] = True
 
+    def _name_initiator(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
+        """Where both sides are the site's, or neither is, the sender of the earliest packet is the client."""
+        undecided = is_undecided(groups.key[-3][rows])
+        self._columns["swapped"][slots] = undecided & groups.initiator_inward[rows]
+
     def _empty(self, slots: NDArray[np.int64]) -> None:
-        for name in _COUNTERS:
+        for name in COUNTERS:
             self._columns[name][slots] = 0
         self._columns["changed"][slots] = False
 
@@ -217,7 +218,7 @@ class FlowTable:
     ) -> NDArray[np.void]:
         """Rows of parts that cannot take the group in: too long silent, or another hour."""
         found = slots[known]
-        first, last = self._of("first")[found], self._of("last")[found]
+        first, last = self._columns["first"][found], self._columns["last"][found]
         begins = groups.first[known]
         silent = np.abs(begins - last) > self._limits.idle_ns
         ended = (silent | (begins // HOUR_NS != first // HOUR_NS)) & self._holds(found)
@@ -227,17 +228,17 @@ class FlowTable:
         self._empty(found[ended])
         return rows
 
-    def _merge(
-        self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64], source: int
-    ) -> None:
+    def _merge(self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64], source: int) -> None:
         columns = self._columns
         empty = ~self._holds(slots)
         columns["source"][slots[empty]] = source
         first, last = groups.first[known], groups.last[known]
+        sooner = ~empty & (first < columns["first"][slots])
+        self._name_initiator(groups, known[sooner], slots[sooner])
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
         columns["flags"][slots] |= groups.flags[known]
-        for name in _COUNTERS:
+        for name in COUNTERS:
             columns[name][slots] += getattr(groups, name)[known]
         columns["changed"][slots] = True
 
@@ -252,67 +253,19 @@ class FlowTable:
             between = self._rows(slots[middle], EndReason.ACTIVE_TIMEOUT)
             between["first_seen"], between["last_seen"] = groups.first[middle], groups.last[middle]
             between["source"] = source
-            self._set_counters(between, {name: getattr(groups, name)[middle] for name in _COUNTERS}, slots[middle])
+            counted = {name: getattr(groups, name)[middle] for name in COUNTERS}
+            set_counters(between, counted, self._columns["swapped"][slots[middle]])
             rows.append(between)
         tails = np.flatnonzero(~continued & groups.follows)
         self._begin(groups, tails, slots[tails], source)
         return np.concatenate(rows)
 
-    # -- rows
-
-    def _rows(self, slots: NDArray[np.int64], reason: NDArray[np.generic] | int) -> NDArray[np.void]:
-        """TRAFFIC rows of these slots: network order becomes numbers, the client comes first."""
-        rows = np.zeros(len(slots), TRAFFIC)
-        if not len(slots):
-            return rows
+    def _rows(self, slots: NDArray[np.int64], reason: NDArray[Any] | int) -> NDArray[np.void]:
         key = [column[slots] for column in self._key]
-        swapped = self._of("swapped")[slots]
-        client, peer = _sides(self._family, key)
-        ports = key[-3]
-        low, high = _port(ports), _port(ports >> np.uint64(16))
-        shape = (ports >> np.uint64(32)).astype(np.uint16) & np.uint16(0x1FF)
-        portless = (shape & PORTS_UNKNOWN) != 0
-        own_mac, other_mac = _mac(key[-2]), _mac(self._of("other_mac")[slots])  # type: ignore[arg-type]
-        for half, index in (("hi", 0), ("lo", 1)):
-            rows[f"client_ip_{half}"] = np.where(swapped, peer[index], client[index])
-            rows[f"peer_ip_{half}"] = np.where(swapped, client[index], peer[index])
-        rows["client_port"] = np.where(portless, -1, np.where(swapped, high, low))
-        rows["peer_port"] = np.where(portless, -1, np.where(swapped, low, high))
-        rows["client_mac"] = np.where(swapped, other_mac, own_mac)
-        rows["peer_mac"] = np.where(swapped, own_mac, other_mac)
-        rows["protocol"] = shape & np.uint16(0xFF)
-        rows["vlan"], rows["source"] = self._of("vlan")[slots], self._of("source")[slots]
-        rows["first_seen"], rows["last_seen"] = self._of("first")[slots], self._of("last")[slots]
-        rows["end_reason"] = reason
-        self._set_counters(rows, {name: self._of(name)[slots] for name in _COUNTERS}, slots)
-        return rows
-
-    def _set_counters(
-        self, rows: NDArray[np.void], counters: dict[str, NDArray[np.generic]], slots: NDArray[np.int64]
-    ) -> None:
-        swapped = self._of("swapped")[slots]
-        for unit, column in (("packets", "packets"), ("bytes", "octets")):
-            out, back = counters[f"{column}_out"], counters[f"{column}_in"]
-            rows[f"{unit}_out"] = np.where(swapped, back, out)
-            rows[f"{unit}_in"] = np.where(swapped, out, back)
+        state = {name: column[slots] for name, column in self._columns.items()}
+        return rows_of(self._family, key, state, reason)
 
 
-def _sides(
-    family: int, key: list[NDArray[np.uint64]]
-) -> tuple[tuple[NDArray[np.uint64], NDArray[np.uint64]], tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
-    """((hi, lo) of the first side, (hi, lo) of the second) as numbers."""
-    if family == 6:
-        first_hi, first_lo, second_hi, second_lo = (word.byteswap() for word in key[:4])
-        return (first_hi, first_lo), (second_hi, second_lo)
-    none = np.zeros(len(key[0]), np.uint64)
-    first = key[0].astype(np.uint32).byteswap().astype(np.uint64) | np.uint64(MAPPED_V4)
-    second = (key[0] >> np.uint64(32)).astype(np.uint32).byteswap().astype(np.uint64) | np.uint64(MAPPED_V4)
-    return (none, first), (none, second)
-
-
-def _port(words: NDArray[np.uint64]) -> NDArray[np.int32]:
-    return words.astype(np.uint16).byteswap().astype(np.int32)
-
-
-def _mac(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return words.byteswap() >> np.uint64(16)
+def _that_hold(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Rows that count a packet: the rest are connections between two parts."""
+    return np.asarray(rows[rows["packets_out"] + rows["packets_in"] > 0])

@@ -34,10 +34,13 @@ class Networks:
 
     def hold_ipv4(self, addresses: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """(n,) which of these lie in one of the networks."""
-        inside = np.zeros(len(addresses), np.bool_)
-        for mask, value in self.ipv4:
+        if not self.ipv4:
+            return np.zeros(len(addresses), np.bool_)
+        (mask, value), *others = self.ipv4
+        inside = (addresses & mask) == value
+        for mask, value in others:
             inside |= (addresses & mask) == value
-        return inside
+        return np.asarray(inside)
 
     def hold_ipv6(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """(n,) which of these lie in one of the networks."""

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from appliance.config.box import BoxConfig
 from appliance.flows.meter import MULTIPLIERS, Meter

@@ -103,12 +103,12 @@ def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[
                 if capture.damaged:
                     source.refused[Refusal.CAPTURE_DAMAGED.value] += capture.damaged
                     at_work.report.notes.append(
-                        f"{path} is damaged or cut off: {capture.unread_bytes} bytes at its end could not be read"
+                        f"{path} is damaged or cut off: {capture.unread_bytes} bytes could not be read"
                     )
         except CaptureError as error:
             source.refused[Refusal.NOT_A_CAPTURE.value] += 1
             at_work.report.notes.append(str(error))
-        done += capture.size_bytes
+        done += path.stat().st_size
 
 
 def record_interface(
@@ -169,7 +169,9 @@ def _stop_on_signals() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stopping
     finally:

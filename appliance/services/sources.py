@@ -48,7 +48,9 @@ class SourceCounts:
             self.noted["unreadable_control"] += decoded.unreadable_control
 
     def _watch_clock(self, frames: Frames) -> None:
-        steps = np.diff(frames.time, prepend=self._latest_ns if self._latest_ns is not None else frames.time[0])
+        steps = np.diff(
+            frames.time, prepend=self._latest_ns if self._latest_ns is not None else frames.time[0]
+        )
         self._latest_ns = int(frames.time[-1])
         for name, count in (
             ("clock_stepped_back", np.count_nonzero(steps < -BACKWARD_STEP_NS)),
@@ -60,13 +62,24 @@ class SourceCounts:
     def coverage(self) -> Coverage | None:
         """The statement for the period since `sealed` was last called; None if nothing happened in it."""
         before = self._sealed or SourceCounts(self.name)
-        refused, lost, noted = self.refused - before.refused, self.lost - before.lost, self.noted - before.noted
+        refused, lost, noted = (
+            self.refused - before.refused,
+            self.lost - before.lost,
+            self.noted - before.noted,
+        )
         packets = self.packets - before.packets
         if self.first_ns is None or self.last_ns is None or not (packets or refused or lost or noted):
             return None
         first = self.first_ns if before.last_ns is None else min(before.last_ns, self.last_ns)
         return Coverage(
-            self.name, first, self.last_ns, packets, self.bytes - before.bytes, dict(refused), dict(lost), dict(noted)
+            self.name,
+            first,
+            self.last_ns,
+            packets,
+            self.bytes - before.bytes,
+            dict(refused),
+            dict(lost),
+            dict(noted),
         )
 
     def sealed(self) -> None:

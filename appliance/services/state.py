@@ -1,4 +1,4 @@
-"""What a running recorder says of itself: `state/recorder-RUN.json`, read by `greffier status`. No address."""
+"""What a running recorder says of itself: `state/recorder-RUN.json`, for `greffier status`. No address."""
 
 import json
 import os
@@ -29,7 +29,8 @@ class StateFile:
             "ended": ended,
             "sources": [_source(source) for source in sources],
             "alarms": [
-                {"kind": alarm.kind, "since": to_iso(alarm.since_ns), "message": alarm.message} for alarm in alarms
+                {"kind": alarm.kind, "since": to_iso(alarm.since_ns), "message": alarm.message}
+                for alarm in alarms
             ],
         }
         temporary = self._path.with_name(f".{self._path.name}.new")

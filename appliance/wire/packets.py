@@ -5,7 +5,6 @@ they are only compared and hashed here; turning them costs once a row, not once 
 """
 
 from dataclasses import dataclass
-from typing import Any as _Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,29 +54,6 @@ class Packets:
             self.destination_mac[part],
             None if self.vlan is None else self.vlan[part],
         )
-
-
-def join(parts: list[Packets], positions: list[NDArray[np.int64]]) -> Packets:
-    """One batch out of several of the same family, put back into capture order by their positions."""
-    order = np.argsort(np.concatenate(positions), kind="stable")
-
-    def together(columns: list[NDArray[_Any]]) -> NDArray[_Any]:
-        return np.concatenate(columns)[order]
-
-    tagged = any(part.vlan is not None for part in parts)
-    vlans = [untagged(len(part)) if part.vlan is None else part.vlan for part in parts]
-    return Packets(
-        parts[0].family,
-        together([part.time for part in parts]),
-        tuple(together(list(columns)) for columns in zip(*(part.addresses for part in parts), strict=True)),
-        together([part.ports for part in parts]),
-        together([part.shape for part in parts]),
-        together([part.octets for part in parts]),
-        together([part.tcp_flags for part in parts]),
-        together([part.source_mac for part in parts]),
-        together([part.destination_mac for part in parts]),
-        together(vlans) if tagged else None,
-    )
 
 
 def untagged(count: int) -> NDArray[np.int16]:

@@ -22,7 +22,18 @@ _IPV4_WINDOW = np.dtype(
 )
 _IPV6_WINDOW = np.dtype(
     {
-        "names": ["destination", "source", "payload", "next", "s_hi", "s_lo", "d_hi", "d_lo", "ports", "flags"],
+        "names": [
+            "destination",
+            "source",
+            "payload",
+            "next",
+            "s_hi",
+            "s_lo",
+            "d_hi",
+            "d_lo",
+            "ports",
+            "flags",
+        ],
         "formats": ["<u8", "<u8", ">u2", "u1", "<u8", "<u8", "<u8", "<u8", "<u4", "u1"],
         "offsets": [0, 4, 18, 20, 22, 30, 38, 46, 54, 67],
         "itemsize": 72,
