@@ -23,6 +23,9 @@ from appliance.vault.run import Run
 from appliance.vault.writer import VaultWriter
 
 POLL_S = 0.1
+LAST_BLOCK_S = 0.3
+"""The kernel hands its last block on 0.1 s after the block was begun, on a busy machine a little later."""
+
 STATE_EVERY_S = 1.0
 
 
@@ -129,7 +132,8 @@ def record_interface(
                 counted = _count_ring(source, ring.statistics(), counted)
                 at_work.say()
                 progress(source)
-        while (frames := ring.read(0)) is not None:  # what the kernel still holds
+        ring.cease()
+        while (frames := ring.read(LAST_BLOCK_S)) is not None:  # what the kernel still holds
             recorder.take(frames)
         _count_ring(source, ring.statistics(), counted)
 
