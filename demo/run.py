@@ -64,7 +64,7 @@ def record(folder: Path) -> None:
     way = own_network()
     if way:
         tell(
-            "3. Two phones come in. What they sent once, on a real Wi-Fi, is played again on a virtual cable; "
+            "3. Two phones come in. What they once sent on a real Wi-Fi is played again on a virtual cable: "
             "the recorder listens at its other end, as at the mirror port of a switch."
         )
         played = [*way, "--", sys.executable, "-m", "demo.wire", str(folder / "box"), *map(str, CAPTURES)]

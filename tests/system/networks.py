@@ -68,7 +68,20 @@ class Network:
     def cable(self, one: str, other: str, up: bool = True) -> None:
         """A virtual Ethernet cable whose two ends say nothing by themselves (no IPv6, no ARP)."""
         self.run(
-            "ip", "link", "add", "name", one, "mtu", "9000", "type", "veth", "peer", "name", other, "mtu", "9000"
+            "ip",
+            "link",
+            "add",
+            "name",
+            one,
+            "mtu",
+            "9000",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            other,
+            "mtu",
+            "9000",
         )
         for end in (one, other):
             with self.inside(), open(f"/proc/sys/net/ipv6/conf/{end}/disable_ipv6", "w") as setting:
