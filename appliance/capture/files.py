@@ -6,6 +6,7 @@ is counted.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -145,7 +146,7 @@ class CaptureFile:
                     self._ended = True
                     break
                 self._filled += count
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, zlib.error):
             self._ended = True  # a broken compressed stream: what came before is whole
             self.damaged += 1
         self._buffer[self._filled : self._filled + PADDING_BYTES] = 0

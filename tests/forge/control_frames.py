@@ -65,8 +65,8 @@ def arp_cases() -> Iterator[Case]:
     yield "reply", arp(op=2, hwdst=ROUTER), held
     yield "announcement", arp(op=1, pdst=IP4), held
     yield "padded", arp(op=1) / Padding(bytes(18)), held
-    yield "one tag", Ether(src=CLIENT) / Dot1Q(vlan=7) / arp().payload, held
-    yield "two tags", Ether(src=CLIENT) / Dot1AD(vlan=100) / Dot1Q(vlan=7) / arp().payload, held
+    yield "one tag", Ether(src=CLIENT, dst=ROUTER) / Dot1Q(vlan=7) / arp().payload, held
+    yield "two tags", Ether(src=CLIENT, dst=ROUTER) / Dot1AD(vlan=100) / Dot1Q(vlan=7) / arp().payload, held
     yield "probe", arp(op=1, psrc="0.0.0.0"), []
     yield "reverse request", arp(op=3), []
     yield "sender is everybody", arp(op=2, hwsrc=BROADCAST), []
@@ -107,7 +107,7 @@ def nd_cases() -> Iterator[Case]:
     )
     hop = IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / ICMPv6ND_NS(tgt=IP6_ROUTER) / own
     yield "behind other headers", nd(IP6, hop), [[IP6, OTHER, "nd", 0, False]]
-    tagged = Ether(src=CLIENT) / Dot1Q(vlan=7) / nd(IP6, ICMPv6ND_NS(tgt=IP6_ROUTER) / own).payload
+    tagged = Ether(src=CLIENT, dst=ROUTER) / Dot1Q(vlan=7) / nd(IP6, ICMPv6ND_NS(tgt=IP6_ROUTER) / own).payload
     yield "tagged", tagged, [[IP6, OTHER, "nd", 0, False]]
     yield (
         "followed by a trailer",

@@ -1,0 +1,90 @@
+"""What must hold for any bytes at all: decoded or refused by reason, and nothing invented."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from appliance.model.addresses import MAPPED_V4
+from appliance.model.errors import DecodeError
+from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
+from appliance.model.reasons import Refusal
+from appliance.wire import dhcp, dhcpv6
+from appliance.wire.decode import Decoded, Decoder
+from appliance.wire.packets import PORTS_UNKNOWN, Packets
+
+START = 1_795_000_000_000_000_000
+CANARY = b"\xa5"
+"""Fills what lies behind the captured bytes: it must never show."""
+
+
+def as_frames(contents: Sequence[bytes]) -> Frames:
+    """Frames a nanosecond apart with canary bytes between them, so that a frame's instant is its number."""
+    gap = CANARY * 8
+    sizes = np.array([len(content) for content in contents], np.int64)
+    data = np.frombuffer(
+        b"".join(content + gap for content in contents) + CANARY * PADDING_BYTES, np.uint8
+    ).copy()
+    offsets = np.cumsum(sizes + len(gap)) - sizes - len(gap)
+    return Frames(data, offsets, sizes, sizes, START + np.arange(len(contents)), ETHERNET)
+
+
+def check_frames(contents: Sequence[bytes]) -> None:
+    """Decode frames together and one by one; AssertionError where anything was invented or lost."""
+    together = Decoder().decode(as_frames(contents))
+    _check(contents, together)
+    alone = [Decoder().decode(as_frames([content])) for content in contents]
+    for content, decoded in zip(contents, alone, strict=True):
+        _check([content], decoded)
+        counted = sum(map(len, decoded.packets)) + sum(decoded.refused.values())
+        is_arp = not counted and b"\x08\x06" in content
+        assert counted == 1 or is_arp, "a frame is one packet, ARP, or one refusal"
+    for what in (lambda d: sum(map(len, d.packets)), lambda d: len(d.claims), lambda d: d.unreadable_control):
+        assert what(together) == sum(map(what, alone)), "a batch says what its frames say"
+    for reason in Refusal:
+        assert together.refused.get(reason, 0) == sum(d.refused.get(reason, 0) for d in alone)
+
+
+def _check(contents: Sequence[bytes], decoded: Decoded) -> None:
+    for packets in decoded.packets:
+        for row in range(len(packets)):
+            _check_packet(contents, packets, row)
+    for claim in decoded.claims:
+        frame = contents[int(claim["seen"]) - START]
+        assert int(claim["mac"]).to_bytes(6, "big") in frame, "a MAC that no byte says"
+        hi, lo = int(claim["ip_hi"]), int(claim["ip_lo"])
+        is_v4 = hi == 0 and lo >> 32 == MAPPED_V4 >> 32
+        address = lo.to_bytes(8, "big")[4:] if is_v4 else hi.to_bytes(8, "big") + lo.to_bytes(8, "big")
+        assert address in frame, "an address that no byte says"
+        assert -1 <= claim["vlan"] < 4096
+
+
+def _check_packet(contents: Sequence[bytes], packets: Packets, row: int) -> None:
+    frame = contents[int(packets.time[row]) - START]
+    wire = b"".join(column[row].tobytes() for column in packets.addresses)
+    assert wire in frame, "addresses that no bytes say"
+    for macs in (packets.source_mac, packets.destination_mac):
+        assert macs[row].tobytes()[:6] in frame[:12], "a MAC that no byte says"
+        assert macs[row] >> np.uint64(48) == 0
+    if not packets.shape[row] & PORTS_UNKNOWN:
+        # A later fragment has the ports of its datagram's first, which is another frame of the batch.
+        assert any(packets.ports[row].tobytes() in content for content in contents), "ports that no bytes say"
+    assert packets.octets[row] >= (20 if packets.family == 4 else 40)
+
+
+def check_message(message: bytes) -> None:
+    """Read bytes as DHCP and as DHCPv6: leases of addresses that stand in them, or DecodeError."""
+    try:
+        lease = dhcp.parse(message)
+    except DecodeError:
+        lease = None
+    if lease is not None:
+        assert lease.mac.to_bytes(6, "big") == message[28:34]
+        assert lease.ip_lo.to_bytes(8, "big")[4:] in message
+        assert 0 <= lease.lifetime_s < dhcp.INFINITE
+    try:
+        leases = dhcpv6.parse(message, 0, 0)
+    except DecodeError:
+        leases = []
+    for lease in leases:
+        assert lease.ip_hi.to_bytes(8, "big") + lease.ip_lo.to_bytes(8, "big") in message
+        assert lease.mac.to_bytes(6, "big") in message or not lease.mac
