@@ -7,7 +7,7 @@ export PYTHON
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint bench fuzz lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,10 @@ lint: .venv/.with-dev ## ruff, mypy, import-linter
 bench: .venv/.with-run ## Greffier and its peers side by side on one core
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench
+
+fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_time=60 bounds it
+	@mkdir -p build/fuzz
+	@$(BIN)/python -m tests.fuzz -artifact_prefix=build/fuzz/ $(FUZZ)
 
 lock: ## choose newest versions again and write both lock files
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip -qq install uv

@@ -50,7 +50,7 @@ def show(capture: str, results: list[Result], console: Console) -> None:
         table.add_row(
             result.name,
             f"{result.wall_s / ours.wall_s:.2f}" if ours else "",
-            _wanted(wanted, result),
+            _wanted(wanted, result, ours),
             f"{result.cpu_s / ours.cpu_s:.2f}" if ours else "",
             f"{result.wall_s:.3f}",
             f"{result.cpu_s:.3f}",
@@ -60,15 +60,15 @@ def show(capture: str, results: list[Result], console: Console) -> None:
     console.print(table)
 
 
-def _wanted(wanted: Wanted, result: Result) -> str:
-    if result.name == "greffier":
+def _wanted(wanted: Wanted, result: Result, ours: Result | None) -> str:
+    if result is ours:
         return f"< {wanted.peak_mb:.0f} MB" if wanted.peak_mb else ""
     if result.name == "libpcap loop" and wanted.times_loop:
         return f">= {wanted.times_loop:.2f}"
     if result.is_meter and wanted.times_meter:
         return f">= {wanted.times_meter:.2f}"
-    if result.is_meter and wanted.behind_s:
-        return f"<= {wanted.behind_s} s behind"
+    if result.is_meter and wanted.behind_s and ours:
+        return f"{ours.wall_s - result.wall_s:+.2f} s, <= {wanted.behind_s}"
     return ""
 
 
@@ -111,18 +111,30 @@ def markdown(content: dict[str, Any]) -> str:
     """The table of the README out of bench.json: one row a capture, ratios first."""
     races = content["captures"]
     peers = list(dict.fromkeys(peer for race in races.values() for peer in race["ratios"]))
-    lines = [
-        f"{content['date']}, {content['machine']['processor']}, one core, {content['machine']['system']}, "
-        f"Python {content['machine']['python']}:",
-        "",
-        "| capture | " + " | ".join(peers) + " | Greffier: s | peak MB |",
-        "|---|" + "---|" * (len(peers) + 2),
-    ]
+    headings = ["capture", *peers, "wanted", "Greffier: s", "peak MB"]
+    rows = [headings, ["---"] * len(headings)]
     for name, race in races.items():
         ours = next(result for result in race["results"] if result["name"] == "greffier")
-        ratios = " | ".join(f"{race['ratios'][peer]:.2f}" if peer in race["ratios"] else "" for peer in peers)
-        lines.append(f"| {name} | {ratios} | {ours['wall_s']:.2f} | {ours['peak_mb']:.0f} |")
-    return "\n".join(lines)
+        ratios = [f"{race['ratios'][peer]:.2f}" if peer in race["ratios"] else "" for peer in peers]
+        rows.append(
+            [name, *ratios, _in_words(WANTED[name]), f"{ours['wall_s']:.2f}", f"{ours['peak_mb']:.0f}"]
+        )
+    machine = content["machine"]
+    about = f"{content['date']}, one core of {machine['processor']}, {machine['system']}"
+    return "\n".join([about, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _in_words(wanted: Wanted) -> str:
+    words = []
+    if wanted.times_meter:
+        words.append(f"meters >= {wanted.times_meter}")
+    if wanted.times_loop:
+        words.append(f"loop >= {wanted.times_loop}")
+    if wanted.behind_s:
+        words.append(f"at most {wanted.behind_s} s behind")
+    if wanted.peak_mb:
+        words.append(f"< {wanted.peak_mb:.0f} MB")
+    return ", ".join(words)
 
 
 if __name__ == "__main__":
