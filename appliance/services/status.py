@@ -1,12 +1,13 @@
 """How a box stands: put together for a person out of the chain, the settings and what recorders say."""
 
 import datetime as dt
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.config import box
 from appliance.config.box import BoxConfig
-from appliance.model.instants import day_of, to_iso
+from appliance.model.instants import NS, day_of, to_iso
 from appliance.retention import destruction, policy
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
@@ -15,6 +16,11 @@ from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
 from appliance.vault.names import Home, VaultName
 from appliance.vault.seals import Destroyed, Init
+
+SILENT_NS = 5 * NS
+"""A recorder speaks every second; a seal of a full hour may hold it up for two."""
+
+FULL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,13 @@ def _faults(
     for recorder in recorders:
         for alarm in recorder.state.alarms:
             yield f"{alarm.message} (since {to_iso(alarm.since_ns)[:19]}Z)"
+        if recorder.live and now_ns - recorder.state.updated_ns > SILENT_NS:
+            seen = to_iso(recorder.state.updated_ns)[:19]
+            yield f"the recorder runs but has said nothing since {seen}Z; if the disk is well, restart it"
+    yield from _disk_faults(home)
     if recorders and not recorders[-1].live and not recorders[-1].state.ended:
         seen = to_iso(recorders[-1].state.updated_ns)[:19]
-        yield f"the last recorder ended without closing, last seen {seen}Z; start it again with 'greffier record'"
+        yield f"the last recorder ended without closing (last seen {seen}Z); start 'greffier record' again"
     orphans = _orphans(home, catalogue)
     if orphans:
         yield f"{orphans} journal files of a dead recorder wait; the next 'greffier record' seals them"
@@ -131,6 +141,15 @@ def _faults(
     late = [day for on, day, _ in going if on < day_of(now_ns)]
     if late:
         yield f"{len(late)} days are past their term, the oldest {late[0]}; run 'greffier retention'"
+
+
+def _disk_faults(home: Home) -> Iterator[str]:
+    """What stops every write, and so the recorder's own alarm as well."""
+    disk = os.statvfs(home.path)
+    if disk.f_flag & os.ST_RDONLY:
+        yield f"the disk of {home.path} is read-only; repair it and make it writable"
+    elif disk.f_bavail * disk.f_frsize < FULL_BYTES:
+        yield f"the disk of {home.path} is full; free some room"
 
 
 def _orphans(home: Home, catalogue: Catalogue) -> int:
