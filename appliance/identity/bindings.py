@@ -94,6 +94,10 @@ class Bindings:
         held = held[held["from"] != NOTHING]
         return self._rows(held, self._until(held), 0)
 
+    def forget_reported(self) -> None:
+        """What `changed` gave was not written: the next call gives every open part again."""
+        self._changed[:] = True
+
     def _observe(self, claims: Rows, source: int) -> Rows:
         slots, evicted = self._slots(claims, source)
         claims, slots = claims[slots >= 0], slots[slots >= 0]

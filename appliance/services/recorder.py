@@ -108,6 +108,7 @@ class Recorder:
             self._source.written()
         except StorageError as error:
             self._meter.forget_reported()
+            self._bindings.forget_reported()
             self._refused(error)
         else:
             if not self._seal_due:
@@ -160,9 +161,10 @@ class Recorder:
                 self.sources[source].lost["storage"] += rows
 
     def _note_evictions(self, source: SourceCounts) -> None:
-        if self._meter.evicted != self._evicted:
-            source.noted["table_full"] += self._meter.evicted - self._evicted
-            self._evicted = self._meter.evicted
+        evicted = self._meter.evicted + self._bindings.evicted
+        if evicted != self._evicted:
+            source.noted["table_full"] += evicted - self._evicted
+            self._evicted = evicted
 
     def _names(self) -> Sequence[str]:
         return [source.name for source in self.sources]

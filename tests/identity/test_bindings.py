@@ -137,6 +137,8 @@ def test_the_journal_hears_of_each_change_once() -> None:
     assert not len(table.changed())
     table.observe(claims(arp(TEN + 2 * MINUTE_NS)), source=0)
     assert spans(table.changed()) == [(0, 2, 0)]
+    table.forget_reported()
+    assert spans(table.changed()) == [(0, 2, 0), (0, 60, 0)]
 
 
 def test_two_devices_that_claim_one_address_are_both_kept() -> None:
