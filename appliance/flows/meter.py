@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from appliance.flows.groups import MOST_PACKETS, group
 from appliance.flows.orient import orient
 from appliance.flows.table import FlowTable, Limits
+from appliance.model.instants import NS
 from appliance.model.networks import Networks
 from appliance.model.reasons import EndReason
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import Packets
+
+EXPIRE_EVERY_NS = NS
+"""Looking through the table costs more than a small batch; a silence is exact when a packet ends it."""
 
 MULTIPLIERS = 7
 """How many random odd 64-bit numbers a meter wants."""
@@ -24,6 +28,7 @@ class Meter:
         self._networks = networks
         self._limits = limits
         self._multipliers = multipliers | np.uint64(1)
+        self._expired_ns = 0
         self._tables = {family: FlowTable(family, limits) for family in (4, 6)}
 
     def __len__(self) -> int:
@@ -49,11 +54,13 @@ class Meter:
                     self._limits.active_ns,
                 )
                 closed += table.add(groups, source)
-        closed += [table.expire(now_ns) for table in self._tables.values()]
+        if abs(now_ns - self._expired_ns) >= EXPIRE_EVERY_NS:
+            closed.append(self.expire(now_ns))
         return _together(closed)
 
     def expire(self, now_ns: int) -> NDArray[np.void]:
         """Rows of what has ended by `now_ns` without a further packet."""
+        self._expired_ns = now_ns
         return _together([table.expire(now_ns) for table in self._tables.values()])
 
     def cut(self) -> NDArray[np.void]:

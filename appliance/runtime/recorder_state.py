@@ -1,14 +1,19 @@
-"""What a recorder says of itself every second, in `state/recorder-RUN.json`; a torn file says nothing."""
+"""What a recorder says of itself every second, in `state/recorder-RUN.json`; a torn file says nothing.
+
+It describes a process, not records, and holds no address.
+"""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.model.instants import from_iso
+from appliance.model.instants import from_iso, to_iso
 
 PATTERN = "recorder-*.json"
+_STEP_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,42 @@ class RecorderState:
     """The last sign of life of one run; `ended` if it closed in good order."""
 
     run: str
+    pid: int
     started_ns: int
     updated_ns: int
     ended: bool
     sources: tuple[SourceState, ...]
     alarms: tuple[Alarm, ...]
+
+
+class StateFile:
+    """The file of one run, taken from the disk beforehand and written in place.
+
+    So it can still tell of a full disk when the disk is full. Never durable on purpose.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
+        self._path = folder / f"recorder-{run}.json"
+        self._handle = -1
+
+    def write(self, state: RecorderState) -> bool:
+        """Say how things stand; false where the disk refuses even that."""
+        content = json.dumps(_fields(state)).encode()
+        room = (len(content) // _STEP_BYTES + 2) * _STEP_BYTES
+        try:
+            if self._handle < 0:
+                self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.pwrite(self._handle, content.ljust(room), 0)
+            os.ftruncate(self._handle, room)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let the file go; it stays as last written."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 def read(path: Path) -> RecorderState | None:
@@ -61,12 +97,38 @@ def read_all(folder: Path) -> list[RecorderState]:
 def _state(fields: Mapping[str, Any]) -> RecorderState:
     return RecorderState(
         str(fields["run"]),
+        int(fields["pid"]),
         from_iso(fields["started"]),
         from_iso(fields["updated"]),
         bool(fields["ended"]),
         tuple(_source(source) for source in fields["sources"]),
         tuple(Alarm(alarm["kind"], from_iso(alarm["since"]), alarm["message"]) for alarm in fields["alarms"]),
     )
+
+
+def _fields(state: RecorderState) -> dict[str, Any]:
+    return {
+        "run": state.run,
+        "pid": state.pid,
+        "started": to_iso(state.started_ns),
+        "updated": to_iso(state.updated_ns),
+        "ended": state.ended,
+        "sources": [
+            {
+                "name": source.name,
+                "packets": source.packets,
+                "bytes": source.bytes,
+                "records": source.records,
+                "last_record": None if source.last_record_ns is None else to_iso(source.last_record_ns),
+                "kernel_drops": source.kernel_drops,
+            }
+            for source in state.sources
+        ],
+        "alarms": [
+            {"kind": alarm.kind, "since": to_iso(alarm.since_ns), "message": alarm.message}
+            for alarm in state.alarms
+        ],
+    }
 
 
 def _source(fields: Mapping[str, Any]) -> SourceState:

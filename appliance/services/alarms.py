@@ -2,16 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Alarm:
-    """Something a person should act on; `message` is a sentence that says what to do."""
-
-    kind: str
-    since_ns: int
-    message: str
+from appliance.runtime.recorder_state import Alarm
 
 
 class Alarms:

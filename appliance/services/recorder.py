@@ -52,10 +52,12 @@ class Recorder:
         self._journal_due = monotonic() + JOURNAL_EVERY_S
         self._seal_due = 0.0
         self._hour: int | None = None
+        self._live = False
         self._evicted = 0
 
-    def begin(self, name: str) -> SourceCounts:
+    def begin(self, name: str, live: bool = False) -> SourceCounts:
         """What is taken from now on comes from this source; its counters are returned."""
+        self._live = live
         self.sources.append(SourceCounts(name))
         return self.sources[-1]
 
@@ -83,17 +85,17 @@ class Recorder:
         self._note_evictions(source)
         self.pass_time(now_ns)
 
-    def pass_time(self, now_ns: int, live: bool = False) -> None:
+    def pass_time(self, now_ns: int) -> None:
         """Do what is due at this instant: journal each second, seal on the hour or when memory is short."""
-        if live:
-            self._traffic.add(self._meter.expire(now_ns))
         moment = self._monotonic()
         if moment >= self._journal_due:
+            self._traffic.add(self._meter.expire(now_ns))
             self._source.add(self._bindings.expire(now_ns))
             self.journal()
             self._journal_due = self._monotonic() + JOURNAL_EVERY_S
         full = len(self._traffic) + len(self._meter) >= self._row_limit
-        new_hour = live and self._hour is not None and now_ns // HOUR_NS != self._hour
+        # A replayed file runs through many hours a second: it is cut into hours when it is sealed.
+        new_hour = self._live and self._hour is not None and now_ns // HOUR_NS != self._hour
         self._hour = now_ns // HOUR_NS
         if (full or new_hour or self._seal_due) and moment >= self._seal_due:
             self.seal(now_ns)

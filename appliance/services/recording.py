@@ -1,6 +1,7 @@
 """Recording from end to end: a home, its vaults and keys, a recorder, and a source that feeds it."""
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -14,9 +15,9 @@ from appliance.config import box
 from appliance.model.errors import CaptureError
 from appliance.model.reasons import Refusal
 from appliance.runtime.memory import keep_freed_memory
+from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services.recorder import Recorder
 from appliance.services.sources import SourceCounts
-from appliance.services.state import StateFile
 from appliance.vault import homes
 from appliance.vault.names import VaultName
 from appliance.vault.run import Run
@@ -51,16 +52,35 @@ class Recording:
     """A recorder at work in a home; made by `recording`."""
 
     recorder: Recorder
-    state: StateFile
+    run: Run
     report: Report
     stopping: threading.Event
-    _state_due: float = 0.0
+    _file: StateFile
+    _started_ns: int
+    _due: float = 0.0
 
-    def say(self) -> None:
-        """Keep the state file fresh."""
-        if time.monotonic() >= self._state_due:
-            self.state.write(self.recorder.sources, self.recorder.alarms)
-            self._state_due = time.monotonic() + STATE_EVERY_S
+    @property
+    def is_due(self) -> bool:
+        """Whether the state file is a second old."""
+        return time.monotonic() >= self._due
+
+    def say(self, ended: bool = False) -> None:
+        """Tell in the state file how things stand."""
+        self._due = time.monotonic() + STATE_EVERY_S
+        sources = tuple(_source_state(source) for source in self.recorder.sources)
+        alarms = tuple(self.recorder.alarms)
+        now_ns = time.time_ns()
+        self._file.write(
+            RecorderState(self.run.id, os.getpid(), self._started_ns, now_ns, ended, sources, alarms)
+        )
+        if ended:
+            self._file.close()
+
+
+def _source_state(source: SourceCounts) -> SourceState:
+    return SourceState(
+        source.name, source.packets, source.bytes, source.records, source.last_ns, source.lost["kernel"]
+    )
 
 
 @contextlib.contextmanager
@@ -73,16 +93,17 @@ def recording(home_path: Path) -> Iterator[Recording]:
     with Run.start(home) as run, _stop_on_signals() as stopping:
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
         recorder = Recorder(config, vaults, time.monotonic)
-        state = StateFile(home.state, run.id)
         report = Report(notes=list(run.notes))
-        state.write(recorder.sources, recorder.alarms)
+        file = StateFile(home.state, run.id)
+        at_work = Recording(recorder, run, report, stopping, file, time.time_ns())
+        at_work.say()
         ended = False
         try:
-            yield Recording(recorder, state, report, stopping)
+            yield at_work
             recorder.finish(time.time_ns())
             ended = True
         finally:
-            state.write(recorder.sources, recorder.alarms, ended)
+            at_work.say(ended)
             _sum_up(report, recorder)
             report.seconds = time.monotonic() - started
 
@@ -99,7 +120,8 @@ def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[
             with CaptureFile(path) as capture:
                 for frames in capture:
                     at_work.recorder.take(frames)
-                    at_work.say()
+                    if at_work.is_due:
+                        at_work.say()
                     progress(done + capture.read_bytes)
                     if at_work.stopping.is_set():
                         return
@@ -119,7 +141,7 @@ def record_interface(
 ) -> None:
     """Record an interface until `seconds` have passed or a signal asks to stop."""
     recorder = at_work.recorder
-    source = recorder.begin(f"interface:{interface}")
+    source = recorder.begin(f"interface:{interface}", live=True)
     until = None if seconds is None else time.monotonic() + seconds
     with Ring(interface) as ring:
         counted = RingCounts(0, 0, 0, 0)
@@ -127,8 +149,8 @@ def record_interface(
             frames = ring.read(POLL_S)
             if frames is not None:
                 recorder.take(frames)
-            recorder.pass_time(time.time_ns(), live=True)
-            if time.monotonic() >= at_work._state_due:
+            recorder.pass_time(time.time_ns())
+            if at_work.is_due:
                 counted = _count_ring(source, ring.statistics(), counted)
                 at_work.say()
                 progress(source)
