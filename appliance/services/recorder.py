@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from appliance.config.box import BoxConfig
 from appliance.flows.meter import MULTIPLIERS, Meter
@@ -77,9 +78,7 @@ class Recorder:
         source, number = self.sources[-1], len(self.sources) - 1
         source.count(frames, decoded)
         now_ns = int(frames.time[-1])
-        before = self._traffic.total
-        self._traffic.add(self._meter.add(decoded.packets, number, now_ns))
-        source.records += self._traffic.total - before
+        self._keep(self._meter.add(decoded.packets, number, now_ns))
         if len(decoded.claims):
             self._source.add(self._bindings.observe(decoded.claims, number))
         self._note_evictions(source)
@@ -89,7 +88,7 @@ class Recorder:
         """Do what is due at this instant: journal each second, seal on the hour or when memory is short."""
         moment = self._monotonic()
         if moment >= self._journal_due:
-            self._traffic.add(self._meter.expire(now_ns))
+            self._keep(self._meter.expire(now_ns))
             self._source.add(self._bindings.expire(now_ns))
             self.journal()
             self._journal_due = self._monotonic() + JOURNAL_EVERY_S
@@ -118,17 +117,22 @@ class Recorder:
 
     def seal(self, now_ns: int) -> None:
         """Fix everything recorded until now in segments and seals, and drop the journal."""
-        self._traffic.add(self._meter.cut())
+        self._keep(self._meter.cut())
         self._source.add(self._bindings.cut(now_ns))
         self._write_seals(now_ns)
 
     def finish(self, now_ns: int) -> None:
         """Recording ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
-        self._traffic.add(self._meter.finish())
+        self._keep(self._meter.finish())
         self._source.add(self._bindings.close())
         self._write_seals(now_ns)
         if self._seal_due:
             raise StorageError(self.alarms.message("storage"))
+
+    def _keep(self, rows: NDArray[np.void]) -> None:
+        self._traffic.add(rows)
+        for number, count in enumerate(np.bincount(rows["source"]).tolist()):
+            self.sources[number].records += count
 
     def _write_seals(self, now_ns: int) -> None:
         names = self._names()
