@@ -86,8 +86,8 @@ def _as_sentences(status: "Status") -> str:
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
         lines += [
-            f"  {source.name}: {source.packets:,} packets, {source.records:,} records, {source.kernel_drops:,} lost"
-            for source in recorder.state.sources
+            f"  {one.name}: {one.packets:,} packets, {one.records:,} records, {one.kernel_drops:,} lost"
+            for one in recorder.state.sources
         ]
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
     kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())

@@ -1,0 +1,205 @@
+"""The chain: signed lines that openssl checks, appended whole or not at all, by several processes at once."""
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.model.coverage import Coverage
+from appliance.model.errors import HomeError, StorageError
+from appliance.model.instants import to_iso
+from appliance.vault import canonical, chain, chain_check, seals
+from appliance.vault.chain import Chain
+from appliance.vault.names import VaultName
+from appliance.vault.seals import ClockConfirmed, Repair, Rollback, Seal, StoredFile
+from tests.vault.made_homes import DAY, Box, make_box
+
+SEAL = Seal(
+    VaultName.TRAFFIC, DAY, "0123456789abcdef", "cafe0123", "1400-0123456789abcdef-00000001", 7, 1, 2,
+    (StoredFile("a.parquet", "0" * 64, 5),), ("b.journal",), (Coverage("file:é", 1, 2, 3, 4, {"not_ip": 1}, {"kernel": 2}),),
+)  # fmt: skip
+
+
+@contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """The kernel refuses to write beyond this size, as it does on a full disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def append(box: Box, *bodies: seals.Body) -> list[chain.Entry]:
+    opened = Chain.open(box.home)
+    opened.clock = box.clock
+    return opened.append(bodies)
+
+
+def faults(box: Box) -> list[str]:
+    checked = chain_check.check(chain.content(box.home), chain.known_head(box.home), None, None)
+    return [f"{fault.place}: {fault.what}" for fault in checked.faults]
+
+
+def test_every_kind_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    files = (StoredFile("x", "1" * 64, 9),)
+    bodies: list[seals.Body] = [
+        seals.Custodians(("age1x",), 1),
+        seals.EnvelopeMade(VaultName.SOURCE, DAY, "k", "r", files[0]),
+        SEAL,
+        Seal(VaultName.SOURCE, None, None, "r", None, 0, None, None, (), (), ()),
+        seals.Interruption("r", None, SEAL.coverage),
+        seals.Adoption(VaultName.TRAFFIC, DAY, "k", "r", files[0]),
+        Repair(3),
+        Rollback(9, "a" * 64),
+        ClockConfirmed(5),
+        seals.DestructionOrdered(VaultName.TRAFFIC, DAY, ("k",), 1, 8),
+        seals.Destroyed(VaultName.TRAFFIC, DAY, ("k",), 1, 2, 3),
+    ]
+    assert {type(body) for body in bodies} | {seals.Init} == set(seals.KINDS.values())
+    written = append(box, *bodies)
+    assert chain.read(box.home)[1:] == written
+    assert [entry.body for entry in written] == bodies
+
+
+def test_openssl_agrees_with_every_signature_and_sha256sum_with_every_link(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    append(box, SEAL, ClockConfirmed(5))
+    public, message, signature = tmp_path / "box.pem", tmp_path / "message", tmp_path / "signature"
+    subprocess.run(["openssl", "pkey", "-in", box.home.signing_key, "-pubout", "-out", public], check=True)
+    previous = "0" * 64
+    for number, line in enumerate(box.home.chain.read_bytes().splitlines(keepends=True)):
+        fields = json.loads(line)
+        assert (fields["seq"], fields["prev"]) == (number, previous)
+        signature.write_bytes(bytes.fromhex(fields.pop("sig")))
+        signed = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+        message.write_bytes(b"greffier chain 1\n" + signed)
+        verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-in", message]
+        subprocess.run([*verify, "-sigfile", signature], check=True, capture_output=True)
+        (tmp_path / "line").write_bytes(line)
+        summed = subprocess.run(["sha256sum", tmp_path / "line"], capture_output=True, text=True, check=True)
+        previous = summed.stdout.split()[0]
+    assert str(chain.known_head(box.home)) == f"2:{previous}"
+
+
+def test_processes_that_append_at_once_make_one_chain(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    children = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                opened = Chain.open(box.home)
+                for number in range(25):
+                    opened.append([ClockConfirmed(number), ClockConfirmed(number + 1)])
+            finally:
+                os._exit(0)
+        children.append(pid)
+    for pid in children:
+        os.waitpid(pid, 0)
+    assert len(chain.read(box.home)) == 201
+    assert faults(box) == []
+
+
+def test_a_torn_line_does_not_count_and_is_cut_off_and_stated(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    whole = box.home.chain.read_bytes()
+    append(box, SEAL)
+    torn = box.home.chain.read_bytes()[len(whole) : -40]
+    box.home.chain.write_bytes(whole + torn)
+    chain.head_file(box.home).write_text(f"0:{hashlib.sha256(whole).hexdigest()}\n")  # as before the append
+    assert len(chain.read(box.home)) == 1
+    assert faults(box) == []
+    append(box, ClockConfirmed(1))
+    assert [entry.body for entry in chain.read(box.home)[1:]] == [Repair(len(torn)), ClockConfirmed(1)]
+    assert faults(box) == []
+
+
+def test_a_full_disk_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    before = box.home.chain.read_bytes()
+    with no_file_larger_than(len(before) + 300), pytest.raises(StorageError, match="free or repair"):
+        append(box, SEAL, SEAL)
+    assert box.home.chain.read_bytes() == before
+    append(box, SEAL)
+    assert faults(box) == []
+
+
+def test_a_shortened_chain_is_stated_by_the_next_line_and_stays_a_fault(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    first = box.home.chain.read_bytes()
+    lost = append(box, SEAL, SEAL)[-1]
+    box.home.chain.write_bytes(first)
+    assert "rolled back" in faults(box)[0]
+    append(box, SEAL)
+    assert chain.read(box.home)[1].body == Rollback(lost.seq, lost.hash)
+    assert any("had been cut" in fault for fault in faults(box))
+
+
+def test_a_missing_chain_is_never_begun_anew(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    box.home.chain.unlink()
+    with pytest.raises(HomeError, match="missing"):
+        append(box, SEAL)
+    assert not box.home.chain.exists()
+
+
+def test_long_lines_are_found_from_the_end(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    many = tuple(Coverage(f"file:{number}", 0, 1, 2, 3) for number in range(3000))
+    append(box, Seal(VaultName.TRAFFIC, None, None, "r", None, 0, None, None, (), (), many))
+    append(box, SEAL)
+    assert faults(box) == []
+
+
+@given(st.integers(min_value=0, max_value=4_000_000_000_000_000_000))
+def test_the_quick_reading_of_instants_inverts_their_writing(instant_ns: int) -> None:
+    assert seals.instant(to_iso(instant_ns)) == instant_ns
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}",
+        b'{"a": 1}',
+        b'{"b":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b"[1]",
+        b"nothing",
+        b'{"a":1.0e5}',
+        b"\xff",
+        b"",
+    ],
+)
+def test_bytes_that_are_not_canonical_are_refused_or_read_as_themselves(line: bytes) -> None:
+    if line == b"{}":
+        assert canonical.decode(line) == {}
+        return
+    with pytest.raises(ValueError, match="not canonical"):
+        canonical.decode(line)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"kind": "seal"}, {"kind": "repair", "cut_bytes": 1, "more": 2}, {"kind": 3}]
+)
+def test_fields_that_are_not_those_of_a_kind_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="has"):
+        seals.from_json(fields)
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", ".hidden"])
+def test_a_file_name_that_leaves_its_folder_is_refused(name: str) -> None:
+    fields = seals.to_json(SEAL)
+    fields["files"][0]["name"] = name
+    with pytest.raises(ValueError, match="plain name"):
+        seals.from_json(fields)
