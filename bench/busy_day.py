@@ -64,7 +64,8 @@ class BusyDay:
 
     def _popular(self, draw: np.random.Generator, count: int) -> NDArray[np.intp]:
         rank = np.searchsorted(self.popularity, draw.random(count) * self.popularity[-1])
-        return np.minimum(rank, DESTINATIONS - 1)
+        known: NDArray[np.intp] = np.minimum(rank, DESTINATIONS - 1)
+        return known
 
     def hour(self, hour: int) -> NDArray[np.void]:
         """The rows of one UTC hour in order of their end, about its share of the day's records."""
@@ -119,7 +120,7 @@ def _count_octets(draw: np.random.Generator, rows: NDArray[np.void], kinds: NDAr
     for side, median in (("out", kinds[:, 5]), ("in", kinds[:, 6])):
         octets = (median * draw.lognormal(0, np.where(single, 0.25, 1.4))).astype(np.int64)
         packets = octets // draw.integers(300, 1400, count) + draw.poisson(4, count) + 1
-        octets += packets * 40
+        octets += np.where(single, 0, packets * 40)
         packets = np.where(single, 1, packets)
         octets = np.where(fixed, median, octets)
         tries = draw.geometric(0.5, count)

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 
 NS = 1_000_000_000
+MS = 1_000_000
 MINUTE_NS = 60 * NS
 HOUR_NS = 3600 * NS
 DAY_NS = 86400 * NS

@@ -1,9 +1,4 @@
-"""Rows in memory to Arrow columns: the one place where a row takes the form in which it is kept.
-
-Journal and segments both pass through here, so the times of a part are rounded in one way only and a
-part found twice (once in a journal, once in a segment) is seen to be the same part. Nothing here knows
-of files or keys.
-"""
+"""Rows in memory to Arrow columns of the model's schema. Nothing here knows of files or keys."""
 
 from collections.abc import Sequence
 
@@ -15,30 +10,12 @@ from appliance.model.addresses import U64, ip_bytes, mac_bytes
 from appliance.model.rows import BINDING, TRAFFIC
 from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
 
-FIRST_STEP_NS = 1_000
-DURATION_STEP_NS = 1_000
-
 I64 = NDArray[np.int64]
 Rows = NDArray[np.void]
 
 
-def kept_times(first_ns: I64, last_ns: I64) -> tuple[I64, I64]:
-    """(n,) first and last instants as they are kept: first and duration rounded down to their steps.
-
-    Pure, idempotent, and never lets a last instant precede its first.
-    """
-    first = first_ns - first_ns % FIRST_STEP_NS
-    duration = np.maximum(last_ns - first, 0)
-    return first, first + (duration - duration % DURATION_STEP_NS)
-
-
-def round_rows(rows: Rows) -> None:
-    """Round the times of traffic rows in place to those that are kept (see `kept_times`)."""
-    rows["first_seen"], rows["last_seen"] = kept_times(rows["first_seen"], rows["last_seen"])
-
-
 def to_table(rows: Rows, sources: Sequence[str]) -> pa.Table:
-    """Rows of dtype TRAFFIC or BINDING as a table of the model's schema; traffic times as kept.
+    """Rows of dtype TRAFFIC or BINDING as a table of the model's schema.
 
     `sources` are the names that the rows' `source` counts into. Raises ValueError on another dtype.
     """
@@ -50,11 +27,10 @@ def to_table(rows: Rows, sources: Sequence[str]) -> pa.Table:
 
 
 def _traffic(rows: Rows, sources: Sequence[str]) -> pa.Table:
-    first, last = kept_times(rows["first_seen"], rows["last_seen"])
     return pa.Table.from_arrays(
         [
-            instants(first),
-            instants(last),
+            instants(rows["first_seen"]),
+            instants(rows["last_seen"]),
             _macs(rows["client_mac"]),
             _addresses(rows["client_ip_hi"], rows["client_ip_lo"]),
             _numbers(rows["client_port"], pa.uint16()),

@@ -1,12 +1,13 @@
 """Segments: the records of one vault for about one hour, as one encrypted Parquet file and its index.
 
-Rows are laid out in a grid of row groups: slabs of destinations, each cut into runs of clients. A client
-is found in one run of every slab, a destination in the runs of one slab, so both questions open a
-small part of the file. Inside a row group, rows stand by client, destination and time, which packs best.
-The order of rows carries no meaning. FORMAT.md specifies the file, the decisions say what was measured.
+Whoever holds the day key reads the file with PyArrow alone. It differs from the model's schema in four
+ways, all to be small: a duration stands for the last instant, a column that is null in every row is
+left out, counters are 32 bits wide where all fit, and a segment of many rows keeps milliseconds.
+FORMAT.md specifies both files, the decisions say what was measured.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,37 +16,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
-from numpy.typing import NDArray
 
+from appliance.model.addresses import mac_bytes
 from appliance.model.errors import StorageError
-from appliance.model.rows import BINDING, TRAFFIC
+from appliance.model.instants import MS
+from appliance.model.rows import TRAFFIC
 from appliance.runtime.files import write_once
-from appliance.vault.columns import DURATION_STEP_NS, Rows, kept_times, to_table
+from appliance.vault import grid
+from appliance.vault.columns import Rows, to_table
 from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index, Indexed, Section, fingerprints, seal, section
 
-ROWS_PER_GROUP = 26_000
-GROUP_LIMIT = 64
+FINE_ROWS = 65_536
+"""Segments of fewer rows keep nanoseconds: five bytes a record, which only a busy day cannot afford."""
 
-_BYTE_PLANES = ("duration", "client_port", "packets_out", "bytes_out", "packets_in", "bytes_in")
-_DICTIONARIES = (
-    *("client_mac", "client_ip", "peer_mac", "peer_ip", "peer_port", "protocol", "vlan"),
-    *("end_reason", "source", "ip", "mac", "ap_mac", "evidence"),
-)
+CONSTANTS = b"greffier.constant"
+"""Key of the footer's metadata under which columns of one value are listed, for readers to skip them."""
 
-Order = NDArray[np.intp]
+_COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
+_BYTE_PLANES = ("duration_ns", "duration_ms", "client_port", *_COUNTERS)
+_ADDRESSES = ("client_mac", "client_ip", "peer_mac", "peer_ip", "ip", "mac", "ap_mac")
+_DICTIONARIES = (*_ADDRESSES, "peer_port", "protocol", "vlan", "end_reason", "source", "evidence")
 
 
 @dataclass(frozen=True)
 class WrittenSegment:
-    """A segment as it lies on disk. Instants are those of its rows, both inclusive, as kept."""
+    """A segment as it lies on disk. Instants are those of its rows as kept, both inclusive."""
 
     name: str
     rows: int
     first_ns: int
     last_ns: int
     files: tuple[tuple[str, str, int], ...]
-    """(file name, SHA-256 in hex, size in bytes) of the Parquet file and of its index."""
+    """(file name, SHA-256 in hex, size in bytes) of the index and of the Parquet file."""
 
 
 def associated(key: DayKey, name: str) -> bytes:
@@ -56,16 +59,16 @@ def associated(key: DayKey, name: str) -> bytes:
 def write(folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayKey) -> WrittenSegment:
     """Write rows (dtype TRAFFIC or BINDING, at least one, any order) as NAME.parquet and NAME.index.
 
-    `rows` is left as it is; of a large one only slices are copied. Raises StorageError when the disk
+    `rows` is left as it is; only a row group at a time is copied. Raises StorageError when the disk
     refuses; then neither file is there.
     """
-    traffic = rows.dtype == TRAFFIC
-    cells = _grid(rows) if traffic else _plain(rows)
-    first_ns, last_ns = _period(rows)
-    index = Index(len(cells), len(rows), first_ns, last_ns, _sections(rows, cells))
-    index_bytes = seal(index, key.secret, associated(key, f"{name}.index"))
-    segment_bytes = _parquet(rows, cells, sources, key.secret, associated(key, name))
-    contents = {f"{name}.index": index_bytes, f"{name}.parquet": segment_bytes}
+    step_ns = MS if rows.dtype == TRAFFIC and len(rows) >= FINE_ROWS else 1
+    cells = grid.cells(rows)
+    index = Index(len(cells), len(rows), *_period(rows, step_ns), _sections(rows, cells))
+    contents = {
+        f"{name}.index": seal(index, key.secret, associated(key, f"{name}.index")),
+        f"{name}.parquet": _parquet(rows, cells, sources, step_ns, key.secret, associated(key, name)),
+    }
     try:
         for file_name, content in contents.items():
             write_once(folder / file_name, content)
@@ -73,76 +76,39 @@ def write(folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayK
         (folder / f"{name}.index").unlink(missing_ok=True)
         raise
     files = tuple((file, hashlib.sha256(held).hexdigest(), len(held)) for file, held in contents.items())
-    return WrittenSegment(name, len(rows), first_ns, last_ns, files)
+    return WrittenSegment(name, len(rows), index.first_ns, index.last_ns, files)
 
 
-def _period(rows: Rows) -> tuple[int, int]:
-    if rows.dtype == BINDING:
-        return int(rows["from"].min()), int(rows["until"].max())
-    first, last = kept_times(rows["first_seen"], rows["last_seen"])
-    return int(first.min()), int(last.max())
+def _period(rows: Rows, step_ns: int) -> tuple[int, int]:
+    first, last = ("first_seen", "last_seen") if rows.dtype == TRAFFIC else ("from", "until")
+    return int(rows[first].min()) // step_ns * step_ns, -(-int(rows[last].max()) // step_ns) * step_ns
 
 
-def _grid(rows: Rows) -> list[Order]:
-    """The rows of each row group: slabs by destination, runs by client, each of about equal length."""
-    groups = min(max(1, round(len(rows) / ROWS_PER_GROUP)), GROUP_LIMIT)
-    runs = 1 << max(0, (groups.bit_length() - 1) // 2)
-    slabs = max(1, groups // runs)
-    peer = fingerprints(rows["peer_ip_hi"], rows["peer_ip_lo"])
-    by_peer = np.argsort(peer)
-    inside = _inner_keys(rows, peer)
-    cells: list[Order] = []
-    for slab in np.array_split(by_peer, slabs):
-        ordered = slab[np.argsort(inside[slab])]
-        cells.extend(np.array_split(ordered, runs))
-    return cells
-
-
-def _inner_keys(rows: Rows, peer: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Sort keys: 24 bits of client, 16 of destination, 24 of time. Ties and collisions cost a few bytes."""
-    known = rows["client_mac"] != 0
-    none = np.uint64(0)
-    hi = np.where(known, none, rows["client_ip_hi"])
-    lo = np.where(known, rows["client_mac"], rows["client_ip_lo"])
-    client = fingerprints(hi, lo).astype(np.uint64)
-    since = (rows["first_seen"] - rows["first_seen"].min()) >> 18  # a quarter of a millisecond
-    time = np.minimum(since, (1 << 24) - 1).astype(np.uint64)
-    low_peer = peer.astype(np.uint64) & np.uint64(0xFFFF)
-    keys: NDArray[np.uint64] = client << np.uint64(40) | low_peer << np.uint64(24) | time
-    return keys
-
-
-def _plain(rows: Rows) -> list[Order]:
-    order = np.lexsort((rows["from"], rows["mac"], rows["ip_lo"], rows["ip_hi"]))
-    return np.array_split(order, min(max(1, len(rows) // ROWS_PER_GROUP), GROUP_LIMIT))
-
-
-def _sections(rows: Rows, cells: Sequence[Order]) -> dict[Indexed, Section]:
-    prefix = "client_" if rows.dtype == TRAFFIC else ""
+def _sections(rows: Rows, cells: Sequence[grid.Order]) -> dict[Indexed, Section]:
+    traffic = rows.dtype == TRAFFIC
     group = np.empty(len(rows), np.uint8)
     for number, cell in enumerate(cells):
         group[cell] = number
+    prefix = "client_" if traffic else ""
     macs = rows[f"{prefix}mac"]
-    sections = {
-        Indexed.CLIENT_IP: section(fingerprints(rows[f"{prefix}ip_hi"], rows[f"{prefix}ip_lo"]), group),
-        Indexed.CLIENT_MAC: section(fingerprints(np.zeros_like(macs), macs), group),
+    marks = {
+        Indexed.CLIENT_IP: fingerprints(rows[f"{prefix}ip_hi"], rows[f"{prefix}ip_lo"]),
+        Indexed.CLIENT_MAC: fingerprints(np.zeros_like(macs), macs),
     }
-    if rows.dtype == TRAFFIC:
-        sections[Indexed.PEER_IP] = section(fingerprints(rows["peer_ip_hi"], rows["peer_ip_lo"]), group)
-    return sections
+    if traffic:
+        marks[Indexed.PEER_IP] = fingerprints(rows["peer_ip_hi"], rows["peer_ip_lo"])
+    return {which: section(mark, group, len(cells)) for which, mark in marks.items()}
 
 
 def _parquet(
-    rows: Rows, cells: Sequence[Order], sources: Sequence[str], secret: bytes, prefix: bytes
+    rows: Rows, cells: Sequence[grid.Order], sources: Sequence[str], step_ns: int, secret: bytes, aad: bytes
 ) -> bytes:
-    protection = pe.create_encryption_properties(secret, aad_prefix=prefix, store_aad_prefix=False)
-    sink = pa.BufferOutputStream()
-    absent = _never_said(rows)
-    tables = _tables(rows, cells, sources, absent)
+    tables = _tables(rows, cells, sources, step_ns)
     table = next(tables)
     names = table.column_names
     encodings = {name: "BYTE_STREAM_SPLIT" for name in _BYTE_PLANES if name in names}
     encodings |= {name: "DELTA_BINARY_PACKED" for name in ("first_seen", "from", "until") if name in names}
+    sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
         table.schema,
@@ -152,19 +118,31 @@ def _parquet(
         column_encoding=encodings,
         write_statistics=False,
         store_schema=False,
-        data_page_size=1 << 24,
-        encryption_properties=protection,
+        data_page_size=1 << 24,  # one page a column: every page costs a nonce, a tag and a call
+        encryption_properties=pe.create_encryption_properties(secret, aad_prefix=aad, store_aad_prefix=False),
     ) as writer:
+        writer.add_key_value_metadata({CONSTANTS: json.dumps(_constants(rows, sources))})
         writer.write_table(table, len(table))
         for table in tables:
             writer.write_table(table, len(table))
     return bytes(sink.getvalue())
 
 
+def _constants(rows: Rows, sources: Sequence[str]) -> dict[str, str]:
+    """The columns of one value that a reader need not open: the source, and the gateway's MAC."""
+    found = {}
+    if (rows["source"] == rows["source"][0]).all():
+        found["source"] = sources[rows["source"][0]]
+    if rows.dtype == TRAFFIC and rows["peer_mac"][0] and (rows["peer_mac"] == rows["peer_mac"][0]).all():
+        found["peer_mac"] = mac_bytes(rows["peer_mac"][:1]).tobytes().hex()
+    return found
+
+
 def _never_said(rows: Rows) -> list[str]:
-    """The columns in which every value is null: they are left out of the file."""
-    never = ["ap_mac", "nat_ip", "nat_port"] if rows.dtype == TRAFFIC else ["ssid", "user"]
-    if rows.dtype == BINDING and not rows["ap_mac"].any():
+    """The columns in which every value is null."""
+    traffic = rows.dtype == TRAFFIC
+    never = ["ap_mac", "nat_ip", "nat_port"] if traffic else ["ssid", "user"]
+    if not traffic and not rows["ap_mac"].any():
         never.append("ap_mac")
     if not (rows["vlan"] >= 0).any():
         never.append("vlan")
@@ -172,20 +150,36 @@ def _never_said(rows: Rows) -> list[str]:
 
 
 def _tables(
-    rows: Rows, cells: Sequence[Order], sources: Sequence[str], absent: list[str]
+    rows: Rows, cells: Sequence[grid.Order], sources: Sequence[str], step_ns: int
 ) -> Iterator[pa.Table]:
+    never = _never_said(rows)
+    wide = rows.dtype == TRAFFIC and any((rows[name] >> np.uint64(32)).any() for name in _COUNTERS)
     whole = rows.view(f"V{rows.dtype.itemsize}")  # gathers 3.5 times faster than rows with fields
     for cell in cells:
-        table = to_table(whole[cell].view(rows.dtype), sources)
+        some = whole[cell].view(rows.dtype)
+        table = to_table(some, sources).drop_columns(never)
         if rows.dtype == TRAFFIC:
-            table = _with_duration(table)
-        yield table.drop_columns(absent)
+            table = _compact(table, some, step_ns, wide)
+        for name in _ADDRESSES:
+            if name in table.column_names:
+                # As variable-length binary, which PyArrow can read as numbers into the dictionary.
+                table = _with(table, name, name, table[name].cast(pa.binary()))
+        yield table
 
 
-def _with_duration(table: pa.Table) -> pa.Table:
-    """The last instant as the time since the first, in units of DURATION_STEP_NS: far fewer bytes."""
-    first = table["first_seen"].chunk(0).view(pa.int64()).to_numpy()
-    last = table["last_seen"].chunk(0).view(pa.int64()).to_numpy()
-    duration = pa.array(((last - first) // DURATION_STEP_NS).astype(np.uint32))
-    micros = pa.array(first // 1000).view(pa.timestamp("us", "UTC"))
-    return table.set_column(0, "first_seen", micros).set_column(1, "duration", duration)
+def _compact(table: pa.Table, rows: Rows, step_ns: int, wide: bool) -> pa.Table:
+    """A duration for the last instant, narrow counters. The period kept covers the true one."""
+    first = rows["first_seen"] // step_ns
+    duration = -(-rows["last_seen"] // step_ns) - first
+    unit = "ns" if step_ns == 1 else "ms"
+    instants = pa.array(first).view(pa.timestamp(unit, "UTC"))
+    table = _with(table, "first_seen", "first_seen", instants)
+    kind = np.uint64 if step_ns == 1 else np.uint32
+    table = _with(table, "last_seen", f"duration_{unit}", pa.array(duration.astype(kind)))
+    for name in () if wide else _COUNTERS:
+        table = _with(table, name, name, pa.array(rows[name].astype(np.uint32)))
+    return table
+
+
+def _with(table: pa.Table, old: str, new: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(old), new, values)

@@ -1,6 +1,9 @@
 """A segment holds exactly the rows given, in a format that plain PyArrow reads with the day key."""
 
 import datetime as dt
+import math
+import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +33,11 @@ def test_plain_pyarrow_reads_the_rows_that_were_given(tmp_path: Path, count: int
     written = segments.write(tmp_path, "1400-x", rows, SOURCES, day_key())
     table = plain_read(tmp_path / "1400-x.parquet", day_key().secret, "traffic/2026-03-14/1400-x")
     assert written.rows == table.num_rows == count
+    unit, step_ns = ("ns", 1) if count < segments.FINE_ROWS else ("ms", 1_000_000)
     found = sorted(
         zip(
             table["first_seen"].cast(pa.int64()).to_pylist(),
-            table["duration"].to_pylist(),
+            table[f"duration_{unit}"].to_pylist(),
             (mac.hex() if mac else None for mac in table["client_mac"].to_pylist()),
             (ip.hex() for ip in table["client_ip"].to_pylist()),
             (ip.hex() for ip in table["peer_ip"].to_pylist()),
@@ -45,15 +49,15 @@ def test_plain_pyarrow_reads_the_rows_that_were_given(tmp_path: Path, count: int
         ),
         key=repr,
     )
-    given = sorted((expected_row(row) for row in rows), key=repr)
+    given = sorted((expected_row(row, step_ns) for row in rows), key=repr)
     assert found == given
 
 
-def expected_row(row: np.void) -> tuple[object, ...]:
-    first_us, step_us = int(row["first_seen"]) // 1000, segments.DURATION_STEP_NS // 1000
+def expected_row(row: np.void, step_ns: int) -> tuple[object, ...]:
+    first, last = int(row["first_seen"]), int(row["last_seen"])
     return (
-        first_us,
-        (int(row["last_seen"]) - first_us * 1000) // 1000 // step_us,
+        first // step_ns,
+        math.ceil(Fraction(last, step_ns)) - first // step_ns,
         f"{int(row['client_mac']):012x}" if row["client_mac"] else None,
         f"{int(row['client_ip_hi']):016x}{int(row['client_ip_lo']):016x}",
         f"{int(row['peer_ip_hi']):016x}{int(row['peer_ip_lo']):016x}",
@@ -108,9 +112,20 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["n.parquet"]
 
 
-def test_the_period_is_that_of_the_kept_rows(tmp_path: Path) -> None:
+def test_the_period_holds_every_row_and_no_more_than_is_kept(tmp_path: Path) -> None:
     rows = traffic(200)
     written = segments.write(tmp_path, "n", rows, SOURCES, day_key())
-    assert written.first_ns == int(rows["first_seen"].min()) // 1000 * 1000
-    assert 0 <= int(rows["last_seen"].max()) - written.last_ns < 1000 + segments.DURATION_STEP_NS
+    assert (written.first_ns, written.last_ns) == (rows["first_seen"].min(), rows["last_seen"].max())
+    busy = traffic(70_000)
+    coarse = segments.write(tmp_path, "m", busy, SOURCES, day_key())
+    assert coarse.first_ns <= busy["first_seen"].min() < coarse.first_ns + 1_000_000
+    assert coarse.last_ns - 1_000_000 < busy["last_seen"].max() <= coarse.last_ns
+
+
+def test_a_file_is_named_with_its_hash_and_size(tmp_path: Path) -> None:
+    written = segments.write(tmp_path, "n", traffic(20), SOURCES, day_key())
     assert [name for name, _, _ in written.files] == ["n.index", "n.parquet"]
+    for name, digest, size in written.files:
+        told = subprocess.run(["sha256sum", tmp_path / name], capture_output=True, text=True, check=True)
+        assert told.stdout.split()[0] == digest
+        assert (tmp_path / name).stat().st_size == size

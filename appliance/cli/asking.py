@@ -1,0 +1,124 @@
+"""What the two verbs that read records share: whose home, which custodians, and how an answer is written."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from appliance.model.addresses import ip_halves, mac_number
+from appliance.model.errors import StorageError, UsageError
+from appliance.model.instants import from_iso
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pyarrow as pa
+
+    from appliance.vault.names import Home
+    from appliance.vault.unseal.custody import KeyOpener
+
+
+def add_custodians(parser: argparse.ArgumentParser) -> None:
+    """--home, --identity and --passphrase-file."""
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the box's home")
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        required=True,
+        action="extend",
+        nargs="+",
+        metavar="KEY",
+        help="key files of the custodians, as many as the quorum",
+    )
+    parser.add_argument(
+        "--passphrase-file",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="F",
+        help="a file whose first line opens a key file that is under a passphrase",
+    )
+
+
+def opened(args: argparse.Namespace) -> "tuple[Home, KeyOpener]":
+    """The home and what opens its day keys. Raises HomeError, CustodyError."""
+    from appliance.vault.homes import existing
+    from appliance.vault.unseal.custody import KeyOpener, open_identities
+
+    home = existing(args.home)
+    return home, KeyOpener(home, open_identities(args.identity, args.passphrase_file))
+
+
+def instant(text: str) -> int:
+    """UTC nanoseconds of an ISO 8601 instant, as an argument's type."""
+    return _meant(from_iso, text)
+
+
+def address(text: str) -> bytes:
+    """The 16 bytes of an IP address, as an argument's type."""
+    try:
+        hi, lo = ip_halves(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not an address; write it like 192.168.1.7 or 2001:db8::7"
+        ) from None
+    return hi.to_bytes(8, "big") + lo.to_bytes(8, "big")
+
+
+def mac(text: str) -> bytes:
+    """The 6 bytes of a MAC in any usual writing, as an argument's type."""
+    return _meant(mac_number, text).to_bytes(6, "big")
+
+
+def _meant(read: Callable[[str], int], text: str) -> int:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def say_destroyed(days: "list[dt.date]") -> None:
+    """One sentence on stderr if days of the period asked for can no longer be read by anybody."""
+    if days:
+        some = ", ".join(day.isoformat() for day in days[:5]) + (" ..." if len(days) > 5 else "")
+        print(f"greffier: {len(days)} day(s) were destroyed after their term: {some}", file=sys.stderr)
+
+
+def write(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, out: Path | None) -> int:
+    """Write tables to a file or to standard output as they come; returns how many rows there were.
+
+    `empty` has the columns, for an answer without rows. Raises StorageError, UsageError.
+    """
+    if out is None:
+        if form == "parquet" and sys.stdout.isatty():
+            raise UsageError("a Parquet file is not for reading on a terminal; give --out FILE")
+        return _written(tables, empty, form, sys.stdout.buffer)
+    try:
+        with out.open("wb") as sink:
+            return _written(tables, empty, form, sink)
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {error.strerror}; choose another place") from error
+
+
+def _written(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, sink: BinaryIO) -> int:
+    from appliance.vault.unseal import texts
+
+    rows = 0
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        with pq.ParquetWriter(sink, texts.readable(empty).schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(texts.readable(table))
+                rows += len(table)
+    else:
+        if form == "csv":
+            sink.write(texts.csv(texts.readable(empty), header=True))
+        as_text = texts.csv if form == "csv" else texts.json_lines
+        for table in tables:
+            sink.write(as_text(texts.readable(table)))
+            rows += len(table)
+    sink.flush()
+    return rows

@@ -1,0 +1,73 @@
+"""Read traffic records, with the custodians: one row a connection, with who held the client's address.
+
+A connection answers if its period overlaps [--from, --to) and is shown whole, also where it began before
+or went on after (looked for up to 24 hours beyond). --mac and --ip are the client's, --peer the other
+side's address; --port is the port of either side or the one after NAT, since a requisition does not
+always say which it names. Without --from and --to the whole home is read. Rows come in order of the hour
+in which a connection was over, and within it by their start. In busy hours instants are kept to the
+millisecond, widened so that the true period lies within; in others to the nanosecond.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from appliance.cli import asking
+from appliance.model.errors import UsageError
+
+EXAMPLES = """  greffier search --home /var/lib/greffier --identity anne.key ben.key \\
+      --from 2026-11-21T20:00Z --to 2026-11-21T20:10Z --ip 10.20.0.7
+  greffier search --home DIR --identity anne.key --identity ben.key --peer 192.0.2.9 --port 443
+  greffier search --home DIR --identity anne.key ben.key --mac aa:bb:cc:dd:ee:ff --format jsonl
+  greffier search --home DIR --identity anne.key ben.key --format parquet --out answer.parquet"""
+
+_PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "icmpv6": 58, "sctp": 132}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb."""
+    asking.add_custodians(parser)
+    since = "from this instant on (ISO 8601, UTC unless it says otherwise)"
+    parser.add_argument("--from", type=asking.instant, default=0, dest="from_ns", metavar="T", help=since)
+    parser.add_argument("--to", type=asking.instant, dest="to_ns", metavar="T", help="before this instant")
+    parser.add_argument("--mac", type=asking.mac, metavar="M", help="the client's MAC")
+    parser.add_argument("--ip", type=asking.address, metavar="A", help="the client's address")
+    parser.add_argument("--peer", type=asking.address, metavar="A", help="the address at the other side")
+    parser.add_argument("--port", type=int, metavar="P", help="port of either side, or after NAT")
+    parser.add_argument("--protocol", metavar="X", help="tcp, udp, icmp, ... or its number")
+    parser.add_argument("--format", choices=["csv", "jsonl", "parquet"], default="csv")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write here and not to standard output")
+    parser.add_argument("--parts", action="store_true", help="records as written, not merged")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the answer as it is found."""
+    from appliance.vault.unseal.holders import JOINED_SCHEMA
+    from appliance.vault.unseal.question import FOREVER_NS, Question
+    from appliance.vault.unseal.search import Search
+
+    to_ns = FOREVER_NS if args.to_ns is None else args.to_ns
+    if to_ns <= args.from_ns:
+        raise UsageError("--to must be later than --from")
+    if args.port is not None and not 0 <= args.port < 1 << 16:
+        raise UsageError(f"--port: {args.port} is not a port; give 0 to 65535")
+    question = Question(
+        args.from_ns, to_ns, args.ip, args.mac, args.peer, args.port, _protocol(args.protocol)
+    )
+    home, opener = asking.opened(args)
+    search = Search(home, opener, question)
+    rows = search.parts() if args.parts else search.connections()
+    found = asking.write(rows, JOINED_SCHEMA.empty_table(), args.format, args.out)
+    asking.say_destroyed(search.destroyed)
+    if not found:
+        print("greffier: no record answers this question", file=sys.stderr)
+    return 0
+
+
+def _protocol(text: str | None) -> int | None:
+    if text is None:
+        return None
+    number = _PROTOCOLS.get(text.lower(), int(text) if text.isdigit() else -1)
+    if not 0 <= number < 256:
+        raise UsageError(f"--protocol: '{text}' is none of {', '.join(_PROTOCOLS)} nor a number below 256")
+    return number

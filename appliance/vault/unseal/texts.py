@@ -1,0 +1,89 @@
+"""Answers as text: CSV and JSON lines, a whole table at a time. Pure.
+
+Instants are ISO 8601 UTC with nine decimals, MACs aa:bb:cc:dd:ee:ff, addresses canonical (RFC 5952, IPv4
+as such), an unknown value is empty in CSV and null in JSON.
+"""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from appliance.model.addresses import ip_text, mac_text
+from appliance.model.instants import NS, to_iso
+
+_ISO_BYTES = 30
+_FRACTION = slice(20, 29)
+
+
+def readable(table: pa.Table) -> pa.Table:
+    """Addresses and MACs as text; instants stay what they are."""
+    columns = []
+    for column in table.columns:
+        if column.type == pa.binary(16):
+            column = _each_distinct(column, _ip)
+        elif column.type == pa.binary(6):
+            column = _each_distinct(column, _mac)
+        columns.append(column)
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def csv(table: pa.Table, header: bool = False) -> bytes:
+    """A table (of `readable`) as CSV, with the line of names before it or not."""
+    columns = [iso(column) if pa.types.is_timestamp(column.type) else column for column in table.columns]
+    sink = pa.BufferOutputStream()
+    options = pa.csv.WriteOptions(include_header=header, quoting_style="needed", quoting_header="none")
+    pa.csv.write_csv(pa.Table.from_arrays(columns, names=table.column_names), sink, options)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def json_lines(table: pa.Table) -> bytes:
+    """A table (of `readable`) as JSON, one object a line."""
+    if not len(table):
+        return b""
+    pieces: list[pa.Scalar | pa.ChunkedArray] = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        pieces.append(pa.scalar(f"{',' if pieces else '{'}{json.dumps(name)}:"))
+        if pa.types.is_timestamp(column.type):
+            quoted = pc.binary_join_element_wise('"', iso(column), '"', "")
+        elif pa.types.is_string(column.type):
+            quoted = _each_distinct(column, json.dumps)
+        else:
+            quoted = column.cast(pa.string())
+        pieces.append(pc.fill_null(quoted, "null"))
+    lines = pc.binary_join_element_wise(*pieces, "}\n", "")
+    return b"".join(chunk.cast(pa.binary()).buffers()[2].to_pybytes() for chunk in lines.chunks if len(chunk))
+
+
+def iso(column: pa.ChunkedArray) -> pa.Array:
+    """(n,) instants to their text, as `model.instants.to_iso` writes them."""
+    ns: NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+    seconds, fraction = np.divmod(ns, NS)
+    distinct, which = np.unique(seconds, return_inverse=True)
+    texts = "".join(to_iso(second * NS) for second in distinct.tolist())
+    letters = np.frombuffer(texts.encode(), np.uint8).reshape(-1, _ISO_BYTES)[which]
+    for place in range(_FRACTION.stop - 1, _FRACTION.start - 1, -1):
+        fraction, digit = np.divmod(fraction, 10)
+        letters[:, place] += digit.astype(np.uint8)
+    offsets = np.arange(len(ns) + 1, dtype=np.int32) * _ISO_BYTES
+    return pa.StringArray.from_buffers(len(ns), pa.py_buffer(offsets), pa.py_buffer(letters))
+
+
+def _each_distinct(column: pa.ChunkedArray, text: Callable[[bytes], str]) -> pa.Array:
+    """The text of each value; a value that comes often is written once."""
+    whole = column.combine_chunks()
+    encoded = (whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole).dictionary_encode()
+    texts = pa.array([text(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)
+
+
+def _ip(value: bytes) -> str:
+    return ip_text(int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big"))
+
+
+def _mac(value: bytes) -> str:
+    return mac_text(int.from_bytes(value, "big"))
