@@ -4,6 +4,7 @@
 MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 export PYTHON
+export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
@@ -47,7 +48,7 @@ lock: ## choose newest versions again and write both lock files
 		--group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what make made
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build bench/work *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.with-run: requirements.lock pyproject.toml
