@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.model.addresses import MAPPED_V4
+from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, MAPPED_V4
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import PORTS_UNKNOWN
 
@@ -45,6 +45,7 @@ def rows_of(
     for name, column in _COPIED:
         rows[name] = state[column]
     _swap(rows, _SIDES, state["swapped"])
+    rows["client_mac"][rows["client_mac"] & MAC_GROUP_BIT != 0] = MAC_NULL  # a group is never a station
     set_counters(rows, state, state["swapped"])
     return rows
 
