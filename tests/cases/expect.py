@@ -165,7 +165,7 @@ def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[obj
     port, peer address, port, protocol, packets out, bytes out, packets in, bytes in].
     """
     inside = [ipaddress.ip_network(network) for network in networks]
-    sides: dict[frozenset[tuple[str, int]] | tuple[object, ...], tuple[str, int]] = {}
+    sides: dict[tuple[object, ...], tuple[str, int]] = {}
     totals: Counter[tuple[str, int, str, int, int, int]] = Counter()
     octets: Counter[tuple[str, int, str, int, int, int]] = Counter()
     clients = set()
@@ -175,7 +175,9 @@ def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[obj
 
     for packet in found:
         source, target = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
-        key = (*sorted((source, target)), packet.protocol)
+        # The same addresses between other MACs are other devices: another connection, with its own beginner.
+        ends = sorted(((*source, packet.source_mac), (*target, packet.destination_mac)))
+        key = (*ends, packet.protocol)
         if key not in sides:
             if is_inside(source[0]) != is_inside(target[0]):
                 sides[key] = source if is_inside(source[0]) else target
