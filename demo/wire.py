@@ -31,7 +31,7 @@ def lay_cable() -> None:
 def recorder_state(home: Path) -> dict[str, int] | None:
     """What the recorder says of its only source; None until it listens."""
     for path in (home / "state").glob("recorder-*.json"):
-        sources = json.loads(path.read_text())["sources"]
+        sources: list[dict[str, int]] = json.loads(path.read_text())["sources"]
         if sources:
             return sources[0]
     return None
