@@ -107,7 +107,9 @@ def nd_cases() -> Iterator[Case]:
     )
     hop = IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / ICMPv6ND_NS(tgt=IP6_ROUTER) / own
     yield "behind other headers", nd(IP6, hop), [[IP6, OTHER, "nd", 0, False]]
-    tagged = Ether(src=CLIENT, dst=ROUTER) / Dot1Q(vlan=7) / nd(IP6, ICMPv6ND_NS(tgt=IP6_ROUTER) / own).payload
+    tagged = (
+        Ether(src=CLIENT, dst=ROUTER) / Dot1Q(vlan=7) / nd(IP6, ICMPv6ND_NS(tgt=IP6_ROUTER) / own).payload
+    )
     yield "tagged", tagged, [[IP6, OTHER, "nd", 0, False]]
     yield (
         "followed by a trailer",
