@@ -1,8 +1,9 @@
 """Odd IP frames made by scapy, in batches, each with the packets it must be taken for.
 
-A process of its own, because scapy is GPL-2.0-only: `python tests/forge/packet_frames.py` prints one JSON object
-a line: {"name", "frames" (hex), "packets": [[source, destination, protocol, source port, destination port, octets,
-VLAN]]}; ports are -1 where there are none to know, the VLAN -1 without a tag.
+A process of its own, because scapy is GPL-2.0-only: `python tests/forge/packet_frames.py` prints one JSON
+object a line: {"name", "frames" (hex), "packets": [[source, destination, protocol, source port, destination
+port, octets, VLAN]]}; ports are -1 where there are none to know, the VLAN -1 without one (IEEE 802.1Q: a tag
+with VLAN 0 carries a priority only).
 """
 
 import json
@@ -59,30 +60,20 @@ def whole_packets() -> Iterator[tuple[str, Packet, int, tuple[int, int]]]:
     hop, destination = IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 12)]), IPv6ExtHdrDestOpt()
     routing = IPv6ExtHdrRouting(addresses=[B6])
     yield "hop by hop", V6 / hop / tcp / load, 6, pair
-    yield (
-        "three headers",
-        V6 / hop / destination / IPv6ExtHdrRouting(addresses=["2001:db8::99"], segleft=0) / udp,
-        17,
-        pair,
-    )
+    done = IPv6ExtHdrRouting(addresses=["2001:db8::99"], segleft=0)
+    yield "three headers", V6 / hop / destination / done / udp, 17, pair
     yield "routing twice", V6 / routing.copy() / destination / UDP(**ports) / load, 17, pair
-    yield "authentication", V6 / AH(nh=6, icv=b"\1" * 12, padding=b"") / tcp / load, 6, pair
+    yield "authentication", V6 / AH(nh=6, payloadlen=4, icv=b"\1" * 12, padding=b"") / tcp / load, 6, pair
     yield "atomic fragment", V6 / IPv6ExtHdrFragment(m=0, offset=0) / udp / load, 17, pair
 
 
 def tagged(packet: Packet) -> Iterator[tuple[str, Packet, int]]:
     yield "", ETHERNET / packet, -1
     yield ", one tag", ETHERNET / Dot1Q(vlan=7, prio=5) / packet, 7
-    yield ", priority tag only", ETHERNET / Dot1Q(vlan=0, prio=5) / packet, 0
+    yield ", priority tag only", ETHERNET / Dot1Q(vlan=0, prio=5) / packet, -1
     yield ", QinQ", ETHERNET / Dot1AD(vlan=100) / Dot1Q(vlan=7) / packet, 7
-    yield (
-        ", old QinQ",
-        ETHERNET.__class__(src=ETHERNET.src, dst=ETHERNET.dst, type=0x9100)
-        / Dot1Q(vlan=3)
-        / Dot1Q(vlan=7)
-        / packet,
-        7,
-    )
+    old = Ether(src=ETHERNET.src, dst=ETHERNET.dst, type=0x9100)
+    yield ", old QinQ", old / Dot1Q(vlan=3) / Dot1Q(vlan=7) / packet, 7
     yield ", trailer", ETHERNET / packet / Padding(b"\xa7" * 12), -1
 
 
@@ -127,12 +118,8 @@ def refused_cases() -> Iterator[Case]:
 
 def jumbo_cases() -> Iterator[Case]:
     load = Raw(b"j" * 300)
-    packet = (
-        IPv6(src=A6, dst=B6, plen=0)
-        / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70_000)])
-        / UDP(sport=1, dport=2)
-        / load
-    )
+    options = IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70_000)])
+    packet = IPv6(src=A6, dst=B6, plen=0) / options / UDP(sport=1, dport=2) / load
     yield "jumbogram, cut", [ETHERNET / packet], [[A6, B6, 17, 1, 2, 70_040, -1]]
 
 
