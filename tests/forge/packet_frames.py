@@ -3,7 +3,7 @@
 A process of its own, because scapy is GPL-2.0-only: `python tests/forge/packet_frames.py` prints one JSON
 object a line: {"name", "frames" (hex), "packets": [[source, destination, protocol, source port, destination
 port, octets, VLAN]]}; ports are -1 where there are none to know, the VLAN -1 without one (IEEE 802.1Q: a tag
-with VLAN 0 carries a priority only).
+with VLAN 0 carries a priority only). "length" is there where a frame is cut: its length on the wire.
 """
 
 import json
@@ -116,21 +116,25 @@ def refused_cases() -> Iterator[Case]:
     yield "only MACs", [whole[:12]], []
 
 
-def jumbo_cases() -> Iterator[Case]:
-    load = Raw(b"j" * 300)
+def jumbogram() -> tuple[Packet, int]:
+    """The first bytes of a jumbogram (RFC 2675) and the length that its frame had on the wire."""
     options = IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70_000)])
-    packet = IPv6(src=A6, dst=B6, plen=0) / options / UDP(sport=1, dport=2) / load
-    yield "jumbogram, cut", [ETHERNET / packet], [[A6, B6, 17, 1, 2, 70_040, -1]]
+    packet = IPv6(src=A6, dst=B6, plen=0) / options / UDP(sport=1, dport=2) / Raw(b"j" * 300)
+    return ETHERNET / packet, len(ETHERNET) + 40 + 70_000
 
 
 def main() -> None:
-    for cases in (whole_cases(), fragment_cases(), refused_cases(), jumbo_cases()):
+    for cases in (whole_cases(), fragment_cases(), refused_cases()):
         for name, frames, packets in cases:
             print(
                 json.dumps(
                     {"name": name, "frames": [bytes(frame).hex() for frame in frames], "packets": packets}
                 )
             )
+    frame, length = jumbogram()
+    packets = [[A6, B6, 17, 1, 2, 70_040, -1]]
+    frames = [bytes(frame).hex()]
+    print(json.dumps({"name": "jumbogram", "frames": frames, "packets": packets, "length": length}))
 
 
 if __name__ == "__main__":
