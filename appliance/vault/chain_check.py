@@ -67,7 +67,7 @@ def _box(lines: Sequence[bytes]) -> str:
         first = chain.entry(canonical.decode(lines[0][:-1]), lines[0]).body
     except (ValueError, IndexError):
         return ""
-    return first.box if isinstance(first, Init) else ""
+    return first.box if isinstance(first, Init) and signing.is_public_key(first.box) else ""
 
 
 def _check_line(number: int, line: bytes, previous: str, box: str) -> tuple[Entry | None, list[str]]:

@@ -32,6 +32,11 @@ def fingerprint(box: str) -> str:
     return canonical.sha256(bytes.fromhex(box))
 
 
+def is_public_key(text: object) -> bool:
+    """Whether this is a box's public key in the form the chain gives it."""
+    return isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
 def holds(box: str, purpose: bytes, message: bytes, signature: str) -> bool:
     """Whether a signature, in exactly the form `sign` gives it, is this box's."""
     try:

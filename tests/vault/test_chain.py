@@ -3,10 +3,7 @@
 import hashlib
 import json
 import os
-import resource
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,23 +17,14 @@ from appliance.vault import canonical, chain, chain_check, seals
 from appliance.vault.chain import Chain
 from appliance.vault.names import VaultName
 from appliance.vault.seals import ClockConfirmed, Repair, Rollback, Seal, StoredFile
+from tests.runtime.full_disk import no_file_larger_than
 from tests.vault.made_homes import DAY, Box, make_box
 
 SEAL = Seal(
     VaultName.TRAFFIC, DAY, "0123456789abcdef", "cafe0123", "1400-0123456789abcdef-00000001", 7, 1, 2,
-    (StoredFile("a.parquet", "0" * 64, 5),), ("b.journal",), (Coverage("file:é", 1, 2, 3, 4, {"not_ip": 1}, {"kernel": 2}),),
+    (StoredFile("a.parquet", "0" * 64, 5),), ("b.journal",),
+    (Coverage("file:é", 1, 2, 3, 4, {"not_ip": 1}, {"kernel": 2}),),
 )  # fmt: skip
-
-
-@contextmanager
-def no_file_larger_than(size_bytes: int) -> Iterator[None]:
-    """The kernel refuses to write beyond this size, as it does on a full disk."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def append(box: Box, *bodies: seals.Body) -> list[chain.Entry]:

@@ -14,9 +14,9 @@ from appliance.vault.day_keys import DayKey
 from appliance.vault.journal import Journal
 from appliance.vault.names import VaultName
 from appliance.vault.unseal.journal import read
+from tests.runtime.full_disk import no_file_larger_than
 from tests.vault.made_homes import SOURCES, Clock, as_kept, tables_of, traffic
 from tests.vault.made_rows import DAY, day_key
-from tests.vault.test_chain import no_file_larger_than
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -74,7 +74,7 @@ def test_bindings_are_written_and_read_too(tmp_path: Path) -> None:
 
 
 def test_a_large_tick_is_split_so_that_reading_is_bounded(tmp_path: Path) -> None:
-    path, written = write_frames(tmp_path, 1, 300_000)
+    path, _ = write_frames(tmp_path, 1, 300_000)
     sizes = [len(table) for table in read(path, OPENER)]
     assert sum(sizes) == 300_000
     assert max(sizes) <= 131_072
