@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from appliance.model.frames import ETHERNET, Frames
 from appliance.model.reasons import Refusal
 from appliance.model.rows import CLAIM
-from appliance.wire import careful, control, plain
+from appliance.wire import careful, leases, neighbours, plain
 from appliance.wire.fragments import Fragments
 from appliance.wire.packets import Packets, untagged
 
@@ -117,10 +117,10 @@ class _Control:
         time = packets.time[rows]
         vlan = untagged(len(rows)) if packets.vlan is None else packets.vlan[rows]
         if packets.family == 4:
-            found = control.dhcp_claims(self.frames.data, payload, available, time, vlan)
+            found = leases.dhcp_claims(self.frames.data, payload, available, time, vlan)
         else:
             macs = _number(packets.destination_mac[rows]), _number(packets.source_mac[rows])
-            found = control.dhcpv6_claims(self.frames.data, payload, available, time, vlan, *macs)
+            found = leases.dhcpv6_claims(self.frames.data, payload, available, time, vlan, *macs)
         self._take(*found)
 
     def nd(self, packets: Packets, found: careful.Layers) -> None:
@@ -134,7 +134,7 @@ class _Control:
             return
         ends = np.minimum(found.end, found.network + found.octets)
         self._take(
-            *control.nd_claims(
+            *neighbours.nd_claims(
                 self.frames.data,
                 found.transport[rows],
                 ends[rows] - found.transport[rows],
@@ -151,7 +151,7 @@ class _Control:
         if not len(found.at):
             return 0
         time = self.frames.time[found.at]
-        claims, refused = control.arp_claims(
+        claims, refused = neighbours.arp_claims(
             self.frames.data, found.network, found.end - found.network, time, found.vlan
         )
         self.claims.append(claims)

@@ -16,8 +16,8 @@ from appliance.model.addresses import ip_text, mac_text
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.instants import NS
 from appliance.model.reasons import EVIDENCE_NAMES, Evidence, Refusal
-from appliance.wire.control import DHCP_LIMIT, dhcp_claims
 from appliance.wire.decode import Decoder
+from appliance.wire.leases import DHCP_LIMIT, dhcp_claims
 
 FORGE = Path(__file__).parent.parent / "forge" / "control_frames.py"
 START = 1_795_000_000 * NS
