@@ -111,15 +111,12 @@ def nd_claims(
     wanted = np.where(is_advertisement, _TARGET_LINK_LAYER, _SOURCE_LINK_LAYER).astype(np.uint8)
     mac, well_formed = _nd_link_layer(data, at[kept] + start[kept], at[kept] + available[kept], wanted)
 
-    hi, lo = src_hi[kept].copy(), src_lo[kept].copy()
-    target = gather(data, at[kept[is_advertisement]] + 8, 16)
-    speaks_for_itself = np.zeros(len(kept), np.bool_)
-    speaks_for_itself[is_advertisement] = (hi[is_advertisement] == number(target[:, :8])) & (
-        lo[is_advertisement] == number(target[:, 8:])
-    )
-    hi[is_advertisement], lo[is_advertisement] = number(target[:, :8]), number(target[:, 8:])
+    hi, lo = src_hi[kept], src_lo[kept]
+    target = gather(data, at[kept] + 8, 16)
+    target_hi, target_lo = number(target[:, :8]), number(target[:, 8:])
+    speaks_for_itself = is_advertisement & (hi == target_hi) & (lo == target_lo)
     mac = np.where((mac == 0) & speaks_for_itself, frame_source_mac[kept], mac)
-
+    hi, lo = np.where(is_advertisement, target_hi, hi), np.where(is_advertisement, target_lo, lo)
     claiming = well_formed & is_holdable(hi, lo) & is_station(mac)
     chosen = kept[claiming]
     claims = claims_of(time[chosen], vlan[chosen], hi[claiming], lo[claiming], mac[claiming], Evidence.ND)
