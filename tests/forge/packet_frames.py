@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Odd IP frames made by scapy, in batches, each with the packets it must be taken for.
 
 A process of its own, because scapy is GPL-2.0-only: `python tests/forge/packet_frames.py` prints one JSON
