@@ -5,6 +5,7 @@ append (under a lock); readers need none, for a line counts only once its newlin
 """
 
 import contextlib
+import gc
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -73,14 +74,20 @@ def split_lines(content: bytes) -> tuple[list[bytes], int]:
 
 def read(home: Home) -> list[Entry]:
     """Every entry, in order; signatures and hashes are for `verify`. Raises HomeError at a malformed line."""
+    lines, _ = split_lines(content(home))
     entries = []
-    for number, line in enumerate(split_lines(content(home))[0]):
-        try:
-            entries.append(entry(json.loads(line), line))
-        except (ValueError, AttributeError) as error:
-            raise HomeError(
-                f"{home.chain} line {number + 1} {error}; 'greffier verify' shows every fault"
-            ) from None
+    # A year has 18,000 lines and no cycle among their objects: looking for one took 40 % of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for line in lines:
+            entries.append(entry(json.loads(line), line))  # noqa: PERF401 - counts lines for the error
+    except (ValueError, AttributeError) as error:
+        where = f"{home.chain} line {len(entries) + 1}"
+        raise HomeError(f"{where} {error}; 'greffier verify' shows every fault") from None
+    finally:
+        if collecting:
+            gc.enable()
     return entries
 
 

@@ -215,6 +215,7 @@ def _midnight(date: str) -> int:
     return start_of(dt.date.fromisoformat(date))
 
 
+@functools.lru_cache(maxsize=4096)  # one seal's last instant is the next one's first
 def instant(text: str) -> int:
     """UTC nanoseconds of the one form `to_iso` writes: ten times quicker than reading any ISO 8601."""
     if len(text) != 30 or text[29] != "Z":
