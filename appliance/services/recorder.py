@@ -94,12 +94,20 @@ class Recorder:
             self._source.add(self._bindings.expire(now_ns))
             self.journal()
             self._journal_due = self._monotonic() + JOURNAL_EVERY_S
-        full = len(self._traffic) + len(self._meter) >= self._row_limit
+        full = self._is_full()
         # A replayed file runs through many hours a second: it is cut into hours when it is sealed.
         new_hour = self._live and self._hour is not None and now_ns // HOUR_NS != self._hour
         self._hour = now_ns // HOUR_NS
         if (full or new_hour or self._seal_due) and moment >= self._seal_due:
             self.seal(now_ns)
+
+    def _is_full(self) -> bool:
+        """Whether rows, and the flows that become rows at a seal, reach the limit.
+
+        Flows stay in the table through a seal: without enough closed rows the next batch would seal again.
+        """
+        closed = len(self._traffic)
+        return closed + len(self._meter) >= self._row_limit and closed * 4 >= self._row_limit
 
     def journal(self) -> None:
         """Make durable what is new since the last call; a disk that refuses raises an alarm, not an error."""
