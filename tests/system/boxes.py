@@ -1,6 +1,7 @@
 """A box as its users have it: custodians, a home, and the command `greffier` run on them."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -47,10 +48,11 @@ class Box:
     def settings(self, **values: int) -> None:
         """Change settings of box.toml, as an installer would with an editor."""
         path = self.home / "box.toml"
-        lines = [
-            line for line in path.read_text().splitlines() if line.partition("=")[0].strip() not in values
-        ]
-        path.write_text("\n".join([f"{name} = {value}" for name, value in values.items()] + lines) + "\n")
+        text = path.read_text()
+        for name, value in values.items():
+            text, changed = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
+            assert changed == 1, f"box.toml has no setting {name}"
+        path.write_text(text)
 
     def recorder(self) -> dict[str, Any]:
         """What the youngest recorder last said of itself."""

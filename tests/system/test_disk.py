@@ -48,10 +48,13 @@ class Scene:
             ["record", "--home", str(self.box.home), "--interface", "mirror", "--json"], self.output
         )
         wait_for(lambda: self.box.recorder().get("sources"), 20, "the recorder to listen")
-        stack.enter_context(load.sending(network, "switch", PER_SECOND))
+        self.load = stack.enter_context(ExitStack())
+        self.load.enter_context(load.sending(network, "switch", PER_SECOND))
         time.sleep(1.5)
 
     def end(self) -> None:
+        self.load.close()
+        time.sleep(0.3)
         self.warm.end(self.pid, signal.SIGTERM)
         assert "exit 0" in self.output.read_text()
 
@@ -103,19 +106,35 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_turns_read_only(tmp_path: Path) -> None:
+    """It fills up first: what is open for writing could still be written to."""
+
     def body() -> None:
         with ExitStack() as stack:
             scene = Scene(tmp_path, stack)
-            disk = str(scene.disk)
-            go_through(
-                scene,
-                lambda: mount("-o", "remount,ro,force", disk),
-                lambda: mount("-o", "remount,rw", disk),
-            )
+
+            def refuse() -> None:
+                fill(scene)
+                wait_for(lambda: alarms(scene.box), 10, "an alarm in status")
+                time.sleep(2)
+                shut(scene.box.home)
+                (scene.disk / "ballast").unlink()
+                assert any("read-only" in alarm for alarm in alarms(scene.box))
+
+            go_through(scene, refuse, lambda: reopen(scene.box.home))
             scene.end()
         nothing_is_missing(scene)
 
     in_own_mounts(body)
+
+
+def shut(folder: Path) -> None:
+    """Make a folder read-only for everybody, root too."""
+    mount("--bind", str(folder), str(folder))
+    mount("-o", "remount,ro,bind", str(folder))
+
+
+def reopen(folder: Path) -> None:
+    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.parametrize("folder", ["journal", "segments", "envelopes"])
@@ -124,16 +143,17 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, folder: str) -> None:
 
     def body() -> None:
         with ExitStack() as stack:
-            scene = Scene(tmp_path, stack, row_limit=1000)
-            shut = str(scene.box.home / folder)
-            wait_for(lambda: list((scene.box.home / folder).glob("*/*/*")), 20, "something in that folder")
-            mount("--bind", shut, shut)
-            mount("-o", "remount,ro,bind", shut)
-            time.sleep(4)
+            scene = Scene(tmp_path, stack, row_limit=1000, active_timeout_s=1)
+            closed = scene.box.home / folder
+            wait_for(lambda: list(closed.glob("*/*/*")), 20, "something in that folder")
+            shut(closed)
+            if folder == "envelopes":  # those are written once a day: nothing to refuse
+                time.sleep(4)
+            else:
+                wait_for(lambda: alarms(scene.box), 15, "an alarm in status")
+            time.sleep(2)
             assert is_alive(scene.pid)
-            if folder != "envelopes":  # those are written once a day: nothing to refuse
-                assert alarms(scene.box)
-            subprocess.run(["umount", shut], check=True)
+            reopen(closed)
             wait_for(lambda: not alarms(scene.box), 20, "the alarm to go")
             scene.end()
         kept = sum(row["packets_out"] for row in scene.box.search())
