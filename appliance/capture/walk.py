@@ -21,6 +21,8 @@ _FEWEST_LANES = 8
 _SEARCH_BYTES = (96, 256, 768, 2304)
 _SAME_MOMENT_S = 3600
 _STEPS = 8
+_MOST_STEPS = 4096
+"""A lane of empty records would be endless: ten times the steps of a lane of small packets are enough."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _walk_lanes(data: NDArray[np.uint8], start: int, end: int, lanes: int, order
     if len(starts) < lanes // 2:
         return None  # hardly anything looks like a header: a few long lanes would be slower than none
     targets = np.append(starts[1:], end)
+    if (targets - starts).max() > LONGEST_RECORD_BYTES:
+        return None  # so long a lane may hold a record that is too long
     captured = _words(data, 8)
     beyond = end + 1
     here, steps = starts, [starts]
@@ -125,6 +129,8 @@ def _walk_lanes(data: NDArray[np.uint8], start: int, end: int, lanes: int, order
             steps.append(here)
         if (here >= targets).all():
             break
+        if len(steps) > _MOST_STEPS:
+            return None
     grid = np.ascontiguousarray(np.array(steps).T)
     whole = grid[:, :-1] < targets[:, None]
     whole[-1] &= grid[-1, 1:] <= end
