@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ _PCAP_MAGIC = {
     0xA1B23C4D: 1,  # nanoseconds
 }
 _FILE_HEADER_BYTES = 24
+_PIECE_BYTES = 8192
+"""Compressed files are read in small pieces: a piece in which the compression breaks off is lost."""
+
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -138,10 +141,12 @@ class CaptureFile:
         self._buffer[:rest] = self._buffer[consumed : self._filled].copy()
         self._filled = rest
         room = len(self._buffer) - PADDING_BYTES
-        view = self._buffer.data[:room]
+        piece = room if self._stream is self._raw else _PIECE_BYTES
+        stream: Any = self._stream
+        read = getattr(stream, "readinto1", stream.readinto)
         try:
             while self._filled < room:
-                count = self._stream.readinto(view[self._filled :])  # type: ignore[attr-defined]
+                count = read(self._buffer.data[self._filled : min(self._filled + piece, room)])
                 if not count:
                     self._ended = True
                     break
