@@ -31,9 +31,10 @@ lint: .venv/.with-dev ## ruff, mypy, import-linter
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/.with-run ## Greffier and its peers side by side on one core
+bench: .venv/.with-run ## Greffier and its peers side by side on one core, then bytes a record and searches
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench
+	@taskset -c $$(($$(nproc) - 1)) $(BIN)/python -m bench.search
 
 fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_time=60 bounds it
 	@mkdir -p build/fuzz
