@@ -1,11 +1,16 @@
 """Files written once and durably: temporary name, fsync, rename, fsync of the folder."""
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from appliance.model.errors import StorageError
+
+FEW = 8
+"""Beyond this many files one sync of the file system is cheaper than one a file: 300 days of old captures
+sealed at once took 6 s with 2,600 fsyncs."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -27,8 +32,7 @@ def make_folders(folders: Iterable[Path]) -> None:
     parents: dict[Path, None] = {}
     for folder in folders:
         _make(folder, parents)
-    for parent in parents:
-        sync_folder(parent)
+    _sync_folders(list(parents))
 
 
 def _make(folder: Path, parents: dict[Path, None]) -> None:
@@ -36,6 +40,25 @@ def _make(folder: Path, parents: dict[Path, None]) -> None:
         _make(folder.parent, parents)
         folder.mkdir(mode=0o700, exist_ok=True)
         parents[folder.parent] = None
+
+
+def _sync_folders(folders: Sequence[Path]) -> None:
+    if len(folders) > FEW:
+        _sync_file_system(folders[0])
+        return
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _sync_file_system(folder: Path) -> None:
+    """syncfs(2): everything written to the file system of a folder becomes durable at once."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(handle)
 
 
 def write_all(handle: int, content: bytes | memoryview) -> None:
@@ -55,34 +78,32 @@ def write_once(path: Path, content: bytes | memoryview, mode: int = 0o600) -> No
 
 
 def write_many(files: Sequence[tuple[Path, bytes | memoryview]], mode: int = 0o600) -> None:
-    """`write_once` for several files, with one sync a folder; on StorageError none of them is left."""
+    """`write_once` for several files of one file system; on StorageError none of them is left."""
     path = files[0][0]
-    done: list[Path] = []
+    temporary = [name.with_name(f".{name.name}.{os.getpid()}.new") for name, _ in files]
+    renamed: list[Path] = []
     try:
-        make_folders(path.parent for path, _ in files)
-        for path, content in files:
-            _write_renamed(path, content, mode)
-            done.append(path)
-        for folder in dict.fromkeys(path.parent for path, _ in files):
-            sync_folder(folder)
+        make_folders(name.parent for name, _ in files)
+        for (_, content), new in zip(files, temporary, strict=True):
+            _write(new, content, mode, sync=len(files) <= FEW)
+        if len(files) > FEW:
+            _sync_file_system(path.parent)
+        for (name, _), new in zip(files, temporary, strict=True):
+            os.rename(new, name)
+            renamed.append(name)
+        _sync_folders(list(dict.fromkeys(name.parent for name, _ in files)))
     except OSError as error:
-        for written in done:
+        for left in (*temporary, *renamed):
             with contextlib.suppress(OSError):
-                written.unlink(missing_ok=True)
+                left.unlink(missing_ok=True)
         raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
 
 
-def _write_renamed(path: Path, content: bytes | memoryview, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+def _write(path: Path, content: bytes | memoryview, mode: int, sync: bool) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        try:
-            write_all(handle, content)
+        write_all(handle, content)
+        if sync:
             os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.rename(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        os.close(handle)
