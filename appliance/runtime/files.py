@@ -79,15 +79,16 @@ def write_once(path: Path, content: bytes | memoryview, mode: int = 0o600) -> No
 
 def write_many(files: Sequence[tuple[Path, bytes | memoryview]], mode: int = 0o600) -> None:
     """`write_once` for several files of one file system; on StorageError none of them is left."""
-    path = files[0][0]
+    at = files[0][0]
     temporary = [name.with_name(f".{name.name}.{os.getpid()}.new") for name, _ in files]
     renamed: list[Path] = []
     try:
         make_folders(name.parent for name, _ in files)
-        for (_, content), new in zip(files, temporary, strict=True):
+        for (name, content), new in zip(files, temporary, strict=True):
+            at = name
             _write(new, content, mode, sync=len(files) <= FEW)
         if len(files) > FEW:
-            _sync_file_system(path.parent)
+            _sync_file_system(at.parent)
         for (name, _), new in zip(files, temporary, strict=True):
             os.rename(new, name)
             renamed.append(name)
@@ -96,7 +97,7 @@ def write_many(files: Sequence[tuple[Path, bytes | memoryview]], mode: int = 0o6
         for left in (*temporary, *renamed):
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
+        raise StorageError(f"cannot write {at}: {error.strerror}; free or repair the disk") from error
 
 
 def _write(path: Path, content: bytes | memoryview, mode: int, sync: bool) -> None:

@@ -52,3 +52,17 @@ def test_a_file_where_a_folder_should_be_is_told_in_a_sentence(tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="cannot write"):
         write_once(tmp_path / "file" / "below", b"x")
+
+
+def test_many_files_are_whole_and_leave_no_other(tmp_path: Path) -> None:
+    files = [(tmp_path / str(number) / "file", bytes([number])) for number in range(20)]
+    write_many(files)
+    assert [path.read_bytes() for path, _ in files] == [content for _, content in files]
+    with no_file_larger_than(100), pytest.raises(StorageError, match="new/last"):
+        write_many(
+            [
+                *((tmp_path / "new" / str(number), b"x") for number in range(20)),
+                (tmp_path / "new" / "last", bytes(1000)),
+            ]
+        )
+    assert list((tmp_path / "new").iterdir()) == []
