@@ -20,6 +20,7 @@ import pytest
 from appliance.model.instants import from_iso
 from tests.system import load
 from tests.system.boxes import Box, box_for, custodian
+from tests.system.captures import write_capture
 from tests.system.networks import Network, may_make
 from tests.system.warm import Warm, wait_for
 
@@ -189,25 +190,11 @@ def test_two_hundred_kills_lose_and_double_nothing(subjects: list[Subject], tmp_
         assert masks(subject.lives, times)[0].sum() > 10_000, "too little was asked for"
 
 
-def numbered_capture(path: Path, connections: int) -> None:
-    """A capture of `connections` connections, four datagrams each, 20 microseconds apart."""
-    numbers = np.repeat(np.arange(connections), 4).reshape(-1, 4).T.reshape(-1)
-    records = np.zeros(len(numbers), load._WITNESS)
-    frames = np.frombuffer(b"".join(map(load.frame_of, range(connections))), "V60")[numbers]
-    times = 1_795_000_000 * NS + np.arange(len(numbers)) * 20_000
-    records["sec"], records["nsec"], records["sizes"] = times // NS, times % NS, 60
-    for name in ("head", "number", "rest"):
-        at = {"head": (0, 42), "number": (42, 8), "rest": (50, 10)}[name]
-        plane = np.ascontiguousarray(frames.view(np.uint8).reshape(-1, 60)[:, at[0] : at[0] + at[1]])
-        records[name] = plane.view(records.dtype[name]).reshape(-1)
-    header = np.array([0xA1B23C4D, 4 << 16 | 2, 0, 0, 65535, 1], "<u4")
-    path.write_bytes(header.tobytes() + records.tobytes())
-
-
 @needs_root
 def test_a_file_recorded_again_after_kills_is_there_once(tmp_path: Path) -> None:
     capture = tmp_path / "load.pcap"
-    numbered_capture(capture, 20_000)
+    numbers = np.tile(np.arange(20_000), 4)
+    write_capture(capture, numbers, 1_795_000_000 * NS + np.arange(len(numbers)) * 20_000)
     keys = (tmp_path / "owner.key", tmp_path / "lawyer.key")
     custodians = [word for key in keys for word in ("--custodian", custodian(key))]
     box = box_for(tmp_path / "box", keys, custodians, [load.CLIENT_NET])
