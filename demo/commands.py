@@ -12,6 +12,11 @@ def show(arguments: list[str]) -> None:
     print(f"\n  $ greffier {shlex.join(arguments)}", flush=True)
 
 
+def say(text: str) -> None:
+    """What a command printed, set in under its command line."""
+    print("".join(f"    {line}\n" for line in text.splitlines()), end="", flush=True)
+
+
 def greffier(folder: Path, *arguments: str, quiet: bool = False, refused: bool = False) -> str:
     """Run a verb in a folder; shows the command line and, unless `quiet`, what it prints; returns stdout.
 
@@ -20,7 +25,7 @@ def greffier(folder: Path, *arguments: str, quiet: bool = False, refused: bool =
     show(list(arguments))
     done = subprocess.run([GREFFIER, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     shown = done.stderr if quiet else done.stdout + done.stderr
-    print("".join(f"    {line}\n" for line in shown.splitlines()), end="", flush=True)
+    say(shown)
     if (done.returncode != 0) != refused:
         raise SystemExit(f"the demonstration ends here: that was not expected (exit code {done.returncode})")
     return done.stdout

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from demo.commands import greffier
 
@@ -105,34 +107,61 @@ def be_the_thief(folder: Path) -> None:
 
 
 def read_back(folder: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     keys = [word for name in CUSTODIANS for word in ("--identity", name)]
-    tell("7. A judge asks. Owner and lawyer come together: who held which address, and who talked to whom?")
-    greffier(folder, "bindings", "--home", "box", *keys)
+    tell("7. A judge asks. Owner and lawyer come together: who held which address?")
+    said = greffier(folder, "bindings", "--home", "box", *keys, "--format", "jsonl", quiet=True)
+    show_bindings([json.loads(line) for line in said.splitlines()])
+    tell("8. And who talked to whom?")
     said = greffier(folder, "search", "--home", "box", *keys, "--format", "jsonl", quiet=True)
     rows = [json.loads(line) for line in said.splitlines()]
-    rows.sort(key=lambda row: row["bytes_out"] + row["bytes_in"], reverse=True)
-    table = Table(title=f"{len(rows)} connections; the {min(ROWS_SHOWN, len(rows))} largest")
-    for name in ("from (UTC)", "client", "its MAC", "peer", "what", "sent", "received"):
-        table.add_column(name, justify="right" if name in ("sent", "received") else "left", no_wrap=True)
-    for row in rows[:ROWS_SHOWN]:
-        port = "" if row["peer_port"] is None else f" {row['peer_port']}"
-        protocol = PROTOCOLS.get(int(row["protocol"]), str(row["protocol"]))
-        table.add_row(
-            row["first_seen"][:19].replace("T", " "),
+    show_connections(rows)
+    if not set(PHONES) <= {row["client_ip"] for row in rows}:
+        raise SystemExit("the demonstration ends here: a phone is missing from what was read back")
+
+
+def show_bindings(rows: list[dict[str, Any]]) -> None:
+    columns = ("address", "held by", "first seen (UTC)", "evidence")
+    show_table(
+        f"{len(rows)} bindings",
+        columns,
+        [(row["ip"], row["mac"], clock(row["from"]), row["evidence"]) for row in rows],
+    )
+
+
+def show_connections(rows: list[dict[str, Any]]) -> None:
+    largest = sorted(rows, key=lambda row: row["bytes_out"] + row["bytes_in"], reverse=True)[:ROWS_SHOWN]
+    columns = ("from (UTC)", "client", "its MAC", "peer", "what", "bytes sent", "received")
+    cells = [
+        (
+            clock(row["first_seen"]),
             row["client_ip"],
             row["client_mac"],
             row["peer_ip"],
-            protocol + port,
-            f"{row['bytes_out']:,} B",
-            f"{row['bytes_in']:,} B",
+            PROTOCOLS.get(row["protocol"], str(row["protocol"])) + f" {row['peer_port'] or ''}",
+            f"{row['bytes_out']:,}",
+            f"{row['bytes_in']:,}",
         )
+        for row in largest
+    ]
+    show_table(f"the {len(largest)} largest of {len(rows)} connections", columns, cells)
+
+
+def clock(instant: str) -> str:
+    return instant[:19].replace("T", " ")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name in columns:
+        table.add_column(
+            name, justify="right" if name in ("bytes sent", "received") else "left", no_wrap=True
+        )
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
-    clients = {row["client_ip"] for row in rows}
-    if not set(PHONES) <= clients:
-        raise SystemExit("the demonstration ends here: a phone is missing from what was read back")
 
 
 def main() -> int:

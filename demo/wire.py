@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from demo.commands import GREFFIER, show
+from demo.commands import GREFFIER, say, show
 from demo.replay import read_capture, send, side_by_side
 
 SWITCH, MIRROR = "switch0", "mirror0"
@@ -53,12 +53,11 @@ def play(home: Path, captures: list[Path]) -> None:
         if time.monotonic() - told >= 2:
             told += 2
             state = recorder_state(home) or {"packets": 0, "kernel_drops": 0}
-            print(
-                f"    {sent:4} of {len(frames)} frames played; "
-                f"recorder: {state['packets']} seen, {state['kernel_drops']} lost",
-                flush=True,
+            say(
+                f"{sent:4} of {len(frames)} frames played; "
+                f"the recorder has seen {state['packets']} and lost {state['kernel_drops']}"
             )
-    print(f"    {len(frames)} of {len(frames)} frames played", flush=True)
+    say(f"{len(frames)} of {len(frames)} frames played; now it waits for its time to be over, and seals")
 
 
 def main(home: Path, captures: list[Path]) -> int:
@@ -75,7 +74,7 @@ def main(home: Path, captures: list[Path]) -> int:
         finally:
             if recorder.poll() is None:
                 recorder.terminate()
-    print(said, end="")
+    say(said)
     return recorder.returncode
 
 
