@@ -33,7 +33,7 @@ def main() -> int:
         if not files:
             console.print(f"small: no capture lies in {arguments.cases}; left out")
             continue
-        rounds = arguments.rounds * 3 if capture in ("small", "tiny") else arguments.rounds
+        rounds = arguments.rounds * 3 if capture == "tiny" else arguments.rounds
         races[capture] = race(there, files, rounds, generate.FOLDER)
         report.show(capture, races[capture], console)
         report.write(races)

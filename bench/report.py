@@ -85,7 +85,8 @@ def write(races: Mapping[str, list[Result]]) -> None:
         "captures": {
             name: {
                 "wanted": asdict(WANTED[name]),
-                "ratios": _ratios(results),
+                "ratios": _ratios(results, "wall_s"),
+                "ratios_cpu": _ratios(results, "cpu_s"),
                 "results": [asdict(result) for result in results],
             }
             for name, results in races.items()
@@ -94,11 +95,10 @@ def write(races: Mapping[str, list[Result]]) -> None:
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _ratios(results: list[Result]) -> dict[str, float]:
+def _ratios(results: list[Result], of: str) -> dict[str, float]:
     ours = next((result for result in results if result.name == "greffier"), None)
-    if ours is None:
-        return {}
-    return {result.name: round(result.wall_s / ours.wall_s, 3) for result in results if result is not ours}
+    others = [result for result in results if result is not ours]
+    return {other.name: round(getattr(other, of) / getattr(ours, of), 3) for other in others} if ours else {}
 
 
 def _processor() -> str:
