@@ -61,6 +61,7 @@ def orient(packets: Packets, networks: Networks) -> Oriented:
     key = (*addresses, ordered, mac)
     if undecided.any():
         rows = np.flatnonzero(undecided)
+        other[rows] *= 1 - (other[rows] & _GROUP_BIT)  # this side may turn out to be the client
         both = np.zeros(len(mac), np.uint64)
         both[rows] = other[rows]
         ordered[rows] |= _UNDECIDED

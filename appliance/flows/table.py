@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from appliance.flows.groups import FIN_BACK, FIN_FORTH, Groups
 from appliance.flows.orient import KEY_WORDS, is_undecided
-from appliance.flows.rows import COUNTERS, rows_of, set_counters
+from appliance.flows.rows import COUNTERS, rows_of
 from appliance.model.instants import HOUR_NS, NS
 from appliance.model.reasons import EndReason
 
 LINGER_NS = 5 * NS
 """A connection that said goodbye is kept this long for its last acknowledgements."""
 
+_OF_GROUPS = ("first", "last", "flags", "other_mac", "vlan", *COUNTERS)
 _SMALLEST = 1 << 12
 _EVICTED_SHARE = 16
 
@@ -52,6 +53,7 @@ class FlowTable:
             "flags": np.empty(0, np.uint8),
             "swapped": np.empty(0, np.bool_),
             "changed": np.empty(0, np.bool_),
+            "continued": np.empty(0, np.bool_),  # a part of this connection was written before
         }
         self._columns.update({name: np.empty(0, np.int64) for name in COUNTERS})
         self._grow(_SMALLEST)
@@ -81,27 +83,22 @@ class FlowTable:
         return [rows for rows in closed if len(rows)]
 
     def expire(self, now_ns: int) -> NDArray[np.void]:
-        """End what has been silent, is over or has run long enough at `now_ns`."""
+        """End what has been silent or is over at `now_ns`."""
         slots = self._slot
-        first, last = self._columns["first"][slots], self._columns["last"][slots]
-        flags = self._columns["flags"][slots]
+        last, said = self._columns["last"][slots], _goodbye(self._columns["flags"][slots])
         idle = np.abs(now_ns - last) > self._limits.idle_ns
-        said = flags >= FIN_FORTH | FIN_BACK  # both have said goodbye, or one has reset
         over = said & (now_ns - last > LINGER_NS)
         leaving = np.flatnonzero(idle | over)
-        long = (now_ns - first >= self._limits.active_ns) | (now_ns // HOUR_NS != first // HOUR_NS)
-        staying = slots[np.flatnonzero(long & ~idle & ~over & self._holds(slots))]
         reason = np.where(said[leaving], EndReason.END_OF_FLOW, EndReason.IDLE_TIMEOUT)
         ended = self._rows(slots[leaving], reason)
-        parts = self._rows(staying, EndReason.ACTIVE_TIMEOUT)
-        self._empty(staying)
         self._remove(leaving)
-        return np.concatenate([_that_hold(ended), parts])
+        return _that_hold(ended)
 
     def cut(self, reason: EndReason) -> NDArray[np.void]:
         """A row for every connection that has something to say; all of them go on from zero."""
         slots = self._slot[np.flatnonzero(self._holds(self._slot))]
-        rows = self._rows(slots, reason)
+        said = _goodbye(self._columns["flags"][slots]) & (reason == EndReason.FORCED_END)
+        rows = self._rows(slots, np.where(said, EndReason.END_OF_FLOW, reason))
         self._empty(slots)
         return rows
 
@@ -151,8 +148,6 @@ class FlowTable:
         for mine, theirs in zip(self._key, groups.key, strict=True):
             mine[slots] = theirs[fresh]
         self._begin(groups, fresh, slots, source)
-        self._columns["other_mac"][slots] = groups.other_mac[fresh]
-        self._columns["vlan"][slots] = groups.vlan[fresh]
         self._name_initiator(groups, fresh, slots)
         place = np.searchsorted(self._hash, groups.hash[fresh])
         self._hash = np.insert(self._hash, place, groups.hash[fresh])
@@ -197,11 +192,12 @@ class FlowTable:
         return np.asarray(counted > 0)
 
     def _begin(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64], source: int) -> None:
-        """Start a part at these slots with what the groups say; its source is that of its first packet."""
+        """Start a connection at these slots with what the groups say."""
         self._columns["source"][slots] = source
-        for name in ("first", "last", "flags", *COUNTERS):
+        for name in _OF_GROUPS:
             self._columns[name][slots] = getattr(groups, name)[rows]
         self._columns["changed"][slots] = True
+        self._columns["continued"][slots] = False
 
     def _name_initiator(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
         """Where both sides are the site's, or neither is, the sender of the earliest packet is the client."""
@@ -212,28 +208,38 @@ class FlowTable:
         for name in COUNTERS:
             self._columns[name][slots] = 0
         self._columns["changed"][slots] = False
+        self._columns["continued"][slots] = True
 
     def _end_interrupted(
         self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64]
     ) -> NDArray[np.void]:
-        """Rows of parts that cannot take the group in: too long silent, or another hour."""
-        found = slots[known]
-        first, last = self._columns["first"][found], self._columns["last"][found]
-        begins = groups.first[known]
-        silent = np.abs(begins - last) > self._limits.idle_ns
-        ended = (silent | (begins // HOUR_NS != first // HOUR_NS)) & self._holds(found)
-        rows = self._rows(
-            found[ended], np.where(silent[ended], EndReason.IDLE_TIMEOUT, EndReason.ACTIVE_TIMEOUT)
-        )
+        """Rows of parts that cannot take the group in: another connection begins, or the part is long."""
+        found, columns = slots[known], self._columns
+        first, begins = columns["first"][found], groups.first[known]
+        pause = np.abs(begins - columns["last"][found])
+        said = _goodbye(columns["flags"][found])
+        anew = (pause > self._limits.idle_ns) | said & (pause > LINGER_NS)
+        cut = (begins - first >= self._limits.active_ns) | (begins // HOUR_NS != first // HOUR_NS)
+        ended = (anew | cut) & self._holds(found)
+        rows = self._rows(found[ended], _reason(anew, said)[ended])
         self._empty(found[ended])
+        self._begin_anew(groups, known[anew], found[anew])
         return rows
+
+    def _begin_anew(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
+        """Let these slots hold another connection between the same ends; its first packet decides anew."""
+        self._columns["flags"][slots] = 0
+        self._columns["other_mac"][slots] = groups.other_mac[rows]
+        self._columns["vlan"][slots] = groups.vlan[rows]
+        self._columns["continued"][slots] = False
+        self._name_initiator(groups, rows, slots)
 
     def _merge(self, groups: Groups, known: NDArray[np.int64], slots: NDArray[np.int64], source: int) -> None:
         columns = self._columns
         empty = ~self._holds(slots)
         columns["source"][slots[empty]] = source
         first, last = groups.first[known], groups.last[known]
-        sooner = ~empty & (first < columns["first"][slots])
+        sooner = ~empty & (first < columns["first"][slots]) & ~columns["continued"][slots]
         self._name_initiator(groups, known[sooner], slots[sooner])
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
@@ -246,24 +252,44 @@ class FlowTable:
         self, groups: Groups, slots: NDArray[np.int64], continued: NDArray[np.bool_], source: int
     ) -> NDArray[np.void]:
         """Close every run that is followed by another one of its connection; open the last one."""
-        heads = np.flatnonzero(continued & ~groups.follows)
-        rows = [self._rows(slots[heads], EndReason.ACTIVE_TIMEOUT)]
-        middle = np.flatnonzero(continued & groups.follows)
-        if len(middle):
-            between = self._rows(slots[middle], EndReason.ACTIVE_TIMEOUT)
-            between["first_seen"], between["last_seen"] = groups.first[middle], groups.last[middle]
-            between["source"] = source
-            counted = {name: getattr(groups, name)[middle] for name in COUNTERS}
-            set_counters(between, counted, self._columns["swapped"][slots[middle]])
-            rows.append(between)
-        tails = np.flatnonzero(~continued & groups.follows)
-        self._begin(groups, tails, slots[tails], source)
-        return np.concatenate(rows)
+        runs = np.flatnonzero(continued | groups.follows)
+        at, head, columns = slots[runs], ~groups.follows[runs], self._columns
+        state = {name: np.where(head, columns[name][at], getattr(groups, name)[runs]) for name in _OF_GROUPS}
+        state["source"] = np.where(head, columns["source"][at], np.uint16(source))
+        initiated = is_undecided(groups.key[-3][runs]) & groups.initiator_inward[runs]
+        state["swapped"] = np.where(head, columns["swapped"][at], initiated)
+        silent = np.zeros(len(runs), np.bool_)
+        silent[1:] = ~head[1:] & (np.abs(state["first"][1:] - state["last"][:-1]) > self._limits.idle_ns)
+        begins = np.flatnonzero(head | silent)  # after a silence it is another connection
+        which = np.cumsum(head | silent) - 1
+        state["flags"] = np.bitwise_or.reduceat(state["flags"], begins)[which]
+        for name in ("other_mac", "vlan", "swapped"):
+            state[name] = state[name][begins][which]
+        state["continued"] = ~silent
+        tails = np.flatnonzero(~continued[runs])
+        for name, column in state.items():
+            columns[name][at[tails]] = column[tails]
+        columns["changed"][at[tails]] = True
+        closed = np.flatnonzero(continued[runs])
+        reason = _reason(np.append(silent[1:], False), _goodbye(state["flags"]))
+        key = [column[at[closed]] for column in self._key]
+        return rows_of(self._family, key, {n: c[closed] for n, c in state.items()}, reason[closed])
 
     def _rows(self, slots: NDArray[np.int64], reason: NDArray[Any] | int) -> NDArray[np.void]:
         key = [column[slots] for column in self._key]
         state = {name: column[slots] for name, column in self._columns.items()}
         return rows_of(self._family, key, state, reason)
+
+
+def _goodbye(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether both sides have said goodbye, or one has reset."""
+    return np.asarray(flags >= FIN_FORTH | FIN_BACK)
+
+
+def _reason(anew: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Why a part ended: another connection begins after it, or it goes on."""
+    over = np.where(said, EndReason.END_OF_FLOW, EndReason.IDLE_TIMEOUT)
+    return np.where(anew, over, EndReason.ACTIVE_TIMEOUT)
 
 
 def _that_hold(rows: NDArray[np.void]) -> NDArray[np.void]:

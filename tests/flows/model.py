@@ -1,0 +1,213 @@
+"""The meter in the plainest words: packet after packet, one dictionary. And packets as the meter gets them."""
+
+import ipaddress
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from appliance.model.rows import TRAFFIC
+from appliance.wire.packets import PORTS_UNKNOWN, Packets
+
+S = 10**9
+IDLE, ACTIVE, LINGER, HOUR = 60 * S, 60 * S, 5 * S, 3600 * S
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_OF_FLOW, FORCED_END, NO_ROOM = 1, 2, 3, 4, 5
+
+
+class Side(NamedTuple):
+    ip: str
+    port: int
+    mac: int
+
+
+@dataclass(frozen=True)
+class Packet:
+    time: int
+    source: Side
+    destination: Side
+    protocol: int = 6
+    octets: int = 100
+    flags: int = 0
+    has_ports: bool = True
+
+    @property
+    def back(self) -> "Packet":
+        return replace(self, source=self.destination, destination=self.source)
+
+
+def columns(packets: list[Packet], family: int) -> Packets:
+    """As the decoder gives them: addresses, ports and MACs as they lie on the wire."""
+    size = 4 if family == 4 else 16
+    wire = b"".join(
+        ipaddress.ip_address(packet.source.ip).packed + ipaddress.ip_address(packet.destination.ip).packed
+        for packet in packets
+    )
+    words = np.frombuffer(wire, "<u8").reshape(-1, size // 4)
+
+    def port(packet: Packet) -> bytes:
+        ports = (packet.source.port, packet.destination.port) if packet.has_ports else (0, 0)
+        return ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big")
+
+    def macs(name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+        numbers = [getattr(packet, name).mac.to_bytes(6, "big") + bytes(2) for packet in packets]
+        return np.frombuffer(b"".join(numbers), "<u8").copy()
+
+    shape = [packet.protocol | (0 if packet.has_ports else PORTS_UNKNOWN) for packet in packets]
+    return Packets(
+        family,
+        np.array([packet.time for packet in packets], np.int64),
+        tuple(np.ascontiguousarray(words[:, number]) for number in range(words.shape[1])),
+        np.frombuffer(b"".join(map(port, packets)), "<u4").copy(),
+        np.array(shape, np.uint16),
+        np.array([packet.octets for packet in packets], np.int64),
+        np.array([packet.flags for packet in packets], np.uint8),
+        macs("source"),
+        macs("destination"),
+        None,
+    )
+
+
+@dataclass
+class Connection:
+    """One connection; `client` is the side in the site's networks, or who began."""
+
+    client: Side
+    peer: Side
+    protocol: int
+    first: int
+    last: int
+    out: list[int] = field(default_factory=lambda: [0, 0])
+    back: list[int] = field(default_factory=lambda: [0, 0])
+    fins: set[Side] = field(default_factory=set)
+    reset: bool = False
+    reason: int = 0
+
+    @property
+    def said_goodbye(self) -> bool:
+        return self.reset or len(self.fins) == 2
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        return (
+            *(self.client.ip, self.client.port, self.client.mac, self.peer.ip, self.peer.port),
+            *(self.protocol, self.first, self.last, *self.out, *self.back, self.reason),
+        )
+
+
+def station(mac: int) -> int:
+    """A group address is nobody's."""
+    return 0 if mac >> 40 & 1 else mac
+
+
+class Model:
+    """`networks` are the site's. Packets come in order of time."""
+
+    def __init__(self, networks: list[str]) -> None:
+        self._networks = [ipaddress.ip_network(network) for network in networks]
+        self._open: dict[object, Connection] = {}
+        self._over: list[Connection] = []
+
+    def _own(self, side: Side) -> bool:
+        return any(ipaddress.ip_address(side.ip) in network for network in self._networks)
+
+    def _sides(self, packet: Packet) -> tuple[object, Side, Side]:
+        """The key of a packet's connection; client and peer, were it the first."""
+        a, b = packet.source, packet.destination
+        if not packet.has_ports:
+            a, b = a._replace(port=-1), b._replace(port=-1)
+        if self._own(a) != self._own(b):
+            client, peer = (a, b) if self._own(a) else (b, a)
+            client = client._replace(mac=station(client.mac))
+            return (client, peer.ip, peer.port, packet.protocol), client, peer
+        a, b = a._replace(mac=station(a.mac)), b._replace(mac=station(b.mac))
+        key = (frozenset((a, b)), packet.protocol)
+        called = packet.flags & (SYN | ACK) == SYN | ACK
+        return key, *((b, a) if called else (a, b))
+
+    def is_ambiguous(self, packet: Packet) -> bool:
+        """A port used again soon after goodbye: within one batch of packets that is not seen."""
+        known = self._open.get(self._sides(packet)[0])
+        return known is not None and known.said_goodbye and LINGER < packet.time - known.last <= IDLE
+
+    def add(self, packet: Packet) -> None:
+        key, client, peer = self._sides(packet)
+        known = self._open.get(key)
+        if known is not None and packet.time - known.last > IDLE:
+            self._end(known)
+            known = None
+        if known is None:
+            known = Connection(client, peer, packet.protocol, packet.time, packet.time)
+            self._open[key] = known
+        source = packet.source if packet.has_ports else packet.source._replace(port=-1)
+        counter = known.out if (source.ip, source.port) == known.client[:2] else known.back
+        counter[0] += 1
+        counter[1] += packet.octets
+        known.last = packet.time
+        if packet.flags & FIN:
+            known.fins.add(source)
+        known.reset |= bool(packet.flags & RST)
+
+    def _end(self, known: Connection, otherwise: int = IDLE_TIMEOUT) -> None:
+        known.reason = END_OF_FLOW if known.said_goodbye else otherwise
+        self._over.append(known)
+
+    def finish(self, now: int) -> list[tuple[object, ...]]:
+        """All connections, sorted, were recording to end now."""
+        for known in self._open.values():
+            self._end(known, IDLE_TIMEOUT if now - known.last > IDLE else FORCED_END)
+        return sorted(known.told for known in self._over)
+
+
+def ip(hi: int, lo: int) -> str:
+    if hi == 0 and lo >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(lo & 0xFFFFFFFF))
+    return str(ipaddress.IPv6Address(hi << 64 | lo))
+
+
+KEY = ("client_mac", "client_ip_hi", "client_ip_lo", "client_port")
+KEY += ("peer_ip_hi", "peer_ip_lo", "peer_port", "protocol", "source")
+COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
+
+
+def once(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[dict[str, int]]:
+    """Of rows that tell of the same part, the one with the most packets, closed rather than open."""
+    parts: dict[tuple[int, ...], dict[str, int]] = {}
+    for row in rows:
+        told = {name: int(row[name]) for name in TRAFFIC.names or ()}
+        key = (*(told[name] for name in KEY), told["first_seen"])
+        before = parts.get(key)
+        rank = (told["packets_out"] + told["packets_in"], told["end_reason"] > 0)
+        if before is None or rank >= (before["packets_out"] + before["packets_in"], before["end_reason"] > 0):
+            parts[key] = told
+    return sorted(parts.values(), key=lambda part: part["first_seen"])
+
+
+def merged(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[tuple[object, ...]]:
+    """Parts to connections by the rules of reading, sorted."""
+    connections: list[dict[str, int]] = []
+    latest: dict[tuple[int, ...], dict[str, int]] = {}
+    for part in once(rows):
+        key = tuple(part[name] for name in KEY)
+        before = latest.get(key)
+        if (
+            before is not None
+            and before["end_reason"] != END_OF_FLOW
+            and part["first_seen"] - before["last_seen"] <= IDLE
+        ):
+            for name in COUNTERS:
+                before[name] += part[name]
+            before["last_seen"] = max(before["last_seen"], part["last_seen"])
+            before["end_reason"] = part["end_reason"]
+        else:
+            latest[key] = part
+            connections.append(part)
+    return sorted(
+        (
+            *(ip(one["client_ip_hi"], one["client_ip_lo"]), one["client_port"], one["client_mac"]),
+            *(ip(one["peer_ip_hi"], one["peer_ip_lo"]), one["peer_port"]),
+            *(one["protocol"], one["first_seen"], one["last_seen"]),
+            *(one["packets_out"], one["bytes_out"], one["packets_in"], one["bytes_in"], one["end_reason"]),
+        )
+        for one in connections
+    )
