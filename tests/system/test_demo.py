@@ -1,0 +1,52 @@
+"""The demonstration ends by itself, shows both phones, and leaves no process, folder or network behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.boxes import ROOT
+from tests.system.networks import may_make
+
+
+def demonstrate(tmp_path: Path, path: str) -> str:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PATH": path}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo.run"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+    return done.stdout
+
+
+def all_is_told(said: str) -> None:
+    assert "1,000 packets became" in said
+    assert "must come together" in said
+    assert "Everything is as it was sealed" in said
+    for phone in ("192.168.2.16", "192.168.2.17"):
+        assert f"{phone}, as text and in binary: 0 times" in said
+        assert f"│ {phone} " in said
+
+
+@pytest.mark.skipif(not may_make(), reason="needs root to lay a cable")
+def test_it_records_off_a_wire(tmp_path: Path) -> None:
+    interfaces = set(os.listdir("/sys/class/net"))
+    said = demonstrate(tmp_path, os.environ["PATH"])
+    all_is_told(said)
+    assert "--interface mirror0" in said
+    assert set(os.listdir("/sys/class/net")) == interfaces
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [command for command in commands if b"mirror0" in command]
+
+
+def test_it_reads_files_where_no_cable_may_be_laid(tmp_path: Path) -> None:
+    said = demonstrate(tmp_path, "/nonexistent")
+    all_is_told(said)
+    assert "--interface" not in said
