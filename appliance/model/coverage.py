@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 class Coverage:
     """What one source gave between two instants.
 
-    `packets` counts the frames read, `bytes` the IP octets of those that were recorded; `refused` counts frames that gave no
-    record, by reason; `lost` counts packets known to have passed unseen, by where they were lost
-    (`kernel`, `ring`, `storage`, ...); `noted` counts circumstances a reader must know (clock stepped
-    back, a table was full, ports cut off, ...).
+    `packets` counts the frames read, `bytes` the IP octets of those that were recorded; `refused` counts
+    frames that gave no record, by reason; `lost` counts packets known to have passed unseen, by where they
+    were lost (`kernel`, `ring`, `storage`, ...); `noted` counts circumstances a reader must know (clock
+    stepped back, a table was full, ports cut off, ...).
     """
 
     source: str

@@ -9,7 +9,9 @@ MINUTE_NS = 60 * NS
 HOUR_NS = 3600 * NS
 DAY_NS = 86400 * NS
 
-_ISO = re.compile(r"^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d\d:?\d\d)?$")
+_ISO = re.compile(
+    r"^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d\d:?\d\d)?$"
+)
 
 
 def day_of(instant_ns: int) -> dt.date:
