@@ -1,4 +1,4 @@
-"""The meter in the plainest words: packet after packet, one dictionary. And packets as the meter gets them."""
+"""The meter in the plainest words: packet after packet, one dictionary. And how packets reach a meter."""
 
 import ipaddress
 from dataclasses import dataclass, field, replace

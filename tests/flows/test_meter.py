@@ -1,5 +1,7 @@
 """The meter against a model of one dictionary; whatever the batches, the connections are the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,7 +69,7 @@ def sides(addresses: list[str]) -> st.SearchStrategy[Side]:
 def kinds(addresses: list[str]) -> st.SearchStrategy[Packet]:
     ends = st.tuples(sides(addresses), sides(addresses)).filter(lambda pair: pair[0][:2] != pair[1][:2])
     return st.builds(
-        lambda pair, protocol, ports: Packet(0, *pair, protocol=protocol, has_ports=ports),
+        lambda pair, protocol, ports: Packet(0, pair[0], pair[1], protocol, has_ports=ports),
         ends,
         st.sampled_from([6, 17]),
         st.booleans(),
@@ -96,11 +98,8 @@ def streams(draw: st.DrawFn) -> list[list[Packet]]:
     for kind, back, pause, flags, octets, ends_batch in steps:
         now += pause
         turned = kind.back if back else kind
-        packet = Packet(
-            *(now, turned.source, turned.destination, turned.protocol, octets),
-            flags if turned.protocol == 6 and turned.has_ports else 0,
-            turned.has_ports,
-        )
+        has_flags = turned.protocol == 6 and turned.has_ports
+        packet = replace(turned, time=now, octets=octets, flags=flags if has_flags else 0)
         if model.is_ambiguous(packet):
             continue
         model.add(packet)
@@ -120,7 +119,7 @@ def test_the_connections_are_those_of_the_model_whatever_the_batches(collide: bo
         for batch in batches:
             for packet in batch:
                 model.add(packet)
-        rows.append(made.finish())
+        rows += [made.expire(batches[-1][-1].time), made.finish()]
         written = together(rows)
         assert merged(written) == model.finish(batches[-1][-1].time)
         check_parts(written)
