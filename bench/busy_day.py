@@ -71,7 +71,7 @@ class BusyDay:
         """The rows of one UTC hour in order of their end, about its share of the day's records."""
         draw = np.random.default_rng((self.seed, hour))
         wanted = int(self.records * RHYTHM[hour] / sum(RHYTHM))
-        connections = self._connections(draw, hour, int(wanted * 0.8) + 1)
+        connections = self._connections(draw, hour, int(wanted * 0.9) + 1)
         rows = _cut(draw, connections, self.day_start_ns + (hour + 1) * HOUR_NS)[:wanted]
         return rows[np.argsort(rows["last_seen"])]
 

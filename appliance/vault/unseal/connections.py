@@ -8,6 +8,7 @@ next is only what may still go on.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,44 +21,12 @@ from appliance.model.reasons import EndReason
 from appliance.vault.fingerprints import mixed
 
 IDLE_TIMEOUT_NS = 60_000_000_000
+ROWS_AT_ONCE = 65_536
 COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """What makes parts belong together: (n,) hashes, and the columns they hash (a hash may collide)."""
-
-    hashes: U64
-    columns: tuple[U64, ...]
-
-    def order(self, *then: I64) -> I64:
-        """The order that brings rows of one key together, and sorts them by the last of `then` first."""
-        order = np.lexsort((*then, self.hashes))
-        if (self._same(order, (self.hashes,)) & ~self._same(order, self.columns)).any():
-            order = np.lexsort((*then, *self.columns))
-        return order
-
-    def same(self, order: I64) -> Mask:
-        """(n,) whether a row in this order has the key of the row before it."""
-        return self._same(order, self.columns)
-
-    @staticmethod
-    def _same(order: I64, columns: tuple[U64, ...]) -> Mask:
-        same = np.ones(len(order), np.bool_)
-        same[:1] = False
-        for column in columns:
-            held = column[order]
-            same[1:] &= held[1:] == held[:-1]
-        return same
-
-
-def key_hashes(parts: pa.Table) -> U64:
-    """(n,) a hash of each part's key, the same in every table."""
-    return _keys(parts).hashes
 
 
 def once(parts: pa.Table) -> pa.Table:
@@ -66,38 +35,7 @@ def once(parts: pa.Table) -> pa.Table:
     Rows of one key that start in the same millisecond are one part, or several if they ended with
     different counts. A row still open (end_reason 0) counts only if no other has as many packets.
     """
-    if not len(parts):
-        return parts
-    keys, first = _keys(parts), instants(parts, "first_seen")
-    order = keys.order(first)
-    again = keys.same(order)
-    started = first[order] // MS
-    again[1:] &= started[1:] == started[:-1]
-    if not again.any():
-        return parts.take(order)
-    return parts.take(order[_kept(parts, order, again)])
-
-
-def _kept(parts: pa.Table, order: I64, again: Mask) -> Mask:
-    """Which rows stay; `again` says that a row in this order starts as the row before it."""
-    group = np.cumsum(~again)
-    counts = [parts[name].to_numpy()[order] for name in COUNTERS]
-    ended = pc.fill_null(parts["end_reason"], 0).to_numpy()[order]
-    packets = counts[0] + counts[2]
-    inner = np.lexsort((instants(parts, "last_seen")[order], *counts, ended, packets, ended == 0, group))
-    group, ended, packets = group[inner], ended[inner], packets[inner]
-    still_open = ended == 0
-    repeats = np.ones(len(inner), np.bool_)
-    for values in (group, ended, *(count[inner] for count in counts)):
-        repeats[1:] &= values[1:] == values[:-1]
-    repeats[0] = False
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    most_closed = np.maximum.reduceat(np.where(still_open, 0, packets + 1), starts)[group - group[0]]
-    last_of_group = np.diff(group, append=group[-1] + 1) > 0
-    stays = np.where(still_open, last_of_group & (packets + 1 > most_closed), ~repeats)
-    kept = np.zeros(len(order), np.bool_)
-    kept[inner] = stays
-    return kept
+    return parts.take(_once(_Parts(parts))) if len(parts) else parts
 
 
 class Connections:
@@ -108,46 +46,137 @@ class Connections:
         self.open: pa.Table | None = None
         """Connections that a later part may continue."""
 
-    def add(self, parts: pa.Table, until_ns: int) -> pa.Table:
+    def add(self, parts: pa.Table, until_ns: int) -> Iterator[pa.Table]:
         """Take all parts that begin before `until_ns` and have not been given yet.
 
-        Returns the connections that are over, sorted by their start; columns that cannot be summed are
-        those of the first part.
+        Gives the connections that are over, sorted by their start, some thousands at a time; columns that
+        cannot be summed are those of the first part.
         """
-        rows = once(parts)
-        if self.open is not None:
-            rows = pa.concat_tables([self.open, rows], promote_options="none")
-        merged = self._merged(rows)
-        ended = pc.fill_null(merged["end_reason"], 0).to_numpy() == EndReason.END_OF_FLOW
-        over = ended | (instants(merged, "last_seen") < until_ns - self._idle_ns)
-        self.open = merged.take(np.flatnonzero(~over))
+        table = parts if self.open is None else pa.concat_tables([self.open, parts])
+        self.open = table.slice(0, 0)
+        if not len(table):
+            return
+        chains = self._chained(_Parts(table))
+        over = (chains.end_reason == EndReason.END_OF_FLOW) | (chains.last_ns < until_ns - self._idle_ns)
+        self.open = chains.of(table, np.flatnonzero(~over))
         which = np.flatnonzero(over)
-        return merged.take(which[np.argsort(instants(merged, "first_seen")[which], kind="stable")])
+        which = which[np.argsort(chains.first_ns[which], kind="stable")]
+        for start in range(0, len(which), ROWS_AT_ONCE):
+            yield chains.of(table, which[start : start + ROWS_AT_ONCE])
 
     def rest(self) -> pa.Table | None:
         """What was still open at the end."""
         rest, self.open = self.open, None
         return rest
 
-    def _merged(self, rows: pa.Table) -> pa.Table:
-        if not len(rows):
-            return rows
-        keys, first, last = _keys(rows), instants(rows, "first_seen"), instants(rows, "last_seen")
-        order = keys.order(first)
-        ended = pc.fill_null(rows["end_reason"], 0).to_numpy()[order]
-        follows = keys.same(order)
+    def _chained(self, parts: "_Parts") -> "_Chains":
+        """Rule 2."""
+        order = _once(parts)
+        first, last, ended = parts.first_ns[order], parts.last_ns[order], parts.end_reason[order]
+        follows = parts.same_key(order)
         follows[1:] &= ended[:-1] != EndReason.END_OF_FLOW
-        follows[1:] &= first[order][1:] - last[order][:-1] <= self._idle_ns
+        follows[1:] &= first[1:] - last[:-1] <= self._idle_ns
         starts = np.flatnonzero(~follows)
-        merged = rows.take(order[starts])
         ends = np.append(starts[1:], len(order)) - 1
-        last_seen = np.maximum.reduceat(last[order], starts)
-        merged = _replaced(merged, "last_seen", pa.array(last_seen).view(pa.timestamp("ns", "UTC")))
-        merged = _replaced(merged, "end_reason", pa.array(ended[ends], pa.uint8()))
-        for name in COUNTERS:
-            sums = np.add.reduceat(rows[name].to_numpy()[order], starts)
-            merged = _replaced(merged, name, pa.array(sums))
-        return merged
+        return _Chains(
+            order[starts],
+            first[starts],
+            np.maximum.reduceat(last, starts),
+            ended[ends],
+            tuple(np.add.reduceat(count[order], starts) for count in parts.counts),
+        )
+
+
+@dataclass(frozen=True)
+class _Chains:
+    """(n,) for each connection: the row of its first part, and what its parts come to together."""
+
+    row: I64
+    first_ns: I64
+    last_ns: I64
+    end_reason: NDArray[np.uint8]
+    counts: tuple[U64, ...]
+
+    def of(self, table: pa.Table, which: I64) -> pa.Table:
+        """Some connections as rows of the table their parts stand in."""
+        taken = table.take(self.row[which])
+        columns = {
+            "last_seen": pa.array(self.last_ns[which]).view(pa.timestamp("ns", "UTC")),
+            "end_reason": pa.array(self.end_reason[which]),
+        }
+        columns |= {name: pa.array(count[which]) for name, count in zip(COUNTERS, self.counts, strict=True)}
+        return pa.Table.from_arrays(
+            [columns.get(name, taken[name]) for name in table.column_names], schema=table.schema
+        )
+
+
+class _Parts:
+    """The columns of a table that merging looks at, as numbers. A hash of the key may collide."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.first_ns, self.last_ns = instants(table, "first_seen"), instants(table, "last_seen")
+        self.counts = tuple(np.asarray(table[name].to_numpy(), np.uint64) for name in COUNTERS)
+        self.end_reason = np.asarray(pc.fill_null(table["end_reason"], 0).to_numpy(), np.uint8)
+        self._key = _key_columns(table)
+        self._hash = _hashed(self._key)
+
+    def sorted(self) -> I64:
+        """The order that brings parts of one key together, by their start."""
+        order = np.lexsort((self.first_ns, self._hash))
+        if (_repeats(order, (self._hash,)) & ~self.same_key(order)).any():
+            order = np.lexsort((self.first_ns, *self._key))
+        return order
+
+    def same_key(self, order: I64) -> Mask:
+        """(n,) whether a row in this order has the key of the row before it."""
+        return _repeats(order, self._key)
+
+
+def _repeats(order: I64, columns: Iterable[NDArray[np.generic]]) -> Mask:
+    """(n,) whether a row in this order equals the row before it in all columns."""
+    same = np.ones(len(order), np.bool_)
+    same[:1] = False
+    for column in columns:
+        held = column[order]
+        same[1:] &= held[1:] == held[:-1]
+    return same
+
+
+def _once(parts: _Parts) -> I64:
+    """Rule 1: the rows that count, by key and start."""
+    order = parts.sorted()
+    again = parts.same_key(order)
+    started = parts.first_ns[order] // MS
+    again[1:] &= started[1:] == started[:-1]
+    if not again.any():
+        return order
+    group = np.cumsum(~again)
+    alike = again | np.append(again[1:], False)  # only these need a closer look
+    stays = np.ones(len(order), np.bool_)
+    stays[alike] = _stays(parts, order[alike], group[alike])
+    return order[stays]
+
+
+def _stays(parts: _Parts, rows: I64, group: I64) -> Mask:
+    """(n,) which rows count, of groups that each have one key and one start."""
+    packets, ended = parts.counts[0][rows] + parts.counts[2][rows], parts.end_reason[rows]
+    counts = [count[rows] for count in parts.counts]
+    still_open = ended == 0
+    inner = np.lexsort((parts.last_ns[rows], *counts, ended, packets, still_open, group))
+    copy = _repeats(inner, (group, ended, *counts))
+    starts = np.flatnonzero(np.diff(group[inner], prepend=-1))
+    closed = np.maximum.reduceat(np.where(still_open, 0, packets + np.uint64(1))[inner], starts)
+    most_closed = np.repeat(closed, np.diff(np.append(starts, len(inner))))
+    last_of_group = np.append(np.diff(group[inner]) > 0, True)
+    open_stays = last_of_group & (packets[inner] + np.uint64(1) > most_closed)
+    stays = np.empty(len(rows), np.bool_)
+    stays[inner] = np.where(still_open[inner], open_stays, ~copy)
+    return stays
+
+
+def key_hashes(parts: pa.Table) -> U64:
+    """(n,) a hash of each part's key, the same in every table."""
+    return _hashed(_key_columns(parts))
 
 
 def instants(table: pa.Table, name: str) -> I64:
@@ -178,22 +207,26 @@ def mac_numbers(column: pa.ChunkedArray) -> U64:
     return numbers
 
 
-def _keys(parts: pa.Table) -> _Keys:
+def _key_columns(parts: pa.Table) -> tuple[U64, ...]:
     def port(name: str) -> U64:
         return np.asarray(pc.fill_null(parts[name].cast(pa.uint32()), 1 << 16), np.uint64)
 
-    columns = (
+    ends = port("client_port") << np.uint64(32) | port("peer_port")
+    protocol = np.asarray(parts["protocol"], np.uint64) << np.uint64(48)
+    return (
         *halves(parts["client_ip"]),
         *halves(parts["peer_ip"]),
-        mac_numbers(parts["client_mac"]),
-        port("client_port") << np.uint64(32) | port("peer_port"),
-        np.asarray(parts["protocol"], np.uint64),
+        mac_numbers(parts["client_mac"]) | protocol,
+        ends,
         _source_numbers(parts["source"]),
     )
-    hashes = np.zeros(len(parts), np.uint64)
+
+
+def _hashed(columns: tuple[U64, ...]) -> U64:
+    hashes = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         hashes = mixed(hashes, column)
-    return _Keys(hashes, columns)
+    return hashes
 
 
 def _source_numbers(column: pa.ChunkedArray) -> U64:
@@ -208,7 +241,3 @@ def _source_numbers(column: pa.ChunkedArray) -> U64:
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     whole = column.combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-
-
-def _replaced(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    return table.set_column(table.column_names.index(name), table.schema.field(name), values)

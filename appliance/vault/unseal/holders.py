@@ -64,6 +64,9 @@ class Holders:
 
     def join(self, traffic: pa.Table) -> pa.Table:
         """Rows of TRAFFIC_SCHEMA to rows of JOINED_SCHEMA."""
+        if not len(self.table):
+            unknown = [pa.nulls(len(traffic), pa.string())] * (len(JOINED_SCHEMA) - len(TRAFFIC_SCHEMA))
+            return pa.Table.from_arrays([*traffic.columns, *unknown], schema=JOINED_SCHEMA)
         best, others = self._held(traffic)
         known = pa.array(best, mask=best < 0)
         at = traffic.column_names.index("ap_mac")

@@ -1,7 +1,7 @@
 """Reads who held which address out of a home: a stream of intervals, day after day."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import numpy as np
@@ -15,7 +15,7 @@ from appliance.vault.unseal.connections import instants, mac_numbers
 from appliance.vault.unseal.holders import GAP_NS, intervals
 from appliance.vault.unseal.journal import Opener
 from appliance.vault.unseal.question import FOREVER_NS, Question
-from appliance.vault.unseal.shelves import Shelves
+from appliance.vault.unseal.shelves import Shelves, Span
 
 _SHOWN = ("ip", "mac", "ap_mac", "ssid", "user", "from", "until", "evidence")
 
@@ -40,7 +40,7 @@ class Holdings:
         """All of them, in order of the day on which they ended; tables of SHOWN_SCHEMA."""
         going_on = BINDING_SCHEMA.empty_table()
         for day, spans in groupby(self._shelves.spans(0, FOREVER_NS), lambda span: day_of(span.from_ns)):
-            found = intervals(pa.concat_tables([going_on, *map(self._shelves.rows, spans)]))
+            found = intervals(pa.concat_tables([going_on, *self._rows(spans)]))
             over = instants(found, "until") < start_of(day) + DAY_NS - GAP_NS
             going_on = found.filter(pa.array(~over))
             yield _shown(found.filter(pa.array(over)))
@@ -50,10 +50,12 @@ class Holdings:
         """Those that hold at an instant, as far as its day and the two beside it show."""
         day_ns = start_of(day_of(instant_ns))
         spans = self._shelves.spans(day_ns - DAY_NS, day_ns + 2 * DAY_NS)
-        parts = [BINDING_SCHEMA.empty_table(), *map(self._shelves.rows, spans)]
-        found = intervals(pa.concat_tables(parts))
+        found = intervals(pa.concat_tables([BINDING_SCHEMA.empty_table(), *self._rows(spans)]))
         during = (instants(found, "from") <= instant_ns) & (instants(found, "until") >= instant_ns)
         yield _shown(found.filter(pa.array(during)))
+
+    def _rows(self, spans: Iterable[Span]) -> Iterator[pa.Table]:
+        return (table for span in spans for table in self._shelves.rows(span))
 
 
 def _shown(found: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
 """Opens one segment with its day key: the index first, then only the row groups that can match."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from appliance.model.errors import HomeError
 from appliance.model.instants import MS
 from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
 from appliance.vault.day_keys import DayKey
-from appliance.vault.fingerprints import HEAD_BYTES, Index, unseal, unseal_head
+from appliance.vault.fingerprints import Index, unseal, unseal_head
 from appliance.vault.names import VaultName
 from appliance.vault.segments import CONSTANTS, associated
 from appliance.vault.unseal.question import Mask, Question
@@ -37,12 +37,17 @@ _ROWS_AT_ONCE = 8_192
 """Few answers from many row groups are put together before they are given the model's form."""
 
 
-def read(path: Path, key: DayKey, question: Question) -> Iterator[pa.Table]:
+_INDEX_AT_ONCE = 16_384
+"""Bytes of an index that are read at once; more, and only its head is opened until rows are asked for."""
+
+
+def read(path: Path, key: DayKey, index: Index, question: Question) -> Iterator[pa.Table]:
     """The rows of a segment that answer a question, a row group at a time; empty tables are left out.
 
     Tables have the model's schema. Raises HomeError if the segment or its index does not open.
     """
-    index = read_index(path, key)
+    if not index.sections:
+        index = _index(path, key, -1)
     bits = question.row_groups(index)
     if not bits:
         return
@@ -50,7 +55,7 @@ def read(path: Path, key: DayKey, question: Question) -> Iterator[pa.Table]:
         properties = pe.create_decryption_properties(key.secret, aad_prefix=associated(key, path.stem))
         file = pq.ParquetFile(
             path,
-            memory_map=True,
+            memory_map=False,
             read_dictionary=_AS_NUMBERS[key.vault],
             decryption_properties=properties,
         )
@@ -62,20 +67,20 @@ def read(path: Path, key: DayKey, question: Question) -> Iterator[pa.Table]:
 
 
 def read_index(path: Path, key: DayKey) -> Index:
-    """The index beside a segment. Raises HomeError if it is not there or does not open."""
-    return _index(path, key, -1, unseal)
+    """The index beside a segment: without its sections if it is a large one, whose head tells the period.
+
+    Raises HomeError if it is not there or does not open.
+    """
+    return _index(path, key, _INDEX_AT_ONCE)
 
 
-def read_head(path: Path, key: DayKey) -> Index:
-    """The index beside a segment without its sections: rows and period, read at the cost of a few bytes."""
-    return _index(path, key, HEAD_BYTES, unseal_head)
-
-
-def _index(path: Path, key: DayKey, size: int, opened: Callable[[bytes, AESGCM, bytes], Index]) -> Index:
+def _index(path: Path, key: DayKey, size: int) -> Index:
     beside = path.with_suffix(".index")
     try:
         with beside.open("rb", buffering=0) as file:
-            return opened(file.read(size), AESGCM(key.secret), associated(key, beside.name))
+            held = file.read(size)
+        cut = len(held) == size
+        return (unseal_head if cut else unseal)(held, AESGCM(key.secret), associated(key, beside.name))
     except OSError as error:
         raise HomeError(f"cannot read {beside}: {error.strerror}; restore it from a copy") from error
     except InvalidTag:

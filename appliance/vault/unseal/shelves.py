@@ -1,15 +1,14 @@
-"""The records of one vault as they lie in a home: days, and in a day the spans of hours read together.
+"""The records of one vault as they lie in a home: days, and in a day the spans that are read together.
 
-A span is the least stretch of whole hours that cuts no segment: usually one hour, more where quiet hours
-share a segment. Only folders of days that are asked for are listed, only segments of spans that are asked
-for are opened, and of these only the row groups that can match.
+A span is the least stretch of time that cuts no segment: usually one hour, less where a busy hour was
+sealed early, more where quiet hours share a segment. Only folders of days that are asked for are listed,
+only segments of spans that are asked for are opened, and of these only the row groups that can match.
 """
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from appliance.model.errors import DestroyedError
 from appliance.model.instants import DAY_NS, HOUR_NS, day_of, start_of
 from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
 from appliance.vault.day_keys import DayKey
+from appliance.vault.fingerprints import Index
 from appliance.vault.names import Home, VaultName
 from appliance.vault.unseal import journal, segments
 from appliance.vault.unseal.connections import instants, once
@@ -30,12 +30,25 @@ _DAYS_HELD = 3  # a search goes through days in order and looks at the neighbour
 
 
 @dataclass(frozen=True)
+class Shelved:
+    """A segment and what its index says."""
+
+    path: Path
+    key: DayKey
+    index: Index
+
+
+Piece = tuple[int, int, Shelved | None]
+"""From and to, and the segment; none where only a journal has rows."""
+
+
+@dataclass(frozen=True)
 class Span:
-    """Whole hours [from_ns, to_ns) of one day and the segments whose rows begin there."""
+    """A stretch [from_ns, to_ns) of one day and the segments whose rows begin there."""
 
     from_ns: int
     to_ns: int
-    segments: tuple[tuple[Path, DayKey], ...]
+    segments: tuple[Shelved, ...]
 
 
 @dataclass(frozen=True)
@@ -69,15 +82,15 @@ class Shelves:
                     if span.from_ns < to_ns and span.to_ns > from_ns:
                         yield span
 
-    def rows(self, span: Span) -> pa.Table:
+    def rows(self, span: Span) -> Iterator[pa.Table]:
         """Every row of a span that answers, as written: a part may be there more than once."""
-        found = [table for path, key in span.segments for table in segments.read(path, key, self.question)]
+        for held in span.segments:
+            yield from segments.read(held.path, held.key, held.index, self.question)
         journalled = self._day(day_of(span.from_ns)).journalled
         begin = instants(journalled, self._first)
         inside = (begin >= span.from_ns) & (begin < span.to_ns)
         if inside.any():
-            found.append(journalled.filter(pa.array(inside)))
-        return pa.concat_tables(found) if found else self.schema.empty_table()
+            yield journalled.filter(pa.array(inside))
 
     def _days(self) -> list[dt.date]:
         """Days of which anything is kept. Listed once more each time: a recorder may be at work."""
@@ -90,13 +103,15 @@ class Shelves:
     def _opened(self, day: dt.date) -> _Day:
         # Journals first: a segment written meanwhile is then found too, and what is in both counts once.
         journalled = self._journals(day)
-        hours = np.unique(instants(journalled, self._first) // HOUR_NS).tolist()
-        pieces: list[tuple[int, int, tuple[Path, DayKey] | None]] = [(hour, hour + 1, None) for hour in hours]
+        hours = np.unique(instants(journalled, self._first) // HOUR_NS) * HOUR_NS
+        pieces: list[tuple[int, int, Shelved | None]] = [
+            (hour, hour + HOUR_NS, None) for hour in hours.tolist()
+        ]
         for path in sorted(self.home.segments(self.vault, day).glob("*.parquet")):
             key = self._key(day, path.name.split("-")[1])
             if key:
-                head = segments.read_head(path, key)
-                pieces.append((head.first_ns // HOUR_NS, (head.last_ns - 1) // HOUR_NS + 1, (path, key)))
+                index = segments.read_index(path, key)
+                pieces.append((index.first_ns, index.last_ns + 1, Shelved(path, key, index)))
         return _Day(list(_spans(pieces)), journalled)
 
     def _journals(self, day: dt.date) -> pa.Table:
@@ -124,16 +139,16 @@ class Shelves:
             return None
 
 
-def _spans(pieces: list[tuple[int, int, tuple[Path, DayKey] | None]]) -> Iterator[Span]:
-    """Pieces (first hour, hour after the last, segment) that share hours make one span."""
-    reach, number, numbers = -1, 0, []
-    pieces = sorted(pieces, key=lambda piece: piece[:2])
-    for first, after, _ in pieces:
-        number += first >= reach
-        reach = max(reach, after, first + 1)
-        numbers.append(number)
-    for _, group in groupby(zip(numbers, pieces, strict=True), key=lambda pair: pair[0]):
-        members = [piece for _, piece in group]
-        until = max(max(after, first + 1) for first, after, _ in members)
-        files = tuple(segment for _, _, segment in members if segment)
-        yield Span(members[0][0] * HOUR_NS, until * HOUR_NS, files)
+def _spans(pieces: list[Piece]) -> Iterator[Span]:
+    """Pieces (from, to, segment) that share an instant make one span."""
+    together: list[Shelved] = []
+    begin_ns = end_ns = -1
+    for from_ns, to_ns, held in sorted(pieces, key=lambda piece: piece[:2]):
+        if from_ns >= end_ns:
+            if end_ns >= 0:
+                yield Span(begin_ns, end_ns, tuple(together))
+            together, begin_ns = [], from_ns
+        end_ns = max(end_ns, to_ns)
+        together += [held] if held else []
+    if end_ns >= 0:
+        yield Span(begin_ns, end_ns, tuple(together))
