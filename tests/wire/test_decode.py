@@ -1,4 +1,4 @@
-"""Frames to packets: scapy wraps them in everything there is and says what they are, whole and cut anywhere."""
+"""Frames to packets: scapy wraps them in everything there is and says what they are, whole or cut."""
 
 import importlib.util
 import json
