@@ -51,13 +51,10 @@ class Backlog:
         """A segment holds everything added until now."""
         self._rows, self._count, self._written = [], 0, 0
 
-    def give_up(self, limit: int) -> dict[int, int]:
-        """Drop the oldest rows beyond `limit`; how many of each source (number -> rows) were lost."""
-        beyond = self._count - limit
-        if beyond <= 0:
-            return {}
+    def give_up(self, limit: int) -> Rows:
+        """Drop the oldest rows beyond `limit`, and return them for the counting."""
+        beyond = max(0, self._count - limit)
         rows = self.take()
-        self._rows, self._count = [rows[beyond:].copy()], limit
+        self._rows, self._count = [rows[beyond:].copy()], self._count - beyond
         self._written = max(0, self._written - beyond)
-        sources, counts = np.unique(rows["source"][:beyond], return_counts=True)
-        return dict(zip(sources.tolist(), counts.tolist(), strict=True))
+        return rows[:beyond]

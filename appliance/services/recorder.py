@@ -171,10 +171,14 @@ class Recorder:
             self.sources[-1].noted["storage_refused"] += 1
 
     def _give_up_oldest(self) -> None:
-        """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be."""
-        for backlog in (self._traffic, self._source):
-            for source, rows in backlog.give_up(self._row_limit).items():
-                self.sources[source].lost["storage"] += rows
+        """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be, in packets."""
+        rows = self._traffic.give_up(self._row_limit)
+        packets = (rows["packets_out"] + rows["packets_in"]).astype(np.int64)
+        for number, lost in enumerate(np.bincount(rows["source"], packets).astype(int).tolist()):
+            if lost:
+                self.sources[number].lost["storage"] += lost
+        for number in self._source.give_up(self._row_limit)["source"].tolist():
+            self.sources[number].noted["bindings_given_up"] += 1
 
     def _note_evictions(self, source: SourceCounts) -> None:
         evicted = self._meter.evicted + self._bindings.evicted

@@ -46,7 +46,7 @@ def told_by_tshark(*fields: str) -> set[str]:
         command = [
             "tshark",
             "-r",
-            capture,
+            str(capture),
             "-T",
             "fields",
             "-E",
