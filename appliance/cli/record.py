@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     from appliance.services import recording
 
-    with recording.recording(args.home) as at_work:
+    with recording.recording(args.home, _complain if args.interface else None) as at_work:
         if args.interface:
             with _interface_progress(args.interface) as told:
                 recording.record_interface(at_work, args.interface, args.seconds, told)
@@ -48,12 +48,16 @@ def run(args: argparse.Namespace) -> int:
                 recording.record_files(at_work, args.files, done)
     report = at_work.report
     for note in report.notes:
-        print(f"greffier: {note}", file=sys.stderr)
+        _complain(note)
     if args.json:
         print(json.dumps(_as_json(report, bool(args.interface))))
     else:
         print(_as_sentences(report))
     return CaptureError.exit_code if "not_a_capture" in report.refused else 0
+
+
+def _complain(sentence: str) -> None:
+    print(f"greffier: {sentence}", file=sys.stderr)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 from appliance.capture.files import CaptureFile
 from appliance.capture.ring import Ring, RingCounts
 from appliance.config import box
-from appliance.model.errors import CaptureError
+from appliance.model.errors import CaptureError, StorageError
 from appliance.model.reasons import Refusal
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
-from appliance.services.recorder import Recorder
+from appliance.services.recorder import RETRY_EVERY_S, Recorder
 from appliance.services.sources import SourceCounts
 from appliance.vault import homes
-from appliance.vault.names import VaultName
+from appliance.vault.names import Home, VaultName
 from appliance.vault.run import Run
 from appliance.vault.writer import VaultWriter
 
@@ -84,13 +84,17 @@ def _source_state(source: SourceCounts) -> SourceState:
 
 
 @contextlib.contextmanager
-def recording(home_path: Path) -> Iterator[Recording]:
-    """Open a home, settle what an earlier crash left, record inside the block, seal at its end."""
+def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> Iterator[Recording]:
+    """Open a home, settle what an earlier crash left, record inside the block, seal at its end.
+
+    A disk that refuses even the start raises StorageError; or, where `waiting` is given, it is told why
+    and the disk asked again until it accepts: a recorder that starts on a full disk must not die in a loop.
+    """
     started = time.monotonic()
     keep_freed_memory()
     home = homes.existing(home_path)
     config = box.read(home.config)
-    with Run.start(home) as run, _stop_on_signals() as stopping:
+    with _stop_on_signals() as stopping, _start(home, stopping, waiting) as run:
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
         recorder = Recorder(config, vaults, time.monotonic)
         report = Report(notes=list(run.notes))
@@ -106,6 +110,17 @@ def recording(home_path: Path) -> Iterator[Recording]:
             at_work.say(ended)
             _sum_up(report, recorder)
             report.seconds = time.monotonic() - started
+
+
+def _start(home: Home, stopping: threading.Event, waiting: Callable[[str], None] | None) -> Run:
+    while True:
+        try:
+            return Run.start(home)
+        except StorageError as error:
+            if waiting is None or stopping.is_set():
+                raise
+            waiting(f"{error}; recording begins as soon as the disk accepts")
+            stopping.wait(RETRY_EVERY_S)
 
 
 def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[int], None]) -> None:
