@@ -146,7 +146,7 @@ class Recorder:
 
     def _write_seals(self, now_ns: int) -> None:
         names = self._names()
-        stated = [coverage for source in self.sources if (coverage := source.coverage())]
+        stated = [coverage for source in self.sources if (coverage := source.coverage(now_ns))]
         try:
             if len(self._traffic) or stated:
                 self._vaults[VaultName.TRAFFIC].seal(self._traffic.take(), names, stated)

@@ -59,8 +59,11 @@ class SourceCounts:
             if count:
                 self.noted[name] += int(count)
 
-    def coverage(self) -> Coverage | None:
-        """The statement for the period since `sealed` was last called; None if nothing happened in it."""
+    def coverage(self, now_ns: int) -> Coverage | None:
+        """The statement for the period since `sealed` was last called; None if nothing happened in it.
+
+        A source that gave no frame at all, a file that is no capture, is stated at `now_ns`.
+        """
         before = self._sealed or SourceCounts(self.name)
         refused, lost, noted = (
             self.refused - before.refused,
@@ -68,8 +71,10 @@ class SourceCounts:
             self.noted - before.noted,
         )
         packets = self.packets - before.packets
-        if self.first_ns is None or self.last_ns is None or not (packets or refused or lost or noted):
+        if not (packets or refused or lost or noted):
             return None
+        if self.first_ns is None or self.last_ns is None:
+            return Coverage(self.name, now_ns, now_ns, 0, 0, dict(refused), dict(lost), dict(noted))
         first = self.first_ns if before.last_ns is None else min(before.last_ns, self.last_ns)
         return Coverage(
             self.name,
