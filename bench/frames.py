@@ -13,6 +13,7 @@ Rows = NDArray[Any]  # of one of the structures below
 MINIMUM_FRAME = 60  # Ethernet pads shorter frames (IEEE 802.3: 64 octets with the check sequence)
 
 _BATCH = 250_000
+_LONGEST_RECORD = 256  # the record header and the longest frame drawn here
 _IS_ARP = 4  # after the four kinds 2 * IPv6 + TCP
 _FILE_HEADER = np.array(
     [(0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)],
@@ -100,7 +101,8 @@ class Packets:
 def write(path: Path, conversations: Conversations, packets: Packets, snaplen: int = 262_144) -> None:
     """Write a microsecond pcap; frames are cut at `snaplen` octets, their original length is kept."""
     rng = np.random.default_rng(7)
-    noise = rng.integers(0, 256, size=_BATCH * 400, dtype=np.uint8)
+    size = min(_BATCH, len(packets.time_us)) * _LONGEST_RECORD
+    noise = rng.integers(0, 256, size=size, dtype=np.uint8)  # what payloads and padding are cut from
     unfinished = path.with_suffix(".new")
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished.open("wb") as file:

@@ -52,9 +52,9 @@ def draw(name: str) -> Path:
     return path
 
 
-def _hotspot() -> tuple[Conversations, Packets]:
+def _hotspot(count: int = 120_000, wanted: int = 4_992_000) -> tuple[Conversations, Packets]:
+    """`count` conversations of about `wanted` packets in all."""
     rng = np.random.default_rng(20_261_121)
-    count, wanted = 120_000, 4_992_000
     is_dns = rng.random(count) < 0.25
     conversations = _conversations(
         rng,

@@ -1,8 +1,8 @@
 """Where everything lies in a box's home. Pure: makes paths, touches nothing.
 
-    box.toml  box.key  chain.jsonl
-    envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
-    journal/VAULT/DAY/NAME.journal        state/
+box.toml  box.key  chain.jsonl
+envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
+journal/VAULT/DAY/NAME.journal        state/
 """
 
 import datetime as dt

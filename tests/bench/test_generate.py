@@ -2,6 +2,7 @@
 
 import ipaddress
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ PORTS = ("tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "ipv6.dst",
 
 @pytest.fixture(scope="module")
 def hotspot() -> tuple[frames.Conversations, frames.Packets]:
-    conversations, packets = generate._hotspot()
+    conversations, packets = generate._hotspot(count=2_000, wanted=60_000)
     return conversations, packets.slice(0, COUNT)
 
 
@@ -81,6 +82,7 @@ def test_a_capture_is_the_same_every_time_and_drawn_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr(generate, "_hotspot", partial(generate._hotspot, count=2_000, wanted=60_000))
     first = generate.draw("tiny")
     content, written = first.read_bytes(), first.stat().st_mtime_ns
     assert generate.draw("tiny").stat().st_mtime_ns == written

@@ -1,7 +1,6 @@
 """A flood of spoofed sources: the oldest give way, it is said so, memory stays under its cap."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from tests.system import load
 from tests.system.boxes import GREFFIER, make_box
 from tests.system.captures import NS, write_capture
 
+STOPWATCH = Path(__file__).parent.parent.parent / "bench" / "stopwatch.py"
 FLOWS = 400_000
 FLOW_LIMIT, ROW_LIMIT = 5_000, 20_000
 CAP_MB = 260
@@ -27,17 +27,14 @@ print(json.dumps([len(table), sum(table["packets_out"].to_pylist()), reasons]))
 
 
 def recorded(home: Path, capture: Path) -> tuple[dict[str, object], float]:
-    """What `record` said, and the most memory it held, in MB."""
-    recorder = subprocess.Popen(
-        [GREFFIER, "record", "--json", "--home", home, capture], stdout=subprocess.PIPE
-    )
-    assert recorder.stdout is not None
-    with recorder.stdout as said:
-        report = json.load(said)
-    _, status, usage = os.wait4(recorder.pid, 0)
-    recorder.returncode = os.waitstatus_to_exitcode(status)
-    assert recorder.returncode == 0
-    return report, usage.ru_maxrss / 1024
+    """What `record` said, and the most memory it held, in MB; started by a process that is small itself."""
+    took = home.parent / "took"
+    watch = [sys.executable, "-I", "-S", STOPWATCH, took]
+    command = [*watch, GREFFIER, "record", "--json", "--home", home, capture]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    _, _, peak_kib, code = took.read_text().split()
+    assert int(code) == 0, done.stderr
+    return json.loads(done.stdout), int(peak_kib) / 1024
 
 
 def test_a_flood_of_one_packet_flows_is_bounded(tmp_path: Path) -> None:
