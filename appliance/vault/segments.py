@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 
 from appliance.model.addresses import mac_bytes
-from appliance.model.errors import StorageError
 from appliance.model.instants import MS
 from appliance.model.rows import TRAFFIC
-from appliance.runtime.files import write_once
+from appliance.runtime.files import write_many
 from appliance.vault import grid
 from appliance.vault.columns import Rows, to_table
 from appliance.vault.day_keys import DayKey
@@ -35,6 +34,7 @@ CONSTANTS = b"greffier.constant"
 
 _COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
 _BYTE_PLANES = ("duration_ns", "duration_ms", "client_port", *_COUNTERS)
+_INCOMPRESSIBLE = ("first_seen", "protocol", "source")  # what zstd gains on these is not worth its call
 _ADDRESSES = ("client_mac", "client_ip", "peer_mac", "peer_ip", "ip", "mac", "ap_mac")
 _DICTIONARIES = (*_ADDRESSES, "peer_port", "protocol", "vlan", "end_reason", "source", "evidence")
 
@@ -69,12 +69,7 @@ def write(folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayK
         f"{name}.index": seal(index, key.secret, associated(key, f"{name}.index")),
         f"{name}.parquet": _parquet(rows, cells, sources, step_ns, key.secret, associated(key, name)),
     }
-    try:
-        for file_name, content in contents.items():
-            write_once(folder / file_name, content)
-    except StorageError:
-        (folder / f"{name}.index").unlink(missing_ok=True)
-        raise
+    write_many([(folder / file_name, content) for file_name, content in contents.items()])
     files = tuple((file, hashlib.sha256(held).hexdigest(), len(held)) for file, held in contents.items())
     return WrittenSegment(name, len(rows), index.first_ns, index.last_ns, files)
 
@@ -112,8 +107,8 @@ def _parquet(
     with pq.ParquetWriter(
         sink,
         table.schema,
-        compression="zstd",
-        compression_level=1,
+        compression={name: "NONE" if name in _INCOMPRESSIBLE else "ZSTD" for name in names},
+        compression_level={name: 1 for name in names if name not in _INCOMPRESSIBLE},
         use_dictionary=[name for name in _DICTIONARIES if name in names],
         column_encoding=encodings,
         write_statistics=False,

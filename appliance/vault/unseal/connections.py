@@ -35,7 +35,10 @@ def once(parts: pa.Table) -> pa.Table:
     Rows of one key that start in the same millisecond are one part, or several if they ended with
     different counts. A row still open (end_reason 0) counts only if no other has as many packets.
     """
-    return parts.take(_once(_Parts(parts))) if len(parts) else parts
+    if not len(parts):
+        return parts
+    whole = parts.combine_chunks()
+    return whole.take(_once(_Parts(whole))[0])
 
 
 class Connections:
@@ -52,7 +55,8 @@ class Connections:
         Gives the connections that are over, sorted by their start, some thousands at a time; columns that
         cannot be summed are those of the first part.
         """
-        table = parts if self.open is None else pa.concat_tables([self.open, parts])
+        # One chunk a column: rows are taken from it in an order of their own.
+        table = (parts if self.open is None else pa.concat_tables([self.open, parts])).combine_chunks()
         self.open = table.slice(0, 0)
         if not len(table):
             return
@@ -71,9 +75,9 @@ class Connections:
 
     def _chained(self, parts: "_Parts") -> "_Chains":
         """Rule 2."""
-        order = _once(parts)
+        order, key = _once(parts)
         first, last, ended = parts.first_ns[order], parts.last_ns[order], parts.end_reason[order]
-        follows = parts.same_key(order)
+        follows = np.diff(key, prepend=-1) == 0
         follows[1:] &= ended[:-1] != EndReason.END_OF_FLOW
         follows[1:] &= first[1:] - last[:-1] <= self._idle_ns
         starts = np.flatnonzero(~follows)
@@ -120,16 +124,14 @@ class _Parts:
         self._key = _key_columns(table)
         self._hash = _hashed(self._key)
 
-    def sorted(self) -> I64:
-        """The order that brings parts of one key together, by their start."""
+    def sorted(self) -> tuple[I64, I64]:
+        """The order that brings parts of one key together, by start, and the number of each key."""
         order = np.lexsort((self.first_ns, self._hash))
-        if (_repeats(order, (self._hash,)) & ~self.same_key(order)).any():
+        same = _repeats(order, self._key)
+        if (_repeats(order, (self._hash,)) & ~same).any():
             order = np.lexsort((self.first_ns, *self._key))
-        return order
-
-    def same_key(self, order: I64) -> Mask:
-        """(n,) whether a row in this order has the key of the row before it."""
-        return _repeats(order, self._key)
+            same = _repeats(order, self._key)
+        return order, np.cumsum(~same)
 
 
 def _repeats(order: I64, columns: Iterable[NDArray[np.generic]]) -> Mask:
@@ -142,19 +144,17 @@ def _repeats(order: I64, columns: Iterable[NDArray[np.generic]]) -> Mask:
     return same
 
 
-def _once(parts: _Parts) -> I64:
-    """Rule 1: the rows that count, by key and start."""
-    order = parts.sorted()
-    again = parts.same_key(order)
+def _once(parts: _Parts) -> tuple[I64, I64]:
+    """Rule 1: the rows that count, by key and start, and the number of each one's key."""
+    order, key = parts.sorted()
     started = parts.first_ns[order] // MS
-    again[1:] &= started[1:] == started[:-1]
+    again = (np.diff(key, prepend=-1) == 0) & (np.diff(started, prepend=-1) == 0)
     if not again.any():
-        return order
-    group = np.cumsum(~again)
+        return order, key
     alike = again | np.append(again[1:], False)  # only these need a closer look
     stays = np.ones(len(order), np.bool_)
-    stays[alike] = _stays(parts, order[alike], group[alike])
-    return order[stays]
+    stays[alike] = _stays(parts, order[alike], np.cumsum(~again)[alike])
+    return order[stays], key[stays]
 
 
 def _stays(parts: _Parts, rows: I64, group: I64) -> Mask:

@@ -26,7 +26,7 @@ from appliance.vault.unseal.connections import (
 )
 from appliance.vault.unseal.holders import GAP_NS, Holders, intervals
 from appliance.vault.unseal.journal import Opener
-from appliance.vault.unseal.question import Mask, Question
+from appliance.vault.unseal.question import FOREVER_NS, Mask, Question
 from appliance.vault.unseal.segments import overlaps
 from appliance.vault.unseal.shelves import Shelves, Span
 
@@ -39,7 +39,8 @@ class Search:
 
     def __init__(self, home: Home, opener: Opener, question: Question) -> None:
         self._question = question
-        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, question)
+        # Whatever the period: the other parts of a connection are wanted too.
+        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, question.during(0, FOREVER_NS))
         # Of bindings, all that concerns an address: the point is to see who else claimed it.
         holder = Question(client_ip=question.client_ip)
         self._source = Shelves(home, VaultName.SOURCE, opener, holder)
@@ -107,8 +108,10 @@ class Search:
 
     def _begin(self, merge: Connections, rows: pa.Table, span: Span) -> None:
         """Give `merge` the parts before the first span of connections that overlap the period."""
+        early = instants(rows, "first_seen") <= span.from_ns + IDLE_TIMEOUT_NS
         trial = Connections()
-        chains = pa.concat_tables([*trial.add(rows, span.to_ns), trial.open])
+        begun = _of_keys(rows, key_hashes(rows.filter(pa.array(early))))
+        chains = pa.concat_tables([*trial.add(begun, span.to_ns), trial.open])
         early = instants(chains, "first_seen") <= span.from_ns + IDLE_TIMEOUT_NS
         wanted = key_hashes(chains.filter(pa.array(self._overlapping(chains) & early)))
         earlier: list[tuple[pa.Table, Span]] = []

@@ -37,6 +37,9 @@ _ROWS_AT_ONCE = 8_192
 """Few answers from many row groups are put together before they are given the model's form."""
 
 
+_FILE_AT_ONCE = 1 << 18
+"""Bytes of a segment that are read at once; of a larger one, only the columns that are looked at."""
+
 _INDEX_AT_ONCE = 16_384
 """Bytes of an index that are read at once; more, and only its head is opened until rows are asked for."""
 
@@ -53,9 +56,9 @@ def read(path: Path, key: DayKey, index: Index, question: Question) -> Iterator[
         return
     try:
         properties = pe.create_decryption_properties(key.secret, aad_prefix=associated(key, path.stem))
+        small = path.stat().st_size <= _FILE_AT_ONCE
         file = pq.ParquetFile(
-            path,
-            memory_map=False,
+            pa.py_buffer(path.read_bytes()) if small else path,
             read_dictionary=_AS_NUMBERS[key.vault],
             decryption_properties=properties,
         )
@@ -160,10 +163,15 @@ class _Segment:
 
 
 def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """The column as the model has it; of a dictionary only the distinct values are converted."""
+    """The column as the model has it; values are converted before or after they are repeated, as is less."""
     if not pa.types.is_dictionary(column.type):
-        return column.cast(kind)
-    chunks = [chunk.dictionary.cast(kind).take(chunk.indices) for chunk in column.chunks]
+        return column if column.type == kind else column.cast(kind)
+    chunks = [
+        chunk.dictionary.take(chunk.indices).cast(kind)
+        if len(chunk) < len(chunk.dictionary)
+        else chunk.dictionary.cast(kind).take(chunk.indices)
+        for chunk in column.chunks
+    ]
     return pa.chunked_array(chunks, kind)
 
 

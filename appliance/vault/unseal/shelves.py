@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from appliance.model.errors import DestroyedError
-from appliance.model.instants import DAY_NS, HOUR_NS, day_of, start_of
+from appliance.model.instants import DAY_NS, HOUR_NS, MS, day_of, start_of
 from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
 from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index
@@ -26,6 +26,7 @@ from appliance.vault.unseal.journal import Opener
 from appliance.vault.unseal.question import Mask, Question
 
 _JOURNAL_ROWS_AT_ONCE = 1 << 19
+_ROUNDED_NS = 2 * MS  # by so much segments that follow one another may seem to overlap
 _DAYS_HELD = 3  # a search goes through days in order and looks at the neighbours of one
 
 
@@ -144,7 +145,7 @@ def _spans(pieces: list[Piece]) -> Iterator[Span]:
     together: list[Shelved] = []
     begin_ns = end_ns = -1
     for from_ns, to_ns, held in sorted(pieces, key=lambda piece: piece[:2]):
-        if from_ns >= end_ns:
+        if from_ns >= end_ns - _ROUNDED_NS:
             if end_ns >= 0:
                 yield Span(begin_ns, end_ns, tuple(together))
             together, begin_ns = [], from_ns

@@ -6,6 +6,7 @@ as such), an unknown value is empty in CSV and null in JSON.
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from appliance.model.addresses import ip_text, mac_text
 from appliance.model.instants import NS, to_iso
 
 _ISO_BYTES = 30
+_TEXTS_HELD = 1 << 17  # addresses come back from table to table
 _FRACTION = slice(20, 29)
 
 
@@ -81,9 +83,11 @@ def _each_distinct(column: pa.ChunkedArray, text: Callable[[bytes], str]) -> pa.
     return texts.take(encoded.indices)
 
 
+@lru_cache(_TEXTS_HELD)
 def _ip(value: bytes) -> str:
     return ip_text(int.from_bytes(value[:8], "big"), int.from_bytes(value[8:], "big"))
 
 
+@lru_cache(_TEXTS_HELD)
 def _mac(value: bytes) -> str:
     return mac_text(int.from_bytes(value, "big"))
