@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames in every wrapping made by scapy, each with what it must be taken for.
+"""Odd IP frames made by scapy, in batches, each with the packets it must be taken for.
 
 A process of its own, because scapy is GPL-2.0-only: `python tests/forge/packet_frames.py` prints one JSON
-object a line, the fields of `Forged` below.
+object a line: {"name", "frames" (hex), "packets": [[source, destination, protocol, source port, destination
+port, octets, VLAN]]}; ports are -1 where there are none to know, the VLAN -1 without one (IEEE 802.1Q: a tag
+with VLAN 0 carries a priority only). "length" is there where a frame is cut: its length on the wire.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, IPOption_RR
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_RR, IPOption_Timestamp, fragment
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
     IPv6,
@@ -17,186 +18,125 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrFragment,
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
+    Jumbo,
     PadN,
+    fragment6,
 )
 from scapy.layers.ipsec import AH
-from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Packet, Padding, Raw
 
-SOURCE, DESTINATION = "02:11:22:33:44:55", "02:aa:bb:cc:dd:ee"
-IP4 = {"src": "192.0.2.10", "dst": "198.51.100.7"}
-IP6 = {"src": "2001:db8::10", "dst": "2001:db9::7"}
-TEXT = Raw(b"\x99" * 40)
+A4, B4 = "192.0.2.10", "198.51.100.5"
+A6, B6 = "2001:db8::10", "2001:db8:ffff::5"
+ETHERNET = Ether(src="02:11:22:33:44:55", dst="02:aa:bb:cc:dd:ee")
+V4, V6 = IP(src=A4, dst=B4), IPv6(src=A6, dst=B6)
+Told = list[object]
+Case = tuple[str, list[Packet | bytes], list[Told]]
 
 
-@dataclass
-class Forged:
-    """`network` and `transport` are byte positions in the frame, `extensions` those of headers between."""
-
-    name: str
-    frame: str
-    kind: str = "packet"  # or "arp", or why it is refused
-    network: int = 14
-    family: int = 4
-    protocol: int = 17
-    octets: int = 0
-    transport: int = 34
-    ports: tuple[int, int] | None = (1111, 2222)
-    flags: int = 0
-    vlan: int = -1
-    extensions: list[tuple[int, int]] = field(default_factory=list)
+def told(packet: Packet, protocol: int, ports: tuple[int, int] = (-1, -1), vlan: int = -1) -> Told:
+    """What a whole packet is; its octets are its length when built."""
+    addresses = [A4, B4] if packet.haslayer(IP) else [A6, B6]
+    return [*addresses, protocol, *ports, len(bytes(packet)), vlan]
 
 
-def ethernet(*tags: Packet) -> Packet:
-    frame = Ether(src=SOURCE, dst=DESTINATION)
-    for tag in tags:
-        frame /= tag
-    return frame
+def whole_packets() -> Iterator[tuple[str, Packet, int, tuple[int, int]]]:
+    ports, pair = {"sport": 1234, "dport": 443}, (1234, 443)
+    tcp, udp, load = TCP(**ports), UDP(**ports), Raw(b"x" * 50)
+    yield "TCP", V4 / tcp / load, 6, pair
+    yield "UDP", V4 / udp / load, 17, pair
+    yield "SCTP", V4 / SCTP(**ports) / load, 132, pair
+    yield "ICMP", V4 / ICMP() / load, 1, (-1, -1)
+    yield "ICMP error with a packet inside", V4 / ICMP(type=3) / IP(src=B4, dst=A4) / udp / load, 1, (-1, -1)
+    yield "options", IP(src=A4, dst=B4, options=[IPOption_RR(), IPOption_Timestamp()]) / tcp / load, 6, pair
+    yield "TCP options", V4 / TCP(**ports, options=[("MSS", 1460), ("SAckOK", b"")]) / load, 6, pair
+    yield "unknown protocol", IP(src=A4, dst=B4, proto=253) / load, 253, (-1, -1)
+    yield "nothing inside", IP(src=A4, dst=B4, proto=17), 17, (-1, -1)
+    yield "tiny UDP", V4 / UDP(**ports), 17, pair
+    yield "IPv6 TCP", V6 / tcp / load, 6, pair
+    yield "IPv6 UDP", V6 / udp / load, 17, pair
+    yield "IPv6 echo", V6 / ICMPv6EchoRequest() / load, 58, (-1, -1)
+    yield "no next header", IPv6(src=A6, dst=B6, nh=59) / load, 59, (-1, -1)
+    hop, destination = IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 12)]), IPv6ExtHdrDestOpt()
+    routing = IPv6ExtHdrRouting(addresses=[B6])
+    yield "hop by hop", V6 / hop / tcp / load, 6, pair
+    done = IPv6ExtHdrRouting(addresses=["2001:db8::99"], segleft=0)
+    yield "three headers", V6 / hop / destination / done / udp, 17, pair
+    yield "routing twice", V6 / routing.copy() / destination / UDP(**ports) / load, 17, pair
+    yield "authentication", V6 / AH(nh=6, payloadlen=4, icv=b"\1" * 12, padding=b"") / tcp / load, 6, pair
+    yield "atomic fragment", V6 / IPv6ExtHdrFragment(m=0, offset=0) / udp / load, 17, pair
 
 
-def forged(name: str, frame: Packet, **fields: object) -> Forged:
-    return Forged(name, bytes(frame).hex(), **fields)  # type: ignore[arg-type]
+def tagged(packet: Packet) -> Iterator[tuple[str, Packet, int]]:
+    yield "", ETHERNET / packet, -1
+    yield ", one tag", ETHERNET / Dot1Q(vlan=7, prio=5) / packet, 7
+    yield ", priority tag only", ETHERNET / Dot1Q(vlan=0, prio=5) / packet, -1
+    yield ", QinQ", ETHERNET / Dot1AD(vlan=100) / Dot1Q(vlan=7) / packet, 7
+    old = Ether(src=ETHERNET.src, dst=ETHERNET.dst, type=0x9100)
+    yield ", old QinQ", old / Dot1Q(vlan=3) / Dot1Q(vlan=7) / packet, 7
+    yield ", trailer", ETHERNET / packet / Padding(b"\xa7" * 12), -1
 
 
-def udp4(**fields: object) -> Packet:
-    return IP(**IP4, **fields) / UDP(sport=1111, dport=2222) / TEXT
+def whole_cases() -> Iterator[Case]:
+    for name, packet, protocol, ports in whole_packets():
+        for how, frame, vlan in tagged(packet):
+            yield name + how, [frame], [told(packet, protocol, ports, vlan)]
 
 
-def ipv4() -> Iterator[Forged]:
-    yield forged("udp", ethernet() / udp4(), octets=68)
-    tcp = IP(**IP4) / TCP(sport=1111, dport=2222, flags="SA") / TEXT
-    yield forged("tcp", ethernet() / tcp, octets=80, protocol=6, flags=0x12)
-    yield forged("icmp", ethernet() / IP(**IP4) / ICMP() / TEXT, octets=68, protocol=1, ports=None)
-    sctp = IP(**IP4, proto=132) / SCTP(sport=1111, dport=2222) / TEXT
-    yield forged("sctp", ethernet() / sctp, octets=72, protocol=132)
-    for words in (1, 3, 10):
-        options = [IPOption_RR(length=words * 4 - 1, routers=["9.9.9.9"] * (words - 1)), IPOption_NOP()]
-        packet = udp4(options=options if words > 1 else [IPOption_NOP()] * 4)
-        size = 20 + words * 4
-        yield forged(f"options {words}", ethernet() / packet, octets=size + 48, transport=14 + size)
-    for name, fields, whole in (
-        ("first fragment", {"flags": "MF", "id": 1}, True),
-        ("unrelated later fragment", {"frag": 5, "id": 2}, False),
-        ("last fragment", {"flags": 0, "frag": 9, "id": 3}, False),
-        ("do not fragment", {"flags": "DF", "id": 4}, True),
-    ):
-        packet = udp4(**fields)
-        yield forged(name, ethernet() / packet, octets=68, ports=(1111, 2222) if whole else None)
-    short = ethernet() / (IP(**IP4, proto=17, len=22) / Raw(b"\xaa\xbb")) / Padding(b"\x11" * 24)
-    yield forged("two octets of UDP, then padding", short, octets=22, ports=None)
-    bare = ethernet() / (IP(**IP4, proto=6, len=20)) / Padding(b"\x11" * 26)
-    yield forged("no octet of TCP, then padding", bare, octets=20, protocol=6, ports=None)
-    half = ethernet() / (IP(**IP4, proto=6, len=30)) / Raw(b"\x04\x57\x08\xae" + b"\x12" * 22)
-    yield forged("ports of TCP but no flags", half, octets=30, protocol=6, flags=0)
-    yield forged("zero total length", ethernet() / udp4(len=0), octets=68)
-    yield forged("longer than the frame", ethernet() / udp4(len=9000), octets=9000)
-    yield forged("header longer than the packet", ethernet() / udp4(len=30, ihl=12), kind="bad_length")
-    yield forged("header of four words", ethernet() / udp4(ihl=4), kind="bad_length")
-    yield forged("total length below the header", ethernet() / udp4(len=19), kind="bad_length")
-    yield forged("version 5", ethernet() / udp4(version=5), kind="bad_version")
+def fragment_cases() -> Iterator[Case]:
+    ports, pair = {"sport": 1234, "dport": 53}, (1234, 53)
+    v4 = fragment(IP(src=A4, dst=B4, id=77) / UDP(**ports) / Raw(b"x" * 3000), fragsize=1000)
+    v6 = fragment6(IPv6(src=A6, dst=B6) / IPv6ExtHdrFragment(id=78) / UDP(**ports) / Raw(b"x" * 3000), 1000)
+    for name, parts in (("IPv4", v4), ("IPv6", v6)):
+        frames = [ETHERNET / part for part in parts]
+        packets = [told(part, 17, pair) for part in parts]
+        yield f"{name} fragments", frames, packets
+        yield f"{name} fragments, first one last", frames[::-1], packets[::-1]
+        yield f"{name} fragments, first one missing", frames[1:], [told(part, 17) for part in parts[1:]]
+        yield f"{name} fragments twice", frames * 2, packets * 2
+    other = fragment(IP(src=A4, dst=B4, id=77) / UDP(sport=9, dport=10) / Raw(b"y" * 1500), fragsize=1000)
+    again = [told(part, 17, (9, 10)) for part in other]
+    yield (
+        "an identification used again",
+        [ETHERNET / p for p in v4 + other],
+        [told(p, 17, pair) for p in v4] + again,
+    )
+    tiny = fragment(IP(src=A4, dst=B4, id=79) / TCP(**ports) / Raw(b"z" * 40), fragsize=8)
+    yield "tiny fragments", [ETHERNET / part for part in tiny], [told(part, 6, pair) for part in tiny]
 
 
-def tags() -> Iterator[Forged]:
-    for depth in range(1, 9):
-        wrapped = ethernet(*[Dot1Q(vlan=100 + number) for number in range(depth)])
-        end = 14 + 4 * depth
-        where = {"network": end, "transport": end + 20, "vlan": 99 + depth}
-        yield forged(f"{depth} tags", wrapped / udp4(), octets=68, **where)
-    for name, wrapping, vlan in (
-        ("QinQ", (Dot1AD(vlan=7), Dot1Q(vlan=8)), 8),
-        ("priority tag", (Dot1Q(vlan=0, prio=5),), -1),
-        ("priority tag inside a VLAN", (Dot1Q(vlan=9), Dot1Q(vlan=0)), 9),
-        ("VLAN 4095, all bits", (Dot1Q(vlan=4095, prio=7, id=1),), 4095),
-    ):
-        end = 14 + 4 * len(wrapping)
-        where = {"network": end, "transport": end + 20, "vlan": vlan}
-        yield forged(name, ethernet(*wrapping) / udp4(), octets=68, **where)
-    old = bytes(ethernet(Dot1Q(vlan=5)) / udp4()).replace(b"\x81\x00", b"\x91\x00", 1)
-    yield forged("the older QinQ", Raw(old), octets=68, network=18, transport=38, vlan=5)
-    wrapped = ethernet(*[Dot1Q(vlan=100)] * 9)
-    yield forged("nine tags", wrapped / udp4(), kind="not_ip", network=46)
-    arp = ethernet(Dot1Q(vlan=5)) / ARP(hwsrc=SOURCE, psrc="192.0.2.10")
-    yield forged("tagged ARP", arp, kind="arp", network=18)
+def refused_cases() -> Iterator[Case]:
+    whole = bytes(ETHERNET / V4 / UDP())
+    yield "no IP", [ETHERNET / Raw(b"\0" * 60)], []
+    yield "version 5", [whole[:14] + b"\x55" + whole[15:]], []
+    yield "header of 16 bytes", [whole[:14] + b"\x44" + whole[15:]], []
+    yield "length shorter than its header", [bytes(ETHERNET / IP(src=A4, dst=B4, len=19) / UDP())], []
+    yield "cut in the address", [whole[:32]], []
+    yield "empty", [b""], []
+    yield "only MACs", [whole[:12]], []
 
 
-def ipv6() -> Iterator[Forged]:
-    udp, common = UDP(sport=1111, dport=2222) / TEXT, {"family": 6, "transport": 54}
-    yield forged("udp6", ethernet() / IPv6(**IP6) / udp, octets=88, **common)
-    tcp = TCP(sport=1111, dport=2222, flags="F") / TEXT
-    yield forged("tcp6", ethernet() / IPv6(**IP6) / tcp, octets=100, protocol=6, flags=1, **common)
-    ping = IPv6(**IP6) / ICMPv6EchoRequest() / TEXT
-    yield forged("icmp6", ethernet() / ping, octets=88, protocol=58, ports=None, **common)
-    wide = {"network": 18, "family": 6, "transport": 58, "vlan": 77}
-    yield forged("tagged udp6", ethernet(Dot1Q(vlan=77)) / IPv6(**IP6) / udp, octets=88, **wide)
-    nothing = IPv6(**IP6, nh=59) / Raw(b"\x11" * 20)
-    yield forged("no next header", ethernet() / nothing, octets=60, protocol=59, ports=None, **common)
-    cut = IPv6(**IP6, nh=17, plen=2) / Raw(b"\xaa\xbb" + b"\x11" * 20)
-    yield forged("two octets of UDP6, then padding", ethernet() / cut, octets=42, ports=None, **common)
-    yield forged("version 7", ethernet() / IPv6(**IP6, version=7) / udp, kind="bad_version", family=6)
-    for name, chain in (
-        ("hop by hop", [IPv6ExtHdrHopByHop(options=PadN(optdata=b"\0" * 4))]),
-        ("long destination options", [IPv6ExtHdrDestOpt(options=PadN(optdata=b"\0" * 250))]),
-        ("routing", [IPv6ExtHdrRouting(addresses=["2001:db8::99", "2001:db8::98"])]),
-        ("authentication", [AH(spi=1, seq=1, icv=b"\0" * 12, padding=b"")]),
-        ("atomic fragment", [IPv6ExtHdrFragment(offset=0, m=0, id=9)]),
-        ("first fragment", [IPv6ExtHdrFragment(offset=0, m=1, id=8)]),
-        (
-            "everything",
-            [
-                IPv6ExtHdrHopByHop(options=PadN(optdata=b"\0" * 12)),
-                IPv6ExtHdrDestOpt(),
-                IPv6ExtHdrRouting(addresses=["2001:db8::99"]),
-                IPv6ExtHdrFragment(offset=0, m=0, id=7),
-                AH(spi=1, seq=1, icv=b"\0" * 16, padding=b""),
-                IPv6ExtHdrDestOpt(),
-            ],
-        ),
-        ("eight headers", [IPv6ExtHdrDestOpt() for _ in range(8)]),
-    ):
-        yield chained(name, chain, udp)
-    later = IPv6ExtHdrFragment(offset=100, m=1, id=6, nh=17)
-    frame = ethernet() / IPv6(**IP6) / later / Raw(b"\x99" * 40)
-    where = {"family": 6, "transport": 62, "extensions": [(54, 44)]}
-    yield forged("unrelated later fragment 6", frame, octets=88, ports=None, **where)
+def jumbogram() -> tuple[Packet, int]:
+    """The first bytes of a jumbogram (RFC 2675) and the length that its frame had on the wire."""
+    options = IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70_000)])
+    packet = IPv6(src=A6, dst=B6, plen=0) / options / UDP(sport=1, dport=2) / Raw(b"j" * 300)
+    return ETHERNET / packet, len(ETHERNET) + 40 + 70_000
 
 
-NUMBERS = {
-    IPv6ExtHdrHopByHop: 0,
-    IPv6ExtHdrRouting: 43,
-    IPv6ExtHdrFragment: 44,
-    AH: 51,
-    IPv6ExtHdrDestOpt: 60,
-}
-
-
-def chained(name: str, chain: list[Packet], udp: Packet) -> Forged:
-    """UDP behind extension headers, put together by hand: each header names the next one."""
-    numbers = [NUMBERS[type(header)] for header in chain] + [17]
-    body, extensions = b"", []
-    for header, following in zip(chain, numbers[1:], strict=True):
-        content = bytearray(bytes(header))
-        content[0] = following
-        if type(header) is AH:
-            content[1] = len(content) // 4 - 2  # RFC 4302 section 2.2
-        extensions.append((54 + len(body), NUMBERS[type(header)]))
-        body += bytes(content)
-    packet = IPv6(**IP6, nh=numbers[0]) / Raw(body + bytes(IPv6(**IP6) / udp)[40:])
-    transport = 54 + len(body)
-    octets = len(bytes(packet))
-    where = {"family": 6, "transport": transport, "extensions": extensions}
-    return forged(f"6 {name}", ethernet() / packet, octets=octets, **where)
-
-
-def other() -> Iterator[Forged]:
-    yield forged("ARP", ethernet() / ARP(hwsrc=SOURCE, psrc="192.0.2.10"), kind="arp")
-    loop = Ether(src=SOURCE, dst=DESTINATION, type=0x9000) / TEXT
-    yield forged("neither IP nor ARP", loop, kind="not_ip")
-    length = Ether(src=SOURCE, dst=DESTINATION, type=38) / TEXT
-    yield forged("802.3 with a length", length, kind="not_ip")
+def main() -> None:
+    for cases in (whole_cases(), fragment_cases(), refused_cases()):
+        for name, frames, packets in cases:
+            print(
+                json.dumps(
+                    {"name": name, "frames": [bytes(frame).hex() for frame in frames], "packets": packets}
+                )
+            )
+    frame, length = jumbogram()
+    packets = [[A6, B6, 17, 1, 2, 70_040, -1]]
+    frames = [bytes(frame).hex()]
+    print(json.dumps({"name": "jumbogram", "frames": frames, "packets": packets, "length": length}))
 
 
 if __name__ == "__main__":
-    for make in (ipv4, tags, ipv6, other):
-        for one in make():
-            print(json.dumps(asdict(one)))
+    main()

@@ -19,7 +19,7 @@ from appliance.model.reasons import Refusal
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN
 
-FORGE = Path(__file__).parent.parent / "forge" / "packet_frames.py"
+FORGE = Path(__file__).parent.parent / "forge" / "wrapped_frames.py"
 START = 1_700_000_000 * 10**9
 BEHIND = b"\xa5" * 7
 """Lies between frames, and must never show."""
