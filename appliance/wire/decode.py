@@ -25,7 +25,7 @@ class Decoded:
     `unreadable_control` counts ND and DHCP messages that were kept as packets but said nothing as claims.
     """
 
-    packets: tuple[Packets, ...]  # one or two batches a family, each in capture order
+    packets: tuple[Packets, ...]  # one or a few batches a family, each in capture order
     claims: NDArray[np.void]  # (k,) CLAIM
     refused: Mapping[Refusal, int]
     unreadable_control: int = 0
@@ -43,19 +43,32 @@ class Decoder:
         if frames.link_type != ETHERNET:
             tally.add(Refusal.LINK_TYPE, len(frames))
             return Decoded((), np.empty(0, CLAIM), tally)
-        ipv4_starts, ipv6_starts = plain.starts(frames)
-        quick = (plain.ipv4(frames, ipv4_starts), plain.ipv6(frames, ipv6_starts))
         said = _Control(frames)
-        for packets, at in quick:
-            said.dhcp(packets, at, frames.offsets[at] + (34 if packets.family == 4 else 54))
-        rest = np.ones(len(frames), np.bool_)
-        for _, at in quick:
-            rest[at] = False
-        odd = np.flatnonzero(rest)
-        families = [packets for packets, _ in quick if len(packets)]
+        families, odd = self._plain(frames, said)
         if len(odd):
             families += self._careful(frames, odd, said, tally)
         return Decoded(tuple(families), said.together(), tally, said.unreadable)
+
+    def _plain(self, frames: Frames, said: "_Control") -> tuple[list[Packets], NDArray[np.int64]]:
+        """What is plain behind no tag, one or two; and the positions of all that is not."""
+        families: list[Packets] = []
+        rest = np.ones(len(frames), np.bool_)
+        odd: NDArray[np.int64] | None = None
+        for tags in range(plain.MOST_TAGS + 1):
+            ipv4, ipv6 = plain.starts(frames, odd, tags)
+            for read, starting in ((plain.ipv4, ipv4), (plain.ipv6, ipv6)):
+                if not len(starting):
+                    continue
+                packets, at = read(frames, starting, tags)
+                rest[at] = False
+                if len(packets):
+                    before = (34 if packets.family == 4 else 54) + tags * plain.TAG_BYTES
+                    said.dhcp(packets, at, frames.offsets[at] + before)
+                    families.append(packets)
+            odd = np.flatnonzero(rest)
+            if not len(odd):
+                break
+        return families, np.flatnonzero(rest) if odd is None else odd
 
     def _careful(
         self,
