@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from appliance.vault.fingerprints import Index, Indexed, fingerprint
@@ -80,16 +81,19 @@ class Question:
 
 def equal(table: pa.Table, name: str, wanted: bytes | int) -> Mask:
     """(n,) whether a column holds a value; of dictionary-encoded columns only numbers are compared."""
-    import pyarrow.compute as pc
-
     if name not in table.column_names:
         return np.zeros(len(table), np.bool_)
-    parts = []
-    for chunk in table[name].chunks:
-        if pa.types.is_dictionary(chunk.type):
-            at = pc.index(chunk.dictionary, pa.scalar(wanted, chunk.type.value_type)).as_py()
-            same = pc.equal(chunk.indices, pa.scalar(at, chunk.indices.type))
-        else:
-            same = pc.equal(chunk, pa.scalar(wanted, chunk.type))
-        parts.append(same.fill_null(False).to_numpy(zero_copy_only=False))
+    parts = [_equal(chunk, wanted) for chunk in table[name].chunks]
     return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
+
+
+def _equal(chunk: pa.Array, wanted: bytes | int) -> Mask:
+    mask: Mask
+    if pa.types.is_dictionary(chunk.type):
+        at = pc.index(chunk.dictionary, pa.scalar(wanted, chunk.type.value_type)).as_py()
+        numbers = chunk.indices if not chunk.null_count else chunk.indices.fill_null(-1)
+        mask = numbers.to_numpy() == at if at >= 0 else np.zeros(len(chunk), np.bool_)
+    else:
+        same = pc.equal(chunk, pa.scalar(wanted, chunk.type))
+        mask = same.fill_null(False).to_numpy(zero_copy_only=False)
+    return mask

@@ -104,20 +104,22 @@ class _Segment:
 
     def answers(self, groups: Sequence[int], question: Question, whole: bool) -> Iterator[pa.Table]:
         """The rows of some row groups that answer; `whole` if no row can lie outside the period asked for."""
+        deciding = [name for name in self._names if ASKED.get(name, name) in question.columns]
+        if not whole:
+            deciding += [name for name in self._names if name in _PERIOD]
         found: list[pa.Table] = []
         for group in groups:
-            found.extend(self._matching(group, question, whole))
+            found.extend(self._matching(group, question, whole, deciding))
             if sum(map(len, found)) >= _ROWS_AT_ONCE:
                 yield self._as_model(pa.concat_tables(found))
                 found = []
         if found:
             yield self._as_model(pa.concat_tables(found))
 
-    def _matching(self, group: int, question: Question, whole: bool) -> Iterator[pa.Table]:
+    def _matching(
+        self, group: int, question: Question, whole: bool, deciding: list[str]
+    ) -> Iterator[pa.Table]:
         """Columns that decide are read first, the others if a row matches."""
-        deciding = [name for name in self._names if ASKED.get(name, name) in question.columns]
-        if not whole:
-            deciding += [name for name in self._names if name in _PERIOD]
         if not deciding:
             yield self._read(group, self._kept)
             return
