@@ -5,19 +5,21 @@ as such), an unknown value is empty in CSV and null in JSON.
 """
 
 import json
+import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 from numpy.typing import NDArray
 
 from appliance.model.addresses import ip_text, mac_text
 from appliance.model.instants import NS, to_iso
 
 _ISO_BYTES = 30
+_TO_QUOTE = re.compile('[",\r\n]')
 _TEXTS_HELD = 1 << 17  # addresses come back from table to table
 _FRACTION = slice(20, 29)
 
@@ -35,30 +37,51 @@ def readable(table: pa.Table) -> pa.Table:
 
 
 def csv(table: pa.Table, header: bool = False) -> bytes:
-    """A table (of `readable`) as CSV, with the line of names before it or not."""
-    columns = [iso(column) if pa.types.is_timestamp(column.type) else column for column in table.columns]
-    sink = pa.BufferOutputStream()
-    options = pa.csv.WriteOptions(include_header=header, quoting_style="needed", quoting_header="none")
-    pa.csv.write_csv(pa.Table.from_arrays(columns, names=table.column_names), sink, options)
-    return bytes(sink.getvalue().to_pybytes())
+    """A table (of `readable`) as CSV (RFC 4180, lines end in LF), with the line of names before it or not."""
+    names = (",".join(table.column_names) + "\n").encode() if header else b""
+    cells = [_cells(column, _csv_field) for column in table.columns]
+    return names + _joined([piece for cell in cells for piece in (cell, ",")][:-1], "")
 
 
 def json_lines(table: pa.Table) -> bytes:
     """A table (of `readable`) as JSON, one object a line."""
-    if not len(table):
-        return b""
-    pieces: list[pa.Scalar | pa.ChunkedArray] = []
+    pieces: list[pa.Array | str] = []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        pieces.append(pa.scalar(f"{',' if pieces else '{'}{json.dumps(name)}:"))
+        pieces.append(f"{',' if pieces else '{'}{json.dumps(name)}:")
         if pa.types.is_timestamp(column.type):
-            quoted = pc.binary_join_element_wise('"', iso(column), '"', "")
-        elif pa.types.is_string(column.type):
-            quoted = _each_distinct(column, json.dumps)
+            pieces += ['"', iso(column), '"']
         else:
-            quoted = column.cast(pa.string())
-        pieces.append(pc.fill_null(quoted, "null"))
-    lines = pc.binary_join_element_wise(*pieces, "}\n", "")
-    return b"".join(chunk.cast(pa.binary()).buffers()[2].to_pybytes() for chunk in lines.chunks if len(chunk))
+            pieces.append(_cells(column, json.dumps))
+    return _joined([*pieces, "}"], "null")
+
+
+def _cells(column: pa.ChunkedArray, text: Callable[[str], str]) -> pa.Array:
+    """The text of each value; null where there is none."""
+    if pa.types.is_timestamp(column.type):
+        return iso(column)
+    if pa.types.is_string(column.type):
+        return _each_distinct(column, text)
+    return column.cast(pa.string())
+
+
+def _csv_field(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
+
+
+def _joined(pieces: list[pa.Array | str], null: str) -> bytes:
+    """Lines made of the pieces, one a row."""
+    rows = next(len(piece) for piece in pieces if not isinstance(piece, str))
+    if not rows:
+        return b""
+    filled = [piece if isinstance(piece, str) else pc.fill_null(piece, null) for piece in pieces]
+    lines = pc.binary_join_element_wise(*filled, "\n", "")
+    whole = pa.chunked_array([lines] if isinstance(lines, pa.Array) else lines.chunks)
+    return b"".join(_letters(chunk) for chunk in whole.chunks)
+
+
+def _letters(lines: pa.StringArray) -> bytes:
+    first, last = np.frombuffer(lines.buffers()[1], np.int32)[[lines.offset, lines.offset + len(lines)]]
+    return bytes(lines.buffers()[2][int(first) : int(last)])
 
 
 def iso(column: pa.ChunkedArray) -> pa.Array:
@@ -75,7 +98,7 @@ def iso(column: pa.ChunkedArray) -> pa.Array:
     return pa.StringArray.from_buffers(len(ns), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
-def _each_distinct(column: pa.ChunkedArray, text: Callable[[bytes], str]) -> pa.Array:
+def _each_distinct(column: pa.ChunkedArray, text: Callable[[Any], str]) -> pa.Array:
     """The text of each value; a value that comes often is written once."""
     whole = column.combine_chunks()
     encoded = (whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole).dictionary_encode()

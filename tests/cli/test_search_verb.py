@@ -1,0 +1,182 @@
+"""`greffier search` and `greffier bindings` as a person or a script meets them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from appliance.cli.main import main
+from appliance.model.addresses import MAPPED_V4
+from appliance.model.instants import HOUR_NS, NS, start_of, to_iso
+from appliance.model.rows import BINDING
+from appliance.vault.names import VaultName
+from appliance.vault.run import Run
+from tests.vault.made_homes import SOURCES, Box, make_box
+from tests.vault.made_rows import DAY, traffic
+
+Answer = tuple[int, str, str]
+HOUR = start_of(DAY) + 14 * HOUR_NS
+
+COLUMNS = [
+    *(
+        "first_seen",
+        "last_seen",
+        "client_mac",
+        "client_ip",
+        "client_port",
+        "peer_mac",
+        "peer_ip",
+        "peer_port",
+    ),
+    *(
+        "protocol",
+        "vlan",
+        "ap_mac",
+        "packets_out",
+        "bytes_out",
+        "packets_in",
+        "bytes_in",
+        "nat_ip",
+        "nat_port",
+    ),
+    *("end_reason", "source", "ssid", "user", "evidence", "other_macs"),
+]
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """A home with an hour of traffic and one binding, two custodians."""
+    made = make_box(tmp_path_factory.mktemp("box"))
+    rows = traffic(300)
+    rows["end_reason"] = 3
+    held = np.zeros(1, BINDING)
+    held["from"], held["until"] = HOUR, HOUR + HOUR_NS - 1
+    held["ip_lo"], held["mac"], held["evidence"], held["vlan"] = (
+        MAPPED_V4 | 0x0A000007,
+        0x02AA00000007,
+        20,
+        -1,
+    )
+    made.record(rows)
+    with Run.start(made.home, made.clock) as run:
+        writer = made.writer(run, VaultName.SOURCE)
+        writer.seal(held, SOURCES, ())
+        writer.close()
+    return made
+
+
+@pytest.fixture
+def greffier(box: Box, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Answer]:
+    """Runs a verb with both custodians: (exit code, stdout, stderr)."""
+
+    def run(verb: str, *arguments: object, keys: int = 2) -> Answer:
+        given = [verb, "--home", box.home.path, "--identity", *box.keys[:keys], *arguments]
+        code = main([str(argument) for argument in given])
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return run
+
+
+def test_csv_json_lines_and_parquet_hold_the_same_rows(
+    greffier: Callable[..., Answer], tmp_path: Path
+) -> None:
+    code, text, _ = greffier("search")
+    head, *rows = csv.reader(io.StringIO(text))
+    assert code == 0
+    assert head == COLUMNS
+    assert len(rows) == 300
+    _, lines, _ = greffier("search", "--format", "jsonl")
+    objects = [json.loads(line) for line in lines.splitlines()]
+    assert [["" if value is None else str(value) for value in row.values()] for row in objects] == rows
+    greffier("search", "--format", "parquet", "--out", tmp_path / "answer.parquet")
+    table = pq.read_table(tmp_path / "answer.parquet")
+    assert table.column_names == COLUMNS
+    assert table["peer_ip"].to_pylist() == [row["peer_ip"] for row in objects]
+    assert table["client_mac"].to_pylist() == [row["client_mac"] for row in objects]
+
+
+def test_what_is_written_for_a_row(greffier: Callable[..., Answer]) -> None:
+    row = next(row for row in traffic(300) if row["client_ip_lo"] == MAPPED_V4 | 0x0A000007)
+    period = ["--from", to_iso(int(row["first_seen"])), "--to", to_iso(int(row["first_seen"]) + 1)]
+    _, lines, _ = greffier("search", "--ip", "10.0.0.7", "--format", "jsonl", *period)
+    found = [json.loads(line) for line in lines.splitlines()]
+    told = next(one for one in found if one["first_seen"] == to_iso(int(row["first_seen"])))
+    assert told["client_mac"] == "02:aa:00:00:00:07"
+    assert told["client_ip"] == "10.0.0.7"
+    assert told["evidence"] == "dhcp"
+    assert told["last_seen"] == to_iso(int(row["last_seen"]))
+    assert told["bytes_in"] == int(row["bytes_in"])
+
+
+@pytest.mark.parametrize(
+    ("filters", "column", "value"),
+    [
+        (["--mac", "02-AA-00-00-00-07"], "client_mac", "02:aa:00:00:00:07"),
+        (["--peer", "2001:db8::23"], "peer_ip", "2001:db8::23"),
+        (["--protocol", "udp"], "protocol", 17),
+        (["--protocol", "1"], "protocol", 1),
+        (["--port", "53"], "peer_port", 53),
+    ],
+)
+def test_filters(greffier: Callable[..., Answer], filters: list[str], column: str, value: object) -> None:
+    everything = [json.loads(line) for line in greffier("search", "--format", "jsonl")[1].splitlines()]
+    found = [json.loads(line) for line in greffier("search", "--format", "jsonl", *filters)[1].splitlines()]
+    assert found == [row for row in everything if row[column] == value]
+    assert found
+
+
+def test_nothing_found_is_said(greffier: Callable[..., Answer]) -> None:
+    code, out, err = greffier("search", "--peer", "203.0.113.9")
+    assert code == 0
+    assert out == ",".join(COLUMNS) + "\n"
+    assert err == "greffier: no record answers this question\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys", "code", "said"),
+    [
+        (["--ip", "10.0.0"], 2, 2, "is not an address"),
+        (["--mac", "aa:bb"], 2, 2, "is not a MAC"),
+        (["--from", "noon"], 2, 2, "is not an instant"),
+        (["--from", "2026-03-15", "--to", "2026-03-14"], 2, 2, "later than"),
+        (["--port", "70000"], 2, 2, "is not a port"),
+        (["--protocol", "tpc"], 2, 2, "tcp, udp"),
+        ([], 1, 5, "must come together"),
+        (["--out", "/nowhere/answer"], 2, 7, "cannot write"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    greffier: Callable[..., Answer], arguments: list[str], keys: int, code: int, said: str
+) -> None:
+    told, out, err = greffier("search", *arguments, keys=keys)
+    assert told == code
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert not [line for line in out.splitlines() if line != ",".join(COLUMNS)]
+
+
+def test_bindings(greffier: Callable[..., Answer]) -> None:
+    _, lines, _ = greffier("bindings", "--ip", "10.0.0.7", "--at", to_iso(HOUR + NS), "--format", "jsonl")
+    assert [json.loads(line) for line in lines.splitlines()] == [
+        {
+            "ip": "10.0.0.7",
+            "mac": "02:aa:00:00:00:07",
+            "ap_mac": None,
+            "ssid": None,
+            "user": None,
+            "from": to_iso(HOUR),
+            "until": to_iso(HOUR + HOUR_NS - 1),
+            "evidence": "dhcp",
+            "randomised": True,
+            "source": SOURCES[0],
+        }
+    ]
+    code, out, err = greffier("bindings", "--ip", "10.0.0.8")
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert err == "greffier: no binding answers this question\n"
