@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from appliance.model.errors import DestroyedError
+from appliance.model.errors import DestroyedError, HomeError
 from appliance.model.instants import DAY_NS, HOUR_NS, MS, day_of, start_of
 from appliance.model.schemas import BINDING_SCHEMA, TRAFFIC_SCHEMA
 from appliance.vault.day_keys import DayKey
@@ -99,7 +99,12 @@ class Shelves:
         for folder in (self.home.path / "segments" / self.vault, self.home.path / "journal" / self.vault):
             if folder.is_dir():
                 names |= {entry.name for entry in folder.iterdir()}
-        return sorted(dt.date.fromisoformat(name) for name in names)
+        try:
+            return sorted(dt.date.fromisoformat(name) for name in names)
+        except ValueError as error:
+            raise HomeError(
+                f"{self.home.path} holds what is no day ({error}); see 'greffier verify'"
+            ) from None
 
     def _opened(self, day: dt.date) -> _Day:
         # Journals first: a segment written meanwhile is then found too, and what is in both counts once.
@@ -109,7 +114,7 @@ class Shelves:
             (hour, hour + HOUR_NS, None) for hour in hours.tolist()
         ]
         for path in sorted(self.home.segments(self.vault, day).glob("*.parquet")):
-            key = self._key(day, path.name.split("-")[1])
+            key = self._key(day, path)
             if key:
                 index = segments.read_index(path, key)
                 pieces.append((index.first_ns, index.last_ns + 1, Shelved(path, key, index)))
@@ -132,7 +137,8 @@ class Shelves:
         names = [segments.ASKED.get(name, name) for name in table.column_names]
         return self.question.matches(table.rename_columns(names))
 
-    def _key(self, day: dt.date, key_id: str) -> DayKey | None:
+    def _key(self, day: dt.date, path: Path) -> DayKey | None:
+        _, key_id, *_ = [*path.stem.split("-"), "", ""]
         try:
             return self.opener.open(self.vault, day, key_id)
         except DestroyedError:
