@@ -21,7 +21,7 @@ from appliance.model.errors import CaptureError
 from appliance.model.frames import PADDING_BYTES, Frames
 from appliance.model.instants import NS
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 16 << 20
 """Large enough for a full batch of 65,536 small packets, small enough to stay in the last-level cache."""
 
 _PCAP_MAGIC = {

@@ -21,6 +21,7 @@ _FEWEST_LANES = 8
 _SEARCH_BYTES = (96, 256, 768, 2304)
 _SAME_MOMENT_S = 3600
 _STEPS = 8
+_HEADER = np.int64(HEADER_BYTES)
 _MOST_STEPS = 4096
 """A lane of empty records would be endless: ten times the steps of a lane of small packets are enough."""
 
@@ -118,14 +119,15 @@ def _walk_lanes(data: NDArray[np.uint8], start: int, end: int, lanes: int, order
     targets = np.append(starts[1:], end)
     if (targets - starts).max() > LONGEST_RECORD_BYTES:
         return None  # so long a lane may hold a record that is too long
-    captured = _words(data, 8)
-    beyond = end + 1
+    captured, number = _words(data, 8), np.dtype(order + "u4")
+    beyond = np.int64(end + 1)
     here, steps = starts, [starts]
     while True:
         for _ in range(_STEPS):
-            here = here + captured[here].view(order + "u4")
-            here += HEADER_BYTES
-            np.minimum(here, beyond, out=here)
+            after = captured[here].view(number).astype(np.int64)
+            after += here
+            after += _HEADER
+            here = np.minimum(after, beyond, out=after)
             steps.append(here)
         if (here >= targets).all():
             break

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.orient import KEY_WORDS, Oriented
+from appliance.flows.orient import KEY_WORDS, Oriented, other_macs
 from appliance.model.instants import HOUR_NS
 from appliance.wire.packets import FIN, RST, Packets
 
@@ -165,7 +165,7 @@ def _sums(
         number[count + heads],
         octets[count + heads].astype(np.int64),
         _closing(packets.tcp_flags, oriented.inward, head)[heads],
-        oriented.other_mac[heads],
+        other_macs(packets, oriented, heads),
         np.full(len(heads), -1, np.int16) if packets.vlan is None else packets.vlan[heads],
         oriented.inward[heads] ^ answered,
         follows,

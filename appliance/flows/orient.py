@@ -32,7 +32,6 @@ class Oriented:
 
     key: tuple[NDArray[np.uint64], ...]
     inward: NDArray[np.bool_]
-    other_mac: NDArray[np.uint64]
 
 
 def orient(packets: Packets, networks: Networks) -> Oriented:
@@ -54,19 +53,24 @@ def orient(packets: Packets, networks: Networks) -> Oriented:
     ordered = np.where(inward, ports >> np.uint32(16) | ports << np.uint32(16), ports).astype(np.uint64)
     ordered |= packets.shape.astype(np.uint64) << _HALF
     mac = np.where(inward, packets.destination_mac, packets.source_mac)
-    other = np.where(inward, packets.source_mac, packets.destination_mac)
     grouped = mac & _GROUP_BIT
     if grouped.any():
         mac *= 1 - grouped  # a group address is never a station
     key = (*addresses, ordered, mac)
     if undecided.any():
         rows = np.flatnonzero(undecided)
-        other[rows] *= 1 - (other[rows] & _GROUP_BIT)  # this side may turn out to be the client
-        both = np.zeros(len(mac), np.uint64)
-        both[rows] = other[rows]
         ordered[rows] |= _UNDECIDED
+        both = np.zeros(len(mac), np.uint64)
+        both[rows] = other_macs(packets, Oriented(key, inward), rows)
         key = (*key, both)
-    return Oriented(key, inward, other)
+    return Oriented(key, inward)
+
+
+def other_macs(packets: Packets, oriented: Oriented, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """MAC of the second side in these packets; no group address where that side may be the client."""
+    macs = np.where(oriented.inward[rows], packets.source_mac[rows], packets.destination_mac[rows])
+    may_be_client = is_undecided(oriented.key[len(packets.addresses)][rows])
+    return np.where(may_be_client & ((macs & _GROUP_BIT) != 0), np.uint64(0), macs)
 
 
 def is_undecided(ports: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -126,9 +126,22 @@ class Model:
         return key, *((b, a) if called else (a, b))
 
     def is_ambiguous(self, packet: Packet) -> bool:
-        """A port used again soon after goodbye: within one batch of packets that is not seen."""
-        known = self._open.get(self._sides(packet)[0])
-        return known is not None and known.said_goodbye and LINGER < packet.time - known.last <= IDLE
+        """What reading cannot or need not tell apart.
+
+        A port used again soon after goodbye is not seen within one batch of packets; and connections that
+        differ in nothing but the peer's MAC are one when they are read.
+        """
+        key, client, peer = self._sides(packet)
+        known = self._open.get(key)
+        if known is None:
+            sides = {client, peer}
+            ends = {side[:2] for side in sides}
+            return any(
+                {other.client[:2], other.peer[:2]} == ends and sides & {other.client, other.peer}
+                for other in self._open.values()
+                if other.protocol == packet.protocol
+            )
+        return known.said_goodbye and LINGER < packet.time - known.last <= IDLE
 
     def add(self, packet: Packet) -> None:
         key, client, peer = self._sides(packet)
@@ -171,16 +184,27 @@ COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
 
 
 def once(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[dict[str, int]]:
-    """Of rows that tell of the same part, the one with the most packets, closed rather than open."""
-    parts: dict[tuple[int, ...], dict[str, int]] = {}
+    """Every part once: alike closed rows that begin in one millisecond are one; an open row counts only
+    where no other of its key and millisecond has as many packets.
+    """
+    alike: dict[tuple[int, ...], dict[tuple[int, ...], dict[str, int]]] = {}
     for row in rows:
         told = {name: int(row[name]) for name in TRAFFIC.names or ()}
-        key = (*(told[name] for name in KEY), told["first_seen"])
-        before = parts.get(key)
-        rank = (told["packets_out"] + told["packets_in"], told["end_reason"] > 0)
-        if before is None or rank >= (before["packets_out"] + before["packets_in"], before["end_reason"] > 0):
-            parts[key] = told
-    return sorted(parts.values(), key=lambda part: part["first_seen"])
+        key = (*(told[name] for name in KEY), told["first_seen"] // 1_000_000)
+        alike.setdefault(key, {})[(*(told[name] for name in COUNTERS), told["end_reason"])] = told
+    parts = []
+    for group in alike.values():
+        closed = [told for told in group.values() if told["end_reason"]]
+        still_open = [told for told in group.values() if not told["end_reason"]]
+        most = max(still_open, key=_packets, default=None)
+        if most is not None and all(_packets(told) < _packets(most) for told in closed):
+            closed.append(most)
+        parts += closed
+    return sorted(parts, key=lambda part: (part["first_seen"], part["last_seen"]))
+
+
+def _packets(told: dict[str, int]) -> int:
+    return told["packets_out"] + told["packets_in"]
 
 
 def merged(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[tuple[object, ...]]:
