@@ -1,6 +1,7 @@
 """What the two verbs that read records share: whose home, which custodians, and how an answer is written."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,8 @@ def _written(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, sink: B
     from appliance.vault.unseal import texts
 
     rows = 0
+    first = list(itertools.islice(tables, 1))  # a refusal comes before anything is written
+    tables = itertools.chain(first, tables)
     if form == "parquet":
         import pyarrow.parquet as pq
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from appliance.cli import asking
 
-EXAMPLES = """  greffier bindings --home /var/lib/greffier --identity anne.key ben.key \\
+EXAMPLES = """  greffier bindings --home /var/lib/greffier --identity owner.key lawyer.key \\
       --ip 10.20.0.7 --at 2026-11-21T20:24:26Z
-  greffier bindings --home DIR --identity anne.key ben.key --mac aa:bb:cc:dd:ee:ff --format jsonl"""
+  greffier bindings --home DIR --identity owner.key lawyer.key --mac aa:bb:cc:dd:ee:ff --format jsonl"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

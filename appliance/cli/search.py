@@ -15,11 +15,11 @@ from pathlib import Path
 from appliance.cli import asking
 from appliance.model.errors import UsageError
 
-EXAMPLES = """  greffier search --home /var/lib/greffier --identity anne.key ben.key \\
+EXAMPLES = """  greffier search --home /var/lib/greffier --identity owner.key lawyer.key \\
       --from 2026-11-21T20:00Z --to 2026-11-21T20:10Z --ip 10.20.0.7
-  greffier search --home DIR --identity anne.key --identity ben.key --peer 192.0.2.9 --port 443
-  greffier search --home DIR --identity anne.key ben.key --mac aa:bb:cc:dd:ee:ff --format jsonl
-  greffier search --home DIR --identity anne.key ben.key --format parquet --out answer.parquet"""
+  greffier search --home DIR --identity owner.key --identity lawyer.key --peer 192.0.2.9 --port 443
+  greffier search --home DIR --identity owner.key lawyer.key --mac aa:bb:cc:dd:ee:ff --format jsonl
+  greffier search --home DIR --identity owner.key lawyer.key --format parquet --out answer.parquet"""
 
 _PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "icmpv6": 58, "sctp": 132}
 

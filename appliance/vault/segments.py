@@ -26,7 +26,7 @@ from appliance.vault.columns import Rows, to_table
 from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index, Indexed, Section, fingerprints, seal, section
 
-FINE_ROWS = 65_536
+FINE_ROWS = 16_384
 """Segments of fewer rows keep nanoseconds: five bytes a record, which only a busy day cannot afford."""
 
 CONSTANTS = b"greffier.constant"
@@ -57,21 +57,31 @@ def associated(key: DayKey, name: str) -> bytes:
 
 
 def write(folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayKey) -> WrittenSegment:
-    """Write rows (dtype TRAFFIC or BINDING, at least one, any order) as NAME.parquet and NAME.index.
+    """Write rows as NAME.parquet and NAME.index (see `compose`).
 
-    `rows` is left as it is; only a row group at a time is copied. Raises StorageError when the disk
-    refuses; then neither file is there.
+    Raises StorageError when the disk refuses; then neither file is there.
+    """
+    segment, contents = compose(name, rows, sources, key)
+    write_many([(folder / file_name, content) for file_name, content in contents])
+    return segment
+
+
+def compose(
+    name: str, rows: Rows, sources: Sequence[str], key: DayKey
+) -> tuple[WrittenSegment, list[tuple[str, bytes]]]:
+    """What to write for rows (dtype TRAFFIC or BINDING, at least one, any order): (file name, content) each.
+
+    `rows` is left as it is; only a row group at a time is copied.
     """
     step_ns = MS if rows.dtype == TRAFFIC and len(rows) >= FINE_ROWS else 1
     cells = grid.cells(rows)
     index = Index(len(cells), len(rows), *_period(rows, step_ns), _sections(rows, cells))
-    contents = {
-        f"{name}.index": seal(index, key.secret, associated(key, f"{name}.index")),
-        f"{name}.parquet": _parquet(rows, cells, sources, step_ns, key.secret, associated(key, name)),
-    }
-    write_many([(folder / file_name, content) for file_name, content in contents.items()])
-    files = tuple((file, hashlib.sha256(held).hexdigest(), len(held)) for file, held in contents.items())
-    return WrittenSegment(name, len(rows), index.first_ns, index.last_ns, files)
+    contents = [
+        (f"{name}.index", seal(index, key.secret, associated(key, f"{name}.index"))),
+        (f"{name}.parquet", _parquet(rows, cells, sources, step_ns, key.secret, associated(key, name))),
+    ]
+    files = tuple((file, hashlib.sha256(held).hexdigest(), len(held)) for file, held in contents)
+    return WrittenSegment(name, len(rows), index.first_ns, index.last_ns, files), contents
 
 
 def _period(rows: Rows, step_ns: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from appliance.config.box import BoxConfig
 from appliance.model.coverage import Coverage
 from appliance.model.errors import StorageError
 from appliance.model.instants import DAY_NS, HOUR_NS, day_of, to_iso
-from appliance.runtime.files import make_folders
+from appliance.runtime.files import write_many
 from appliance.vault import segments
 from appliance.vault.chain import Chain
 from appliance.vault.day_keys import DayKey
@@ -63,10 +63,14 @@ class VaultWriter:
         pieces = list(_pieces(rows, rows[_TIME_OF[self._vault]])) if len(rows) else []
         keys = self._keys.keys({day for day, _ in pieces})
         written: list[tuple[DayKey, WrittenSegment]] = []
+        files: list[tuple[Path, bytes]] = []
+        for day, piece in pieces:
+            segment, contents = segments.compose(self._name(piece, keys[day]), piece, sources, keys[day])
+            written.append((keys[day], segment))
+            files += [(self._folder(keys[day]) / name, content) for name, content in contents]
         try:
-            self._make_folders({day for day, _ in pieces})
-            for day, piece in pieces:
-                written.append((keys[day], self._write(piece, sources, keys[day])))
+            if files:
+                write_many(files)
             sealed = self._seals(written, tuple(coverage))
             self._chain.append(sealed)
         except StorageError:
@@ -84,18 +88,9 @@ class VaultWriter:
         """Close open files; journal files not replaced by a segment stay."""
         self._journal.close()
 
-    def _write(self, rows: Rows, sources: Sequence[str], key: DayKey) -> WrittenSegment:
+    def _name(self, rows: Rows, key: DayKey) -> str:
         first = to_iso(int(rows[_TIME_OF[self._vault]].min()))
-        name = f"{first[11:13]}{first[14:16]}-{key.key_id}-{secrets.token_hex(4)}"
-        return segments.write(self._folder(key), name, rows, sources, key)
-
-    def _make_folders(self, days: set[dt.date]) -> None:
-        try:
-            make_folders(self._home.segments(self._vault, day) for day in days)
-        except OSError as error:
-            raise StorageError(
-                f"cannot make a folder in {self._home.path}: {error.strerror}; free the disk"
-            ) from error
+        return f"{first[11:13]}{first[14:16]}-{key.key_id}-{secrets.token_hex(4)}"
 
     def _folder(self, key: DayKey) -> Path:
         return self._home.segments(self._vault, key.day)

@@ -33,7 +33,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return [tmp_path_factory.mktemp("custodians") / f"{name}.key" for name in ("anne", "ben")]
+    return [tmp_path_factory.mktemp("custodians") / f"{name}.key" for name in ("owner", "lawyer")]
 
 
 def recipient(capsys: pytest.CaptureFixture[str], key: Path) -> str:

@@ -5,6 +5,7 @@ interval. A traffic row's evidence is the best by which its own MAC held its add
 every other MAC that claimed the address at that instant is named beside it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +37,9 @@ def intervals(parts: pa.Table) -> pa.Table:
     if not len(parts):
         return parts
     begin, until = instants(parts, "from"), instants(parts, "until")
-    evidence = parts["evidence"].combine_chunks().dictionary_encode()
-    ranks = np.array([_RANKS.get(name, 0) for name in evidence.dictionary.to_pylist()])
-    rank = ranks[evidence.indices.to_numpy()]
-    columns = (*halves(parts["ip"]), mac_numbers(parts["mac"]), rank)
-    order = np.lexsort((begin, *columns))
-    fresh = np.ones(len(order), np.bool_)
-    fresh[1:] = np.logical_or.reduce([held[order][1:] != held[order][:-1] for held in columns])
+    columns = (*halves(parts["ip"]), mac_numbers(parts["mac"]), _ranks(parts))
+    order = _settled(parts, begin, columns, np.lexsort((begin, *columns)))
+    fresh = _differ(columns, order)
     # The latest end so far of each holder, as one running maximum: holders are set apart by an offset.
     reach = until[order] // MS - int(begin.min()) // MS
     apart = (np.cumsum(fresh) - 1) * (int(reach.max()) + 1)
@@ -54,6 +51,28 @@ def intervals(parts: pa.Table) -> pa.Table:
     ends = np.maximum.reduceat(until[order], starts)
     at = parts.column_names.index("until")
     return found.set_column(at, parts.schema.field("until"), pa.array(ends).view(pa.timestamp("ns", "UTC")))
+
+
+def _ranks(parts: pa.Table) -> I64:
+    evidence = parts["evidence"].combine_chunks().dictionary_encode()
+    ranks = np.array([_RANKS.get(name, 0) for name in evidence.dictionary.to_pylist()])
+    return np.asarray(ranks[evidence.indices.to_numpy()])
+
+
+def _differ(columns: Sequence[NDArray[np.generic]], order: I64) -> NDArray[np.bool_]:
+    """(n,) whether a row in this order differs from the one before it."""
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = np.logical_or.reduce([held[order][1:] != held[order][:-1] for held in columns])
+    return fresh
+
+
+def _settled(parts: pa.Table, begin: I64, columns: Sequence[NDArray[np.generic]], order: I64) -> I64:
+    """The order without rows still open where the same part was closed later: a release ends a lease."""
+    part = np.cumsum(_differ((*columns, begin), order)) - 1
+    closed = pc.fill_null(parts["end_reason"], 0).to_numpy()[order] != 0
+    settled = np.zeros(part[-1] + 1, np.bool_)
+    settled[part[closed]] = True
+    return np.asarray(order[closed | ~settled[part]])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""Parts of bindings to intervals: what a journal still called open gives way to how it ended."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from appliance.model.instants import HOUR_NS, NS
+from appliance.model.reasons import EndReason, Evidence
+from appliance.model.rows import BINDING
+from appliance.vault.columns import to_table
+from appliance.vault.unseal.holders import intervals
+
+BEGIN = 500_000 * HOUR_NS
+
+
+def part(until_s: int, end_reason: int, begin_s: int = 0) -> NDArray[np.void]:
+    row = np.zeros(1, BINDING)
+    row["from"], row["until"] = BEGIN + begin_s * NS, BEGIN + until_s * NS
+    row["ip_lo"], row["mac"], row["evidence"] = 7, 9, Evidence.DHCP
+    row["vlan"], row["end_reason"] = -1, end_reason
+    return row
+
+
+def ends(*parts: NDArray[np.void]) -> list[int]:
+    table: pa.Table = intervals(to_table(np.concatenate(parts), ["interface:mirror0"]))
+    return [(value - BEGIN) // NS for value in table["until"].cast(pa.int64()).to_pylist()]
+
+
+def test_a_lease_released_before_a_crash_ends_where_it_was_released() -> None:
+    assert ends(part(3599, 0), part(120, EndReason.END_OF_FLOW)) == [120]
+    assert ends(part(120, EndReason.END_OF_FLOW), part(3599, 0)) == [120]
+
+
+def test_a_lease_that_only_a_journal_tells_of_counts() -> None:
+    assert ends(part(1800, 0), part(3599, 0)) == [3599]
+
+
+def test_parts_within_a_quarter_of_an_hour_are_one_interval() -> None:
+    later = part(4000, EndReason.IDLE_TIMEOUT, begin_s=1000)
+    assert ends(part(120, EndReason.ACTIVE_TIMEOUT), later) == [4000]
+    assert ends(part(99, EndReason.IDLE_TIMEOUT), later) == [99, 4000]
