@@ -15,13 +15,13 @@ from appliance.flows.orient import KEY_WORDS, Oriented, other_macs
 from appliance.model.instants import HOUR_NS
 from appliance.wire.packets import FIN, RST, Packets
 
-MOST_PACKETS = 1 << 16
+MOST_PACKETS = 1 << 17
 
 FIN_FORTH, FIN_BACK = np.uint8(1), np.uint8(2)
 RESET = np.uint8(4)
 """`flags` of a group: FIN seen from the first side, from the other side, RST from either."""
 
-_BUCKET_BITS = 17
+_BUCKET_BITS = 18
 _TRIES = 8
 _REHASH = np.uint64(0x9E3779B97F4A7C15)
 
@@ -121,7 +121,7 @@ def _runs(
     time: NDArray[np.int64], leader: NDArray[np.int64], idle_ns: int, active_ns: int
 ) -> NDArray[np.int64]:
     """(n,) number of the first packet of each packet's run: silence, the hour and the active timeout cut."""
-    order = np.argsort(leader.astype(np.uint16), kind="stable")  # a radix sort
+    order = _by_number(leader)
     leader, time = leader[order], time[order]
     begins = np.ones(len(order), np.bool_)
     begins[1:] = (leader[1:] != leader[:-1]) | (np.abs(np.diff(time)) > idle_ns)
@@ -135,6 +135,12 @@ def _runs(
     head = np.empty(len(order), np.int64)
     head[order] = order[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
     return head
+
+
+def _by_number(leader: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stable order by leader: two radix sorts, which numpy has for 16 bits only."""
+    order = np.argsort(leader.astype(np.uint16), kind="stable")
+    return order[np.argsort((leader >> 16)[order].astype(np.uint16), kind="stable")]
 
 
 def _sums(
