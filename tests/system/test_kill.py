@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.model.instants import from_iso
+from appliance.model.instants import MS, from_iso
 from tests.system import load
 from tests.system.boxes import Box, box_for, custodian
 from tests.system.captures import write_capture
@@ -142,6 +142,9 @@ def judge(subject: Subject, numbers: np.ndarray, times: np.ndarray) -> None:
     total = int(numbers.max()) + 1
     least, most = np.bincount(numbers[must], minlength=total), np.bincount(numbers[may], minlength=total)
     seen_at = set(zip(numbers.tolist(), times.tolist(), strict=True))
+    # A large segment keeps milliseconds, widened so that the true period lies within.
+    begun_at = seen_at | {(number, time // MS * MS) for number, time in seen_at}
+    ended_at = seen_at | {(number, -(-time // MS) * MS) for number, time in seen_at}
     first_due = np.full(total, 2**62)
     np.minimum.at(first_due, numbers[must], times[must])
     last_due = np.zeros(total, np.int64)
@@ -159,8 +162,8 @@ def judge(subject: Subject, numbers: np.ndarray, times: np.ndarray) -> None:
         assert int(row["bytes_out"]) == packets * load.OCTETS
         assert (row["packets_in"], row["bytes_in"]) == ("0", "0")
         first, last = from_iso(row["first_seen"]), from_iso(row["last_seen"])
-        assert (number, first) in seen_at
-        assert (number, last) in seen_at
+        assert (number, first) in begun_at
+        assert (number, last) in ended_at
         assert first <= first_due[number]
         assert last >= last_due[number]
     missing = set(np.flatnonzero(least).tolist()) - kept
