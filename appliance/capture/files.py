@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.capture import pcapng
 from appliance.capture.walk import HEADER_BYTES, LONGEST_RECORD_BYTES, walk
 from appliance.model.errors import CaptureError
 from appliance.model.frames import PADDING_BYTES, Frames
@@ -32,6 +31,7 @@ _FILE_HEADER_BYTES = 24
 _PIECE_BYTES = 8192
 """Compressed files are read in small pieces: a piece in which the compression breaks off is lost."""
 
+_PCAPNG = b"\x0a\x0d\x0d\x0a"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -85,7 +85,7 @@ class CaptureFile:
         """Batches of frames; raises CaptureError when the file is no capture at all."""
         self._fill(0)
         start = bytes(self._buffer[:_FILE_HEADER_BYTES])
-        if start[:4] == pcapng.MAGIC:
+        if start[:4] == _PCAPNG:
             yield from self._pcapng()
             return
         for order in "<>":
@@ -108,6 +108,8 @@ class CaptureFile:
             here = 0
 
     def _pcapng(self) -> Iterator[Frames]:
+        from appliance.capture import pcapng
+
         reader = pcapng.Blocks()
         here = 0
         while True:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.capture.files import CaptureFile
-from appliance.capture.ring import Ring, RingCounts
 from appliance.config import box
 from appliance.model.errors import CaptureError, StorageError
 from appliance.model.reasons import Refusal
@@ -22,6 +22,9 @@ from appliance.vault import homes
 from appliance.vault.names import Home, VaultName
 from appliance.vault.run import Run
 from appliance.vault.writer import VaultWriter
+
+if TYPE_CHECKING:
+    from appliance.capture.ring import RingCounts
 
 POLL_S = 0.1
 LAST_BLOCK_S = 0.3
@@ -155,6 +158,8 @@ def record_interface(
     at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
 ) -> None:
     """Record an interface until `seconds` have passed or a signal asks to stop."""
+    from appliance.capture.ring import Ring, RingCounts
+
     recorder = at_work.recorder
     source = recorder.begin(f"interface:{interface}", live=True)
     until = None if seconds is None else time.monotonic() + seconds
@@ -175,7 +180,7 @@ def record_interface(
         _count_ring(source, ring.statistics(), counted)
 
 
-def _count_ring(source: SourceCounts, now: RingCounts, before: RingCounts) -> RingCounts:
+def _count_ring(source: SourceCounts, now: "RingCounts", before: "RingCounts") -> "RingCounts":
     for counter, name, more in (
         (source.lost, "kernel", now.drops - before.drops),
         (source.noted, "ring_full", now.freezes - before.freezes),

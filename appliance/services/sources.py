@@ -36,8 +36,7 @@ class SourceCounts:
         """Add one batch: what came, what was refused, and how its clock behaved."""
         if not len(frames):
             return
-        self._watch_clock(frames)
-        earliest, latest = int(frames.time.min()), int(frames.time.max())
+        earliest, latest = self._watch_clock(frames)
         self.first_ns = earliest if self.first_ns is None else min(self.first_ns, earliest)
         self.last_ns = latest if self.last_ns is None else max(self.last_ns, latest)
         self.packets += len(frames)
@@ -47,17 +46,22 @@ class SourceCounts:
         if decoded.unreadable_control:
             self.noted["unreadable_control"] += decoded.unreadable_control
 
-    def _watch_clock(self, frames: Frames) -> None:
-        steps = np.diff(
-            frames.time, prepend=self._latest_ns if self._latest_ns is not None else frames.time[0]
-        )
-        self._latest_ns = int(frames.time[-1])
-        for name, count in (
-            ("clock_stepped_back", np.count_nonzero(steps < -BACKWARD_STEP_NS)),
-            ("clock_stepped_forward", np.count_nonzero(steps > FORWARD_STEP_NS)),
-        ):
-            if count:
-                self.noted[name] += int(count)
+    def _watch_clock(self, frames: Frames) -> tuple[int, int]:
+        """Note steps of the clock; returns the earliest and the latest instant of the batch."""
+        first, last = int(frames.time[0]), int(frames.time[-1])
+        since = first if self._latest_ns is None else self._latest_ns
+        self._latest_ns = last
+        steps = np.diff(frames.time)
+        lowest, highest = int(steps.min(initial=first - since)), int(steps.max(initial=first - since))
+        if lowest < -BACKWARD_STEP_NS:
+            count = np.count_nonzero(steps < -BACKWARD_STEP_NS) + (first - since < -BACKWARD_STEP_NS)
+            self.noted["clock_stepped_back"] += int(count)
+        if highest > FORWARD_STEP_NS:
+            count = np.count_nonzero(steps > FORWARD_STEP_NS) + (first - since > FORWARD_STEP_NS)
+            self.noted["clock_stepped_forward"] += int(count)
+        if len(steps) and int(steps.min()) < 0:
+            return int(frames.time.min()), int(frames.time.max())
+        return first, last
 
     def coverage(self, now_ns: int) -> Coverage | None:
         """The statement for the period since `sealed` was last called; None if nothing happened in it.

@@ -22,7 +22,7 @@ from appliance.model.instants import MS
 from appliance.model.rows import TRAFFIC
 from appliance.runtime.files import write_many
 from appliance.vault import grid
-from appliance.vault.columns import Rows, to_table
+from appliance.vault.columns import Rows, column, to_table, widened
 from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index, Indexed, Section, fingerprints, seal, section
 
@@ -168,7 +168,7 @@ def _tables(
         for name in _ADDRESSES:
             if name in table.column_names:
                 # As variable-length binary, which PyArrow can read as numbers into the dictionary.
-                table = _with(table, name, name, table[name].cast(pa.binary()))
+                table = _with(table, name, name, widened(table[name].chunk(0)))
         yield table
 
 
@@ -177,12 +177,13 @@ def _compact(table: pa.Table, rows: Rows, step_ns: int, wide: bool) -> pa.Table:
     first = rows["first_seen"] // step_ns
     duration = -(-rows["last_seen"] // step_ns) - first
     unit = "ns" if step_ns == 1 else "ms"
-    instants = pa.array(first).view(pa.timestamp(unit, "UTC"))
-    table = _with(table, "first_seen", "first_seen", instants)
-    kind = np.uint64 if step_ns == 1 else np.uint32
-    table = _with(table, "last_seen", f"duration_{unit}", pa.array(duration.astype(kind)))
+    table = _with(table, "first_seen", "first_seen", column(first, pa.timestamp(unit, "UTC")))
+    lasted = (
+        column(duration, pa.uint64()) if step_ns == 1 else column(duration.astype(np.uint32), pa.uint32())
+    )
+    table = _with(table, "last_seen", f"duration_{unit}", lasted)
     for name in () if wide else _COUNTERS:
-        table = _with(table, name, name, pa.array(rows[name].astype(np.uint32)))
+        table = _with(table, name, name, column(rows[name].astype(np.uint32), pa.uint32()))
     return table
 
 
