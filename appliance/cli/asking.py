@@ -3,13 +3,13 @@
 import argparse
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from appliance.model.addresses import ip_halves, mac_number
 from appliance.model.errors import StorageError, UsageError
-from appliance.model.instants import from_iso
+from appliance.model.instants import day_of, from_iso
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -80,8 +80,20 @@ def _meant(read: Callable[[str], int], text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def say_destroyed(days: "list[dt.date]") -> None:
-    """One sentence on stderr if days of the period asked for can no longer be read by anybody."""
+def say_destroyed(
+    home: "Home", vault: str, met: "Iterable[dt.date]", from_ns: int = 0, to_ns: int | None = None
+) -> None:
+    """One sentence on stderr if days of the period asked for can no longer be read by anybody.
+
+    `met` are those whose files are still there; the chain's certificates name the others.
+    """
+    from appliance.vault import chain
+    from appliance.vault.catalogue import Catalogue
+
+    certified = [made.day for _, made in Catalogue.of(chain.read(home)).certificates if made.vault == vault]
+    last = None if to_ns is None else day_of(to_ns - 1)
+    within = {day for day in certified if day >= day_of(from_ns) and (last is None or day <= last)}
+    days = sorted(within | set(met))
     if days:
         some = ", ".join(day.isoformat() for day in days[:5]) + (" ..." if len(days) > 5 else "")
         print(f"greffier: {len(days)} day(s) were destroyed after their term: {some}", file=sys.stderr)

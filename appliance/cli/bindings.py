@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     holdings = Holdings(home, opener, Question(client_ip=args.ip, client_mac=args.mac))
     rows = holdings.everything() if args.at is None else holdings.at(args.at)
     found = asking.write(rows, SHOWN_SCHEMA.empty_table(), args.format, args.out)
-    asking.say_destroyed(holdings.destroyed)
+    period = (0, None) if args.at is None else (args.at, args.at + 1)
+    asking.say_destroyed(home, "source", holdings.destroyed, *period)
     if not found:
         print("greffier: no binding answers this question", file=sys.stderr)
     return 0

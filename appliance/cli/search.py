@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     search = Search(home, opener, question)
     rows = search.parts() if args.parts else search.connections()
     found = asking.write(rows, JOINED_SCHEMA.empty_table(), args.format, args.out)
-    asking.say_destroyed(search.destroyed)
+    asking.say_destroyed(home, "traffic", search.destroyed, args.from_ns, args.to_ns)
     if not found:
         print("greffier: no record answers this question", file=sys.stderr)
     return 0
