@@ -211,6 +211,10 @@ def test_retention_says_what_stays_and_destroys_when_it_is_time(greffier: Greffi
     assert [certificate["day"] for certificate in status["certificates"]] == ["2026-03-14"]  # type: ignore[attr-defined]
     assert status["next_destruction"] is None
     assert greffier("verify", "--home", home)[0] == 0
+    keys = ["--identity", home.parent / "a.key", home.parent / "b.key"]
+    asked = greffier("search", "--home", home, *keys, "--from", "2026-03-01", "--to", "2026-04-01")
+    assert "1 day(s) were destroyed after their term: 2026-03-14" in asked[2]
+    assert "destroyed" not in greffier("search", "--home", home, *keys, "--from", "2026-03-15")[2]
 
 
 def test_status_names_what_a_person_must_look_at(greffier: Greffier, home: Path) -> None:
