@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -82,21 +83,28 @@ def _meant(read: Callable[[str], int], text: str) -> int:
 
 def say_destroyed(
     home: "Home", vault: str, met: "Iterable[dt.date]", from_ns: int = 0, to_ns: int | None = None
-) -> None:
+) -> bool:
     """One sentence on stderr if days of the period asked for can no longer be read by anybody.
 
-    `met` are those whose files are still there; the chain's certificates name the others.
+    `met` are those whose files are still there; the chain's certificates name the others. Returns whether
+    nothing else is kept of that period.
     """
     from appliance.vault import chain
     from appliance.vault.catalogue import Catalogue
 
-    certified = [made.day for _, made in Catalogue.of(chain.read(home)).certificates if made.vault == vault]
+    catalogue = Catalogue.of(chain.read(home))
     last = None if to_ns is None else day_of(to_ns - 1)
-    within = {day for day in certified if day >= day_of(from_ns) and (last is None or day <= last)}
-    days = sorted(within | set(met))
+
+    def within(days: "Iterable[dt.date]") -> "set[dt.date]":
+        return {day for day in days if day >= day_of(from_ns) and (last is None or day <= last)}
+
+    kept = within(day for of, day in catalogue.living_keys() if of == vault)
+    certified = within(made.day for _, made in catalogue.certificates if made.vault == vault)
+    days = sorted(certified | set(met))
     if days:
         some = ", ".join(day.isoformat() for day in days[:5]) + (" ..." if len(days) > 5 else "")
         print(f"greffier: {len(days)} day(s) were destroyed after their term: {some}", file=sys.stderr)
+    return bool(days) and not kept
 
 
 def write(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, out: Path | None) -> int:
@@ -108,11 +116,17 @@ def write(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, out: Path 
         if form == "parquet" and sys.stdout.isatty():
             raise UsageError("a Parquet file is not for reading on a terminal; give --out FILE")
         return _written(tables, empty, form, sys.stdout.buffer)
+    # Beside the answer and renamed at its end: a refusal leaves what was there, and nobody else may read it.
+    new = out.with_name(f".{out.name}.new")
     try:
-        with out.open("wb") as sink:
-            return _written(tables, empty, form, sink)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:
+            found = _written(tables, empty, form, sink)
+        new.rename(out)
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}; choose another place") from error
+    finally:
+        new.unlink(missing_ok=True)
+    return found
 
 
 def _written(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, sink: BinaryIO) -> int:

@@ -1,8 +1,9 @@
 """Who held an address, from when until when, on which evidence; read with the custodians.
 
 Statements of one kind that overlap or lie within 15 minutes of each other are one row. With --at, those
-that hold at that instant, as far as the days before and after it show. `randomised` says that a MAC is
-locally administered: a device may have drawn it at random.
+that hold at that instant, as far as the days before and after it show. A lease is shown to the end of the
+hour in which it was last confirmed or recording ended, not to the end that the server promised.
+`randomised` says that a MAC is locally administered: a device may have drawn it at random.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
+from appliance.model.errors import DestroyedError
 
 EXAMPLES = """  greffier bindings --home /var/lib/greffier --identity owner.key lawyer.key \\
       --ip 10.20.0.7 --at 2026-11-21T20:24:26Z
@@ -36,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     rows = holdings.everything() if args.at is None else holdings.at(args.at)
     found = asking.write(rows, SHOWN_SCHEMA.empty_table(), args.format, args.out)
     period = (0, None) if args.at is None else (args.at, args.at + 1)
-    asking.say_destroyed(home, "source", holdings.destroyed, *period)
+    gone = asking.say_destroyed(home, "source", holdings.destroyed, *period)
+    if not found and gone:
+        return DestroyedError.exit_code
     if not found:
         print("greffier: no binding answers this question", file=sys.stderr)
     return 0

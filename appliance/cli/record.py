@@ -65,9 +65,19 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("give capture files or --interface, one of the two; see 'greffier record --help'")
     if args.seconds is not None and (not args.interface or not args.seconds > 0):
         raise UsageError("--seconds takes a number above 0 and goes with --interface")
+    if args.interface:
+        _check_interface(args.interface)
     for path in args.files:
         if not path.is_file():
             raise CaptureError(f"there is no capture file {path}; nothing was recorded")
+
+
+def _check_interface(interface: str) -> None:
+    """Before anything is written: a mistyped name must leave no trace in the home."""
+    from appliance.capture.interface import Link, link_of
+
+    if link_of(interface) is Link.ABSENT:
+        raise CaptureError(f"there is no interface '{interface}'; see 'ip link' for those there are")
 
 
 def _as_json(report: "Report", live: bool) -> dict[str, object]:
@@ -100,7 +110,11 @@ def _as_sentences(report: "Report") -> str:
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.refused.items()))
         lines.append(f"Gave no record, counted by reason: {told}.")
     lost = sum(report.lost.values())
-    lines.append(f"{lost:,} lost: {report.lost}." if lost else "Nothing was lost.")
+    places = ", ".join(f"{count:,} at {place}" for place, count in sorted(report.lost.items()))
+    if lost:
+        lines.append(f"Lost: {places}.")
+    elif "capture_damaged" not in report.refused:
+        lines.append("Nothing was lost.")
     return "\n".join(lines)
 
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     home = homes.existing(args.home)
-    outcome = destruction.destroy(home, box.read(home.config), now_ns(), stated_ns, args.dry_run)
+    outcome = destruction.destroy(home, box.read(home.config), now_ns, stated_ns, args.dry_run)
     print(json.dumps(_as_json(outcome, args.dry_run)) if args.json else _as_sentences(outcome, args.dry_run))
     return 0
 
@@ -79,7 +79,8 @@ def _as_json(outcome: "Outcome", dry_run: bool) -> dict[str, object]:
 def _as_sentences(outcome: "Outcome", dry_run: bool) -> str:
     lines = []
     if outcome.doubt:
-        lines.append(f"Nothing was destroyed: {outcome.doubt}. If the clock is right, confirm it with --now.")
+        nothing = "Nothing more was destroyed" if outcome.destroyed else "Nothing was destroyed"
+        lines.append(f"{nothing}: {outcome.doubt}. If the clock is right, confirm it with --now.")
     lines += [_gone(certificate, dry_run) for certificate in outcome.destroyed]
     if not outcome.destroyed and not outcome.doubt:
         lines.append(f"Nothing has passed its term at {to_iso(outcome.now_ns)[:19]}Z.")

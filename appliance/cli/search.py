@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
-from appliance.model.errors import UsageError
+from appliance.model.errors import DestroyedError, UsageError
 
 EXAMPLES = """  greffier search --home /var/lib/greffier --identity owner.key lawyer.key \\
       --from 2026-11-21T20:00Z --to 2026-11-21T20:10Z --ip 10.20.0.7
@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     search = Search(home, opener, question)
     rows = search.parts() if args.parts else search.connections()
     found = asking.write(rows, JOINED_SCHEMA.empty_table(), args.format, args.out)
-    asking.say_destroyed(home, "traffic", search.destroyed, args.from_ns, args.to_ns)
+    gone = asking.say_destroyed(home, "traffic", search.destroyed, args.from_ns, args.to_ns)
+    if not found and gone:
+        return DestroyedError.exit_code
     if not found:
         print("greffier: no record answers this question", file=sys.stderr)
     return 0
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _protocol(text: str | None) -> int | None:
     if text is None:
         return None
-    number = _PROTOCOLS.get(text.lower(), int(text) if text.isdigit() else -1)
+    number = _PROTOCOLS.get(text.lower(), int(text) if text.isascii() and text.isdigit() else -1)
     if not 0 <= number < 256:
         raise UsageError(f"--protocol: '{text}' is none of {', '.join(_PROTOCOLS)} nor a number below 256")
     return number

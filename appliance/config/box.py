@@ -52,12 +52,20 @@ def canonical_network(text: str) -> str:
         ) from None
 
 
+def _shown(text: str) -> str:
+    """The beginning only: it may be a secret."""
+    return text if len(text) <= 12 else f"{text[:12]}..."
+
+
 def _check_custodians(_: BoxConfig, custodians: tuple[str, ...]) -> str | None:
     if not custodians:
         return "at least one custodian is needed"
     for recipient in custodians:
+        if recipient.upper().startswith("AGE-SECRET-KEY-"):
+            return "that is a private key; give the public line (age1...) and keep the other off the box"
         if not _RECIPIENT.match(recipient):
-            return f"'{recipient}' is not an age recipient; 'greffier custodian new' prints one (age1...)"
+            shown = _shown(recipient)
+            return f"'{shown}' is not an age recipient; 'greffier custodian new' prints one (age1...)"
     if len(set(custodians)) != len(custodians):
         return "the same custodian is given twice"
     return "at most 255 custodians" if len(custodians) > 255 else None

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,18 +79,24 @@ def doubt(entries: Sequence[Entry], now_ns: int) -> str | None:
 
 
 def destroy(
-    home: Home, config: BoxConfig, clock_ns: int, stated_ns: int | None = None, dry_run: bool = False
+    home: Home,
+    config: BoxConfig,
+    clock: Callable[[], int],
+    stated_ns: int | None = None,
+    dry_run: bool = False,
 ) -> Outcome:
     """Destroy what has passed its term by the clock, or by the instant that a person states.
 
     Raises HomeError, StorageError; after either, the next call finishes what was begun.
     """
     if dry_run:
-        return _decide(home, config, clock_ns, stated_ns)[0]
+        return _decide(home, config, clock(), stated_ns)[0]
     with locks.exclusive(home.state / "retention.lock"):
         chain = Chain.open(home)
         catalogue = Catalogue.of(chains.read(home))
         finished = _finish(home, chain, _begun(home, catalogue))
+        # Read now: a clock read before the lines just written would seem to stand before them.
+        clock_ns = clock()
         outcome, orders = _decide(home, config, clock_ns, stated_ns)
         chain.append([*_confirmation(home, clock_ns, stated_ns), *orders])
         return dataclasses.replace(outcome, destroyed=(*finished, *_finish(home, chain, orders)))

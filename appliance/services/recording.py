@@ -1,10 +1,12 @@
 """Recording from end to end: a home, its vaults and keys, a recorder, and a source that feeds it."""
 
 import contextlib
+import errno
 import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from appliance.capture.files import CaptureFile
 from appliance.config import box
-from appliance.model.errors import CaptureError, StorageError
+from appliance.model.errors import CaptureError, HomeError, StorageError
+from appliance.model.frames import ETHERNET
 from appliance.model.reasons import Refusal
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
@@ -115,28 +118,49 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
             report.seconds = time.monotonic() - started
 
 
+_NOT_OURS = (errno.EACCES, errno.EPERM)
+
+
 def _start(home: Home, stopping: threading.Event, waiting: Callable[[str], None] | None) -> Run:
+    said = False
     while True:
         try:
             return Run.start(home)
         except StorageError as error:
+            reason = error.__cause__
+            if isinstance(reason, OSError) and reason.errno in _NOT_OURS:
+                raise HomeError(f"{home.path} is not ours to write; run as the user who owns it") from error
             if waiting is None or stopping.is_set():
                 raise
-            waiting(f"{error}; recording begins as soon as the disk accepts")
+            if not said:
+                waiting(f"{error}; recording begins as soon as the disk accepts")
+                said = True
             stopping.wait(RETRY_EVERY_S)
 
 
 def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[int], None]) -> None:
     """Record capture files one after the other; `progress` is told the bytes read so far.
 
-    A file that is no capture, or is damaged, is counted, noted in the report, and the next one follows.
+    A file that is no capture, or is damaged, is counted, noted in the report, and the next one follows. A
+    file given twice is read once: read again among others its packets would count as new ones.
     """
     done = 0
+    names = Counter(path.name for path in {path.resolve(): path for path in paths}.values())
+    read: set[Path] = set()
     for path in paths:
-        source = at_work.recorder.begin(f"file:{path.name}")
+        if path.resolve() in read:
+            at_work.report.notes.append(f"{path} was given twice and is recorded once")
+            continue
+        read.add(path.resolve())
+        name = path.name if names[path.name] == 1 else f"{path.resolve().parent.name}/{path.name}"
+        source = at_work.recorder.begin(f"file:{name}")
         try:
             with CaptureFile(path) as capture:
                 for frames in capture:
+                    if frames.link_type != ETHERNET and not source.refused[Refusal.LINK_TYPE.value]:
+                        at_work.report.notes.append(
+                            f"{path} has frames of link type {frames.link_type}; only Ethernet (1) is read"
+                        )
                     at_work.recorder.take(frames)
                     if at_work.is_due:
                         at_work.say()

@@ -35,6 +35,7 @@ def settle(home: Home, config: BoxConfig, chain: Chain) -> list[str]:
     dead = {*liveness.unclosed(home), *_writers_of_orphans(home)}
     if not dead:
         chain.append(bodies)
+        _forget(home, dead)
         return notes
     catalogue = Catalogue.of(chains.read(home))
     orphans = _orphans(home, catalogue, dead)

@@ -30,7 +30,8 @@ def stated(catalogue: Catalogue) -> list[Coverage]:
     """Every statement of the chain once, though each vault's seals may carry it."""
     parts = [part for seal in catalogue.seals for part in seal.coverage]
     parts += [part for interruption in catalogue.interruptions for part in interruption.coverage]
-    return list({(part.source, part.first_ns, part.last_ns): part for part in parts}.values())
+    said = {(part.source, part.first_ns, part.last_ns, part.packets, part.bytes): part for part in parts}
+    return list(said.values())
 
 
 def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) -> Coverage:

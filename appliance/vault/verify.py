@@ -76,7 +76,9 @@ def verify(
         _check_files(home, expected, checked.box, catalogue, findings, progress)
         _check_unknown(home, present - expected.keys(), catalogue, findings)
     findings.counts["lines"] = len(checked.entries)
-    findings.counts["rows"] = sum(seal.rows for seal in catalogue.seals)
+    findings.counts["rows"] = sum(
+        seal.rows for seal in catalogue.seals if seal.key_id not in catalogue.destroyed
+    )
     findings.counts["certificates"] = len(catalogue.certificates)
     fingerprint = signing.fingerprint(checked.box) if checked.box else ""
     return Report(fingerprint, checked.head, tuple(findings.faults), tuple(findings.notices), findings.counts)
