@@ -1,1 +1,1 @@
-"""The thin shell round the machine: atomic files, clock, alarms."""
+"""The thin shell round the machine: files written once, locks, clock, memory, what a recorder tells."""
