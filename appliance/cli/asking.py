@@ -142,6 +142,13 @@ def _written(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, sink: B
             for table in tables:
                 writer.write_table(texts.readable(table))
                 rows += len(table)
+    elif form == "json":
+        sink.write(b'{"rows": [')
+        for table in tables:
+            lines = texts.json_lines(texts.readable(table)).rstrip(b"\n")
+            sink.write((b",\n" if rows and lines else b"") + lines.replace(b"\n", b",\n"))
+            rows += len(table)
+        sink.write(b"]}\n")
     else:
         if form == "csv":
             sink.write(texts.csv(texts.readable(empty), header=True))

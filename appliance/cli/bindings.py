@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mac", type=asking.mac, metavar="M", help="what this MAC held")
     parser.add_argument("--at", type=asking.instant, metavar="T", help="at this instant only")
     parser.add_argument("--format", choices=["csv", "jsonl"], default="csv")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help='one JSON object, {"rows": [...]}'
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here and not to standard output")
 
 

@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="P", help="port of either side, or after NAT")
     parser.add_argument("--protocol", metavar="X", help="tcp, udp, icmp, ... or its number")
     parser.add_argument("--format", choices=["csv", "jsonl", "parquet"], default="csv")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help='one JSON object, {"rows": [...]}'
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here and not to standard output")
     parser.add_argument("--parts", action="store_true", help="records as written, not merged")
 

@@ -94,6 +94,7 @@ def test_csv_json_lines_and_parquet_hold_the_same_rows(
     _, lines, _ = greffier("search", "--format", "jsonl")
     objects = [json.loads(line) for line in lines.splitlines()]
     assert [["" if value is None else str(value) for value in row.values()] for row in objects] == rows
+    assert json.loads(greffier("search", "--json")[1]) == {"rows": objects}
     greffier("search", "--format", "parquet", "--out", tmp_path / "answer.parquet")
     table = pq.read_table(tmp_path / "answer.parquet")
     assert table.column_names == COLUMNS
@@ -177,6 +178,7 @@ def test_bindings(greffier: Callable[..., Answer]) -> None:
             "source": SOURCES[0],
         }
     ]
+    assert json.loads(greffier("bindings", "--ip", "10.0.0.8", "--json")[1]) == {"rows": []}
     code, out, err = greffier("bindings", "--ip", "10.0.0.8")
     assert (code, len(out.splitlines())) == (0, 1)
     assert err == "greffier: no binding answers this question\n"
