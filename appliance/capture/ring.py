@@ -164,7 +164,7 @@ class Ring:
             opened.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _PACKET_MREQ.pack(number, _PROMISCUOUS, 0, b""))
             opened.bind((self.interface, _ETH_P_ALL))
             self._refuse_other_links(opened)
-        except BaseException:
+        except BaseException:  # an interrupt too: the half-opened ring must not stay promiscuous
             opened.close()
             raise
         self._ring = np.frombuffer(mapped, np.uint8)

@@ -91,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort of the outermost shell: a sentence, not a traceback
         if os.environ.get("GREFFIER_DEBUG"):
             raise
+        # Only its type: what a foreign error says may hold an address or a key, and this goes into logs.
         print(
-            f"greffier: unexpected {type(error).__name__}: {error}; this is a defect of Greffier, "
+            f"greffier: unexpected {type(error).__name__}; this is a defect of Greffier, "
             "run again with GREFFIER_DEBUG=1 to see where and please report it",
             file=sys.stderr,
         )

@@ -43,7 +43,7 @@ class Run:
             try:
                 sync_folder(home.state)
                 notes = leftovers.settle(home, config, chain)
-            except BaseException:
+            except BaseException:  # an interrupt too: a lock left held would look like a living recorder
                 _let_go(home, run_id, lock)
                 raise
         return cls(run_id, home, chain, tuple(notes), lock)

@@ -250,3 +250,16 @@ def test_help_shows_an_example(greffier: Greffier, capsys: pytest.CaptureFixture
         main([verb, "--help"])
     assert ended.value.code == 0
     assert f"  greffier {verb} " in capsys.readouterr().out.split("examples:")[1]
+
+
+def test_a_defect_is_told_without_what_it_was_about(
+    greffier: Greffier, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> Home:
+        raise ValueError("192.168.2.17 is not what was expected")
+
+    monkeypatch.setattr("appliance.vault.homes.existing", broken)
+    code, out, err = greffier("status", "--home", home)
+    assert (code, out) == (3, "")
+    assert err.startswith("greffier: unexpected ValueError;")
+    assert "192.168" not in err
