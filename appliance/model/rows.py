@@ -41,6 +41,7 @@ CLAIM = np.dtype(
         ("ip_hi", np.uint64),
         ("ip_lo", np.uint64),
         ("mac", np.uint64),
+        ("ap_mac", np.uint64),
         ("vlan", np.int16),
         ("evidence", np.uint8),
         ("released", np.bool_),  # the holder gives the address back at `seen`

@@ -6,6 +6,8 @@ how many messages were malformed, cut short or beyond its limit). Names, options
 a message carries stays behind.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,19 @@ Bytes = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 UInt64 = NDArray[np.uint64]
 Claims = NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """When n control packets were heard (UTC ns), in which VLAN (-1 none), through which AP (0 none)."""
+
+    time: Int64
+    vlan: NDArray[np.int16]
+    ap_mac: UInt64
+
+    def of(self, rows: Int64) -> "Heard":
+        """The same of some of them."""
+        return Heard(self.time[rows], self.vlan[rows], self.ap_mac[rows])
 
 
 def gather(data: Bytes, at: Int64, width: int) -> Bytes:
@@ -37,11 +52,9 @@ def is_station(mac: UInt64) -> NDArray[np.bool_]:
     return np.asarray((mac != 0) & (mac & np.uint64(MAC_GROUP_BIT) == 0))
 
 
-def claims_of(
-    time: Int64, vlan: NDArray[np.int16], hi: UInt64, lo: UInt64, mac: UInt64, evidence: Evidence
-) -> Claims:
-    claims = np.zeros(len(time), CLAIM)
-    claims["seen"], claims["vlan"] = time, vlan
+def claims_of(heard: Heard, hi: UInt64, lo: UInt64, mac: UInt64, evidence: Evidence) -> Claims:
+    claims = np.zeros(len(hi), CLAIM)
+    claims["seen"], claims["vlan"], claims["ap_mac"] = heard.time, heard.vlan, heard.ap_mac
     claims["ip_hi"], claims["ip_lo"], claims["mac"] = hi, lo, mac
     claims["evidence"] = evidence
     return claims

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.model.frames import ETHERNET, Frames
-from appliance.model.reasons import Refusal
+from appliance.model.reasons import Note, Refusal
 from appliance.model.rows import CLAIM
 from appliance.wire import careful, leases, neighbours, plain
+from appliance.wire.claims import Heard
 from appliance.wire.fragments import Fragments
 from appliance.wire.packets import Packets, untagged
 
@@ -22,13 +23,13 @@ _UDP_HEADER_BYTES = 8
 class Decoded:
     """What a batch said. Every frame is an IP packet, carries ARP, or is counted in `refused`.
 
-    `unreadable_control` counts ND and DHCP messages that were kept as packets but said nothing as claims.
+    `noted` counts what was kept all the same but not understood in full.
     """
 
     packets: tuple[Packets, ...]  # one or a few batches a family, each in capture order
     claims: NDArray[np.void]  # (k,) CLAIM
     refused: Mapping[Refusal, int]
-    unreadable_control: int = 0
+    noted: Mapping[Note, int] = field(default_factory=dict)
 
 
 class Decoder:
@@ -47,7 +48,7 @@ class Decoder:
         families, odd = self._plain(frames, said)
         if len(odd):
             families += self._careful(frames, odd, said, tally)
-        return Decoded(tuple(families), said.together(), tally, said.unreadable)
+        return Decoded(tuple(families), said.together(), tally, said.noted())
 
     def _plain(self, frames: Frames, said: "_Control") -> tuple[list[Packets], NDArray[np.int64]]:
         """What is plain behind no tag, one or two; and the positions of all that is not."""
@@ -62,8 +63,7 @@ class Decoder:
                 packets, at = read(frames, starting, tags)
                 rest[at] = False
                 if len(packets):
-                    before = (34 if packets.family == 4 else 54) + tags * plain.TAG_BYTES
-                    said.dhcp(packets, at, frames.offsets[at] + before)
+                    said.dhcp(packets)
                     families.append(packets)
             odd = np.flatnonzero(rest)
             if not len(odd):
@@ -90,7 +90,7 @@ class Decoder:
                 continue
             packets = careful.packets(frames, layers, family)
             self._fragments[family].attribute(packets, layers)
-            said.dhcp(packets, layers.at, layers.transport, np.flatnonzero(layers.fragment < 0))
+            said.dhcp(packets, np.flatnonzero(layers.fragment < 0))
             if family == 6:
                 said.nd(packets, layers)
             families.append(packets)
@@ -108,14 +108,11 @@ class _Control:
     def together(self) -> NDArray[np.void]:
         return np.concatenate(self.claims) if self.claims else np.empty(0, CLAIM)
 
-    def dhcp(
-        self,
-        packets: Packets,
-        at: NDArray[np.int64],
-        transport: NDArray[np.int64],
-        among: NDArray[np.int64] | None = None,
-    ) -> None:
-        """DHCP on IPv4, DHCPv6 on IPv6; `at` are frames' positions, `transport` where UDP begins."""
+    def noted(self) -> Mapping[Note, int]:
+        return {Note.UNREADABLE_CONTROL: self.unreadable} if self.unreadable else {}
+
+    def dhcp(self, packets: Packets, among: NDArray[np.int64] | None = None) -> None:
+        """DHCP on IPv4, DHCPv6 on IPv6, in these rows or in all."""
         low, high = _DHCP_PORTS if packets.family == 4 else _DHCPV6_PORTS
         source = packets.ports.astype(np.uint16).byteswap()
         destination = (packets.ports >> np.uint32(16)).astype(np.uint16).byteswap()
@@ -125,15 +122,16 @@ class _Control:
             rows = np.intersect1d(rows, among)
         if not len(rows):
             return
-        payload = transport[rows] + _UDP_HEADER_BYTES
-        available = np.maximum(self.frames.offsets[at[rows]] + self.frames.captured[at[rows]] - payload, 0)
-        time = packets.time[rows]
+        payload = packets.transport[rows] + _UDP_HEADER_BYTES
+        at = packets.at[rows]
+        available = np.maximum(self.frames.offsets[at] + self.frames.captured[at] - payload, 0)
         vlan = untagged(len(rows)) if packets.vlan is None else packets.vlan[rows]
+        heard = Heard(packets.time[rows], vlan, np.zeros(len(rows), np.uint64))
         if packets.family == 4:
-            found = leases.dhcp_claims(self.frames.data, payload, available, time, vlan)
+            found = leases.dhcp_claims(self.frames.data, payload, available, heard)
         else:
             macs = _number(packets.destination_mac[rows]), _number(packets.source_mac[rows])
-            found = leases.dhcpv6_claims(self.frames.data, payload, available, time, vlan, *macs)
+            found = leases.dhcpv6_claims(self.frames.data, payload, available, heard, *macs)
         self._take(*found)
 
     def nd(self, packets: Packets, found: careful.Layers) -> None:
@@ -151,8 +149,7 @@ class _Control:
                 self.frames.data,
                 found.transport[rows],
                 ends[rows] - found.transport[rows],
-                packets.time[rows],
-                found.vlan[rows],
+                Heard(packets.time[rows], found.vlan[rows], np.zeros(len(rows), np.uint64)),
                 packets.addresses[0][rows].byteswap(),
                 packets.addresses[1][rows].byteswap(),
                 _number(packets.source_mac[rows]),
@@ -163,9 +160,9 @@ class _Control:
         """Returns how many ARP frames were malformed: unlike ND and DHCP they are nothing else besides."""
         if not len(found.at):
             return 0
-        time = self.frames.time[found.at]
+        heard = Heard(self.frames.time[found.at], found.vlan, np.zeros(len(found.at), np.uint64))
         claims, refused = neighbours.arp_claims(
-            self.frames.data, found.network, found.end - found.network, time, found.vlan
+            self.frames.data, found.network, found.end - found.network, heard
         )
         self.claims.append(claims)
         return refused

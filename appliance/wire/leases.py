@@ -12,6 +12,7 @@ from appliance.wire import dhcp, dhcpv6
 from appliance.wire.claims import (
     Bytes,
     Claims,
+    Heard,
     Int64,
     UInt64,
     claims_of,
@@ -29,8 +30,7 @@ DHCP_LIMIT = 2000
 def _read_leases(
     chosen: Int64,
     parse: Callable[[int], list[Lease]],
-    time: Int64,
-    vlan: NDArray[np.int16],
+    heard: Heard,
     evidence: Evidence,
 ) -> tuple[Claims, int]:
     """Parse the chosen messages one by one; returns (claims, refused)."""
@@ -48,7 +48,7 @@ def _read_leases(
     of = np.array(owners, np.int64)
     columns = np.array([(lease.ip_hi, lease.ip_lo, lease.mac) for lease in leases], np.uint64).reshape(-1, 3)
     hi, lo, mac = columns.T
-    claims = claims_of(time[of], vlan[of], hi, lo, mac, evidence)
+    claims = claims_of(heard.of(of), hi, lo, mac, evidence)
     lifetime_ns = np.array([lease.lifetime_s for lease in leases], np.int64) * NS
     claims["until"] = np.where(lifetime_ns > 0, claims["seen"] + lifetime_ns, 0)
     claims["released"] = [lease.released for lease in leases]
@@ -69,9 +69,7 @@ def _most_telling(rank: NDArray[np.uint8]) -> Int64:
     return np.sort(np.argsort(rank, kind="stable")[:DHCP_LIMIT])
 
 
-def dhcp_claims(
-    data: Bytes, at: Int64, available: Int64, time: Int64, vlan: NDArray[np.int16]
-) -> tuple[Claims, int]:
+def dhcp_claims(data: Bytes, at: Int64, available: Int64, heard: Heard) -> tuple[Claims, int]:
     """Who was leased an IPv4 address, until when (RFC 2131); `at` is the UDP payload, after its header.
 
     Returns (claims, refused); messages beyond DHCP_LIMIT are among the refused. Answers of servers are
@@ -87,7 +85,7 @@ def dhcp_claims(
         lease = dhcp.parse(data[at[index] : at[index] + size[index]].tobytes())
         return [] if lease is None else [lease]
 
-    claims, refused = _read_leases(chosen, parse, time, vlan, Evidence.DHCP)
+    claims, refused = _read_leases(chosen, parse, heard, Evidence.DHCP)
     return claims, refused + len(at) - len(chosen)
 
 
@@ -95,8 +93,7 @@ def dhcpv6_claims(
     data: Bytes,
     at: Int64,
     available: Int64,
-    time: Int64,
-    vlan: NDArray[np.int16],
+    heard: Heard,
     frame_destination_mac: UInt64,
     frame_source_mac: UInt64,
 ) -> tuple[Claims, int]:
@@ -115,5 +112,5 @@ def dhcpv6_claims(
         message = data[at[index] : at[index] + size[index]].tobytes()
         return dhcpv6.parse(message, int(stations[0][index]), int(stations[1][index]))
 
-    claims, refused = _read_leases(chosen, parse, time, vlan, Evidence.DHCPV6)
+    claims, refused = _read_leases(chosen, parse, heard, Evidence.DHCPV6)
     return claims, refused + len(telling) - len(chosen)

@@ -8,6 +8,7 @@ from appliance.model.reasons import Evidence
 from appliance.wire.claims import (
     Bytes,
     Claims,
+    Heard,
     Int64,
     UInt64,
     claims_of,
@@ -21,9 +22,7 @@ ND_OPTION_LIMIT = 64
 """Options walked in one ND message; real ones carry fewer than ten."""
 
 
-def arp_claims(
-    data: Bytes, at: Int64, available: Int64, time: Int64, vlan: NDArray[np.int16]
-) -> tuple[Claims, int]:
+def arp_claims(data: Bytes, at: Int64, available: Int64, heard: Heard) -> tuple[Claims, int]:
     """Who says to hold an IPv4 address in ARP (RFC 826; RFC 5227 for probes and announcements).
 
     `at` is the ARP header. The sender of a request or a reply claims its protocol address; a probe
@@ -42,7 +41,7 @@ def arp_claims(
     claiming = well_formed & ((operation == 1) | (operation == 2)) & holdable & is_station(mac)
     chosen = kept[claiming]
     lo = address[claiming] | np.uint64(MAPPED_V4)
-    claims = claims_of(time[chosen], vlan[chosen], np.zeros_like(lo), lo, mac[claiming], Evidence.ARP)
+    claims = claims_of(heard.of(chosen), np.zeros_like(lo), lo, mac[claiming], Evidence.ARP)
     return claims, int(len(at) - np.count_nonzero(well_formed))
 
 
@@ -85,8 +84,7 @@ def nd_claims(
     data: Bytes,
     at: Int64,
     available: Int64,
-    time: Int64,
-    vlan: NDArray[np.int16],
+    heard: Heard,
     src_hi: UInt64,
     src_lo: UInt64,
     frame_source_mac: UInt64,
@@ -119,5 +117,5 @@ def nd_claims(
     hi, lo = np.where(is_advertisement, target_hi, hi), np.where(is_advertisement, target_lo, lo)
     claiming = well_formed & is_holdable(hi, lo) & is_station(mac)
     chosen = kept[claiming]
-    claims = claims_of(time[chosen], vlan[chosen], hi[claiming], lo[claiming], mac[claiming], Evidence.ND)
+    claims = claims_of(heard.of(chosen), hi[claiming], lo[claiming], mac[claiming], Evidence.ND)
     return claims, int(np.count_nonzero(is_nd) - np.count_nonzero(well_formed))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from appliance.model.addresses import ip_text, mac_text
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.instants import NS
-from appliance.model.reasons import EVIDENCE_NAMES, Evidence, Refusal
+from appliance.model.reasons import EVIDENCE_NAMES, Evidence, Note, Refusal
+from appliance.wire.claims import Heard
 from appliance.wire.decode import Decoder
 from appliance.wire.leases import DHCP_LIMIT, dhcp_claims
 
@@ -94,7 +95,7 @@ def test_what_is_malformed_is_counted_and_nothing_else_is() -> None:
     for case in forged():
         protocol, name = case.name.split(": ")
         decoded = Decoder().decode(as_frames([case.frame]))
-        counted = decoded.unreadable_control + decoded.refused.get(Refusal.BAD_CONTROL, 0)
+        counted = decoded.noted.get(Note.UNREADABLE_CONTROL, 0) + decoded.refused.get(Refusal.BAD_CONTROL, 0)
         assert (case.name, counted) == (case.name, int(name in MALFORMED[protocol]))
 
 
@@ -124,8 +125,7 @@ def test_a_flood_of_requests_hides_no_answer_and_is_counted() -> None:
     request = request.replace(bytes([192, 0, 2, 10]), bytes(4))
     frames = as_frames([request] * (DHCP_LIMIT + 500) + [ack])
     payload = frames.offsets + 42
-    claims, refused = dhcp_claims(
-        frames.data, payload, frames.captured - 42, frames.time, np.full(len(frames), -1, np.int16)
-    )
+    heard = Heard(frames.time, np.full(len(frames), -1, np.int16), np.zeros(len(frames), np.uint64))
+    claims, refused = dhcp_claims(frames.data, payload, frames.captured - 42, heard)
     assert len(claims) == 1
     assert refused == 501
