@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the home and say what comes next."""
-    from appliance.config.box import BoxConfig, canonical_network
+    from appliance.config.box import BoxConfig
+    from appliance.config.values import canonical_network
     from appliance.model.errors import UsageError
     from appliance.vault import homes
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from appliance.config import box
+from appliance.config import box, text
 from appliance.model.errors import HomeError, StorageError
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, write_once
@@ -47,7 +47,7 @@ def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Ho
         ) from error
     key = signing.generate()
     write_once(home.signing_key, signing.to_pem(key))
-    write_once(home.config, box.render(config).encode("utf-8"))
+    write_once(home.config, text.render(config).encode("utf-8"))
     signer = signing.signer(key)
     first = Chain(home, signer, clock).begin(Init(config.site, signer.box, config.custodians, config.quorum))
     return home, Head(first.seq, first.hash), signer.fingerprint

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config.box import BoxConfig, canonical_network, read, render
+from appliance.config.box import BoxConfig, read
+from appliance.config.capture import CaptureConfig
+from appliance.config.text import render
+from appliance.config.values import canonical_network
 from appliance.model.errors import HomeError
 
 ALICE = "age1q36pqyzlaulspxqajhyeh6z28eznch9ylp75xjv65pngxhq20g2qx08d8a"
@@ -18,6 +21,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     for config in (
         CONFIG,
         dataclasses.replace(CONFIG, idle_timeout_s=30, term_years={"traffic": 2, "source": 1}),
+        dataclasses.replace(
+            CONFIG,
+            capture=CaptureConfig(("mirror0", "eth1.7"), (4789,), ("10.1.0.0/16", "2001:db8::/64"), True, 60),
+        ),
     ):
         path.write_text(render(config))
         assert read(path) == config
@@ -51,6 +58,18 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         (("[recording]", "[recorder]"), r"line \d+: recorder: there is no such section"),
         (("quorum = 2", "quorum ="), "not valid TOML.*line 14"),
         (("site = ", "site = 5 #"), "line 3: site: must be a text"),
+        (
+            ("interfaces = []", 'interfaces = ["a/b"]'),
+            r"line \d+: interfaces: 'a/b' is no name",
+        ),
+        (("interfaces = []", 'interfaces = ["m", "m"]'), "interfaces: the same interface is given twice"),
+        (("interfaces = []", 'interfaces = "m"'), "interfaces: must be a list of texts"),
+        (("vxlan_ports = [4789, 8472]", "vxlan_ports = [0]"), "vxlan_ports: 0 is not between 1 and 65535"),
+        (("vxlan_ports = [4789, 8472]", "vxlan_ports = [true]"), "vxlan_ports: must be a list of numbers"),
+        (("tunnel_ends = []", 'tunnel_ends = ["ten"]'), r"line \d+: tunnel_ends: 'ten' is not a network"),
+        (("own_traffic = false", 'own_traffic = "no"'), "record_own_traffic: must be true or false"),
+        (("own_traffic = false", "own_trafic = false"), r"line \d+: record_own_trafic: there is no such"),
+        (("minutes = 15", "minutes = 0"), "silent_alarm_minutes: 0 is not between 1 and 10080"),
     ],
 )
 def test_a_mistake_is_named_by_key_and_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:

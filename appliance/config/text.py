@@ -1,0 +1,77 @@
+"""The text of a new box.toml, with comments for whoever opens it."""
+
+from collections.abc import Iterable
+
+from appliance.config.box import BoxConfig
+
+
+def render(config: BoxConfig) -> str:
+    """The settings as box.toml; `box.read` gives the same value back."""
+    capture = config.capture
+    return _TEMPLATE.format(
+        site=_quoted(config.site),
+        networks=_listed(config.client_networks),
+        custodians=_listed(config.custodians),
+        config=config,
+        capture=capture,
+        interfaces=_inline(map(_quoted, capture.interfaces)),
+        vxlan_ports=_inline(map(str, capture.vxlan_ports)),
+        tunnel_ends=_inline(map(_quoted, capture.tunnel_ends)),
+        own=str(capture.record_own_traffic).lower(),
+        traffic_years=config.term_years["traffic"],
+        source_years=config.term_years["source"],
+    )
+
+
+_TEMPLATE = """\
+# Settings of this box. A changed value counts from the next start of 'greffier record'.
+
+site = {site}
+
+# The networks whose addresses are the site's clients.
+client_networks = {networks}
+
+[custody]
+# Public keys (age recipients) of the custodians, and how many of them must come together to read.
+# Every change is signed into the chain at the next start. Past days stay with the custodians of then.
+quorum = {config.quorum}
+custodians = {custodians}
+
+[capture]
+# What 'greffier record' listens to when it is told nothing else: ["mirror0", "mirror1"].
+interfaces = {interfaces}
+# UDP ports that carry VXLAN.
+vxlan_ports = {vxlan_ports}
+# Networks in which both ends of a tunnel must lie for its clients to be recorded; empty: everywhere.
+# Name those of your switches and access points, so that nobody can invent clients by forging a tunnel.
+tunnel_ends = {tunnel_ends}
+# false: what this box itself sends and receives (replication, management) is left out, and said to be.
+record_own_traffic = {own}
+# An alarm is raised when a mirror gives no frame for so long: is it still configured?
+silent_alarm_minutes = {capture.silent_alarm_minutes}
+
+[recording]
+# A connection is closed after this silence, and written at least this often.
+idle_timeout_s = {config.idle_timeout_s}
+active_timeout_s = {config.active_timeout_s}
+# Memory: connections followed at once (the oldest is written and dropped beyond), rows held before a seal.
+flow_limit = {config.flow_limit}
+row_limit = {config.row_limit}
+
+[term_years]
+# Calendar years after which a day is destroyed. The French legal term is one year for both.
+traffic = {traffic_years}
+source = {source_years}
+"""
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "[\n" + "".join(f"    {_quoted(text)},\n" for text in texts) + "]"
+
+
+def _inline(values: Iterable[str]) -> str:
+    return f"[{', '.join(values)}]"

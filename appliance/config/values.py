@@ -1,0 +1,67 @@
+"""Checks of single settings: each answers what is wrong with a value in one sentence, or None."""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+_RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
+_INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
+
+
+def canonical_network(text: str) -> str:
+    """`192.168.1.7/16` to `192.168.0.0/16`; ValueError with a sentence if it is no network."""
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError(
+            f"'{text}' is not a network; write it like 192.168.0.0/16 or 2001:db8::/48"
+        ) from None
+
+
+def wrong_networks(networks: Iterable[str]) -> str | None:
+    """Whether each is a network, in any form."""
+    for text in networks:
+        try:
+            canonical_network(text)
+        except ValueError as error:
+            return str(error)
+    return None
+
+
+def wrong_custodians(custodians: tuple[str, ...]) -> str | None:
+    """Whether they are different age recipients, 1 to 255 of them."""
+    if not custodians:
+        return "at least one custodian is needed"
+    for recipient in custodians:
+        if recipient.upper().startswith("AGE-SECRET-KEY-"):
+            return "that is a private key; give the public line (age1...) and keep the other off the box"
+        if not _RECIPIENT.match(recipient):
+            shown = _shown(recipient)
+            return f"'{shown}' is not an age recipient; 'greffier custodian new' prints one (age1...)"
+    if len(set(custodians)) != len(custodians):
+        return "the same custodian is given twice"
+    return "at most 255 custodians" if len(custodians) > 255 else None
+
+
+def wrong_interfaces(names: tuple[str, ...]) -> str | None:
+    """Whether they are different names that an interface can have; there may be none."""
+    for name in names:
+        if not _INTERFACE.match(name) or name in (".", ".."):
+            return f"'{name}' is no name of an interface; see 'ip link' for those there are"
+    return "the same interface is given twice" if len(set(names)) != len(names) else None
+
+
+def wrong_ports(ports: tuple[int, ...]) -> str | None:
+    """Whether they are UDP ports; there may be none."""
+    wrong = [port for port in ports if not 1 <= port <= 65_535]
+    return f"{wrong[0]} is not between 1 and 65535" if wrong else None
+
+
+def outside(value: int, low: int, high: int) -> str | None:
+    """Whether a number lies in [low, high]."""
+    return None if low <= value <= high else f"{value} is not between {low} and {high}"
+
+
+def _shown(text: str) -> str:
+    """The beginning only: it may be a secret."""
+    return text if len(text) <= 12 else f"{text[:12]}..."
