@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 PADDING_BYTES = 128
 """Readable bytes that must follow the last frame, so that a fixed-size window never leaves the buffer."""
 
-ETHERNET = 1
-"""LINKTYPE_ETHERNET (https://www.tcpdump.org/linktypes.html)."""
+ETHERNET, RAW_IP = 1, 101
+"""LINKTYPE_ETHERNET and LINKTYPE_RAW (https://www.tcpdump.org/linktypes.html)."""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,18 @@ class Refusal(StrEnum):
     BAD_VERSION = "bad_version"
     BAD_LENGTH = "bad_length"
     BAD_CONTROL = "bad_control"
+    WIFI_ENCRYPTED = "wifi_encrypted"  # 802.11 data that only the station and its AP can read
+    WIFI_NO_DATA = "wifi_no_data"  # 802.11 management, control and null frames
+    TUNNEL_FRAGMENT = "tunnel_fragment"  # a later piece of a tunnel's datagram: its first piece told
     CAPTURE_DAMAGED = "capture_damaged"
     NOT_A_CAPTURE = "not_a_capture"
+
+
+class Note(StrEnum):
+    """What was not as it should be although it gave its record: stated beside the refusals."""
+
+    UNREADABLE_CONTROL = "unreadable_control"  # ND and DHCP kept as packets that said nothing as claims
+    UNKNOWN_INNER = "unknown_inner"  # tunnels whose inside was not understood: recorded at the outer level
 
 
 class Evidence(IntEnum):

@@ -43,8 +43,8 @@ class SourceCounts:
         self.bytes += sum(int(packets.octets.sum()) for packets in decoded.packets)
         for reason, count in decoded.refused.items():
             self.refused[reason.value] += count
-        if decoded.unreadable_control:
-            self.noted["unreadable_control"] += decoded.unreadable_control
+        for note, count in decoded.noted.items():
+            self.noted[note.value] += count
 
     def _watch_clock(self, frames: Frames) -> tuple[int, int]:
         """Note steps of the clock; returns the earliest and the latest instant of the batch."""

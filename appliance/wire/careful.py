@@ -251,4 +251,8 @@ def packets(frames: Frames, found: Layers, family: int) -> Packets:
         source & MAC_MASK,
         macs[:, 0] & MAC_MASK,
         found.vlan if (found.vlan >= 0).any() else None,
+        frames,
+        found.at,
+        found.network,
+        np.where(later | (found.transport > ends), -1, found.transport),
     )

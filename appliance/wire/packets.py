@@ -4,16 +4,21 @@ Addresses, ports and MACs stay as they lie on the wire (network order read into 
 they are only compared and hashed here; turning them costs once a row, not once a packet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from appliance.model.frames import PADDING_BYTES, RAW_IP, Frames
 
 PORTS_UNKNOWN = 0x100
 """Set in `shape` beside the protocol where ports do not exist, were cut off, or lie in another fragment."""
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 MAC_MASK = np.uint64(0xFFFF_FFFF_FFFF)
+
+DETACHED_BYTES = 128
+"""What `detach` keeps of each packet: the longest IPv4 header and the longest TCP header fit."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class Packets:
     `addresses` holds one (n,) column for IPv4 (source in the low, destination in the high half) and four
     for IPv6 (source high and low, destination high and low). `octets` is the IP layer's length, header
     included. `ports` holds the source port in its low, the destination port in its high half.
+
+    `frames` is the batch they came in, valid as long as its buffer; `at` is each one's frame in it. A frame
+    may carry several packets. `network` and `transport` are byte positions in the buffer.
     """
 
     family: int
@@ -35,9 +43,30 @@ class Packets:
     source_mac: NDArray[np.uint64]
     destination_mac: NDArray[np.uint64]
     vlan: NDArray[np.int16] | None
+    frames: Frames
+    at: NDArray[np.int64]  # (n,) position in `frames`
+    network: NDArray[np.int64]  # (n,) where the IP header begins
+    transport: NDArray[np.int64]  # (n,) what follows IP headers and extensions; -1 where it is not readable
+    ap_mac: NDArray[np.uint64] | None = None  # (n,) as the MACs; 0 where there is none
+    hidden_mac: NDArray[np.bool_] | None = None  # (n,) the MACs are of the link that carried an IP tunnel
+    stop: NDArray[np.int64] | None = None  # (n,) where a tunnel's inner frame ends; None: with the frame
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def ends(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(k,) where the captured bytes of these packets stop: nothing from there on is theirs."""
+        if self.stop is None:
+            at = self.at[rows]
+            stop = self.frames.offsets[at] + self.frames.captured[at]
+        else:
+            stop = self.stop[rows]
+        return np.asarray(np.minimum(stop, self.network[rows] + self.octets[rows]))
+
+    def hop_limits(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(k,) the TTL or hop limit of these packets."""
+        limits: NDArray[np.uint8] = self.frames.data[self.network[rows] + (8 if self.family == 4 else 7)]
+        return limits
 
     def slice(self, start: int, stop: int) -> "Packets":
         """Packets start..stop, as views."""
@@ -53,6 +82,35 @@ class Packets:
             self.source_mac[part],
             self.destination_mac[part],
             None if self.vlan is None else self.vlan[part],
+            self.frames,
+            self.at[part],
+            self.network[part],
+            self.transport[part],
+            None if self.ap_mac is None else self.ap_mac[part],
+            None if self.hidden_mac is None else self.hidden_mac[part],
+            None if self.stop is None else self.stop[part],
+        )
+
+    def detach(self) -> "Packets":
+        """The same packets with a copy of the first `DETACHED_BYTES` of each, to outlive the buffer.
+
+        Each becomes a frame of its own; the other columns are shared unless they are views of the buffer.
+        """
+        count = len(self)
+        starts = np.arange(count, dtype=np.int64) * DETACHED_BYTES
+        data = np.zeros(count * DETACHED_BYTES + PADDING_BYTES, np.uint8)
+        kept = self.frames.window(self.network, DETACHED_BYTES).view(np.uint8)
+        data[: count * DETACHED_BYTES] = kept
+        held = np.minimum(self.ends(np.arange(count)) - self.network, DETACHED_BYTES)
+        time = self.time.copy()
+        return replace(
+            self,
+            time=time,
+            frames=Frames(data, starts, held, self.octets, time, RAW_IP),
+            at=np.arange(count, dtype=np.int64),
+            network=starts,
+            transport=np.where(self.transport < 0, -1, starts + self.transport - self.network),
+            stop=None,
         )
 
 

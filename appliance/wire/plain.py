@@ -74,36 +74,41 @@ def starts(
 def ipv4(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDArray[np.int64]]:
     """Plain IPv4 among the frames at these positions, and the positions of those taken."""
     form = _IPV4_WINDOWS[tags]
-    window = frames.window(frames.offsets[at], form.itemsize).view(form)
+    begin = frames.offsets[at]
+    window = frames.window(begin, form.itemsize).view(form)
     protocol = window["protocol"].astype(np.uint16)
     octets = window["octets"].astype(np.int64)
     plain = ((window["fragment"] & _FRAGMENT_BITS) == 0) & (octets >= 28)
     plain &= (protocol == UDP) | ((protocol == TCP) & (octets >= 40))
     if not plain.all():
         kept = np.flatnonzero(plain)
-        at, window, protocol, octets = at[kept], window[kept], protocol[kept], octets[kept]
+        at, begin, window = at[kept], begin[kept], window[kept]
+        protocol, octets = protocol[kept], octets[kept]
     addresses = (window["addresses"].astype(np.uint64),)
-    return _packets(frames, 4, at, window, addresses, protocol, octets, tags), at
+    return _packets(frames, 4, at, begin, window, addresses, protocol, octets, tags), at
 
 
 def ipv6(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDArray[np.int64]]:
     """IPv6 without extension headers among the frames at these positions, and the positions taken."""
     form = _IPV6_WINDOWS[tags]
-    window = frames.window(frames.offsets[at], form.itemsize).view(form)
+    begin = frames.offsets[at]
+    window = frames.window(begin, form.itemsize).view(form)
     protocol = window["protocol"].astype(np.uint16)
     octets = window["octets"].astype(np.int64) + 40
     plain = (protocol == UDP) & (octets >= 48) | (protocol == TCP) & (octets >= 60)
     if not plain.all():
         kept = np.flatnonzero(plain)
-        at, window, protocol, octets = at[kept], window[kept], protocol[kept], octets[kept]
+        at, begin, window = at[kept], begin[kept], window[kept]
+        protocol, octets = protocol[kept], octets[kept]
     addresses = tuple(window[name].astype(np.uint64) for name in ("s_hi", "s_lo", "d_hi", "d_lo"))
-    return _packets(frames, 6, at, window, addresses, protocol, octets, tags), at
+    return _packets(frames, 6, at, begin, window, addresses, protocol, octets, tags), at
 
 
 def _packets(
     frames: Frames,
     family: int,
     at: NDArray[np.int64],
+    begin: NDArray[np.int64],
     window: NDArray[np.void],
     addresses: tuple[NDArray[np.uint64], ...],
     protocol: NDArray[np.uint16],
@@ -111,6 +116,7 @@ def _packets(
     tags: int,
 ) -> Packets:
     flags = window["flags"] * (protocol == TCP)
+    network = begin + (14 + tags * TAG_BYTES)
     return Packets(
         family,
         frames.time if len(at) == len(frames) else frames.time[at],
@@ -122,6 +128,10 @@ def _packets(
         window["source"] >> np.uint64(16),
         window["destination"] & MAC_MASK,
         _vlan(frames, at, tags),
+        frames,
+        at,
+        network,
+        network + (20 if family == 4 else 40),
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import PORTS_UNKNOWN, Packets
 
@@ -13,6 +14,11 @@ S = 10**9
 IDLE, ACTIVE, LINGER, HOUR = 60 * S, 60 * S, 5 * S, 3600 * S
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_OF_FLOW, FORCED_END, NO_ROOM = 1, 2, 3, 4, 5
+
+
+_NOTHING = np.zeros(0, np.int64)
+_NO_FRAMES = Frames(np.zeros(PADDING_BYTES, np.uint8), _NOTHING, _NOTHING, _NOTHING, _NOTHING, ETHERNET)
+"""A meter does not look at bytes."""
 
 
 class Side(NamedTuple):
@@ -65,6 +71,8 @@ def columns(packets: list[Packet], family: int) -> Packets:
         macs("source"),
         macs("destination"),
         None,
+        _NO_FRAMES,
+        *[np.zeros(len(packets), np.int64)] * 3,
     )
 
 

@@ -285,6 +285,8 @@ def test_more_packets_than_one_batch_may_group() -> None:
         np.repeat(one.source_mac, count),
         np.repeat(one.destination_mac, count),
         None,
+        one.frames,
+        *[np.zeros(count, np.int64)] * 3,
     )
     made = meter()
     assert not len(made.add([packets], 0, int(packets.time[-1])))

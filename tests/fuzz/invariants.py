@@ -38,7 +38,11 @@ def check_frames(contents: Sequence[bytes]) -> None:
         counted = sum(map(len, decoded.packets)) + sum(decoded.refused.values())
         is_arp = not counted and b"\x08\x06" in content
         assert counted == 1 or is_arp, "a frame is one packet, ARP, or one refusal"
-    for what in (lambda d: sum(map(len, d.packets)), lambda d: len(d.claims), lambda d: d.unreadable_control):
+    for what in (
+        lambda d: sum(map(len, d.packets)),
+        lambda d: len(d.claims),
+        lambda d: sum(d.noted.values()),
+    ):
         assert what(together) == sum(map(what, alone)), "a batch says what its frames say"
     for reason in Refusal:
         assert together.refused.get(reason, 0) == sum(d.refused.get(reason, 0) for d in alone)
