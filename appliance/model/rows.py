@@ -17,6 +17,7 @@ TRAFFIC = np.dtype(
         ("peer_ip_lo", np.uint64),
         ("client_mac", np.uint64),
         ("peer_mac", np.uint64),
+        ("ap_mac", np.uint64),
         ("packets_out", np.uint64),
         ("bytes_out", np.uint64),
         ("packets_in", np.uint64),
@@ -26,12 +27,15 @@ TRAFFIC = np.dtype(
         ("vlan", np.int16),
         ("protocol", np.uint8),
         ("end_reason", np.uint8),  # 0 while the connection is still open: only ever so in a journal
+        ("behind_router", np.bool_),
         ("source", np.uint16),
     ]
 )
 """A connection or a part of one. `bytes_*` are IP octets, headers included (IPFIX octetDeltaCount).
 
-`ap_mac`, `nat_ip` and `nat_port` of the schema are not here: no frame on a wire says them.
+`behind_router`: the client's packets had been forwarded before they were seen, so `client_mac` is that of
+the router, not the client's. `nat_ip` and `nat_port` of the schema are not here: no frame on a wire says
+them.
 """
 
 CLAIM = np.dtype(

@@ -19,6 +19,7 @@ TRAFFIC_SCHEMA = pa.schema(
         pa.field("protocol", pa.uint8(), nullable=False),
         pa.field("vlan", pa.uint16()),
         pa.field("ap_mac", _MAC),
+        pa.field("behind_router", pa.bool_(), nullable=False),
         pa.field("packets_out", pa.uint64(), nullable=False),
         pa.field("bytes_out", pa.uint64(), nullable=False),
         pa.field("packets_in", pa.uint64(), nullable=False),

@@ -39,7 +39,8 @@ def _traffic(rows: Rows, sources: Sequence[str]) -> pa.Table:
             _numbers(rows["peer_port"], pa.uint16()),
             column(rows["protocol"], pa.uint8()),
             _numbers(rows["vlan"], pa.uint16()),
-            pa.nulls(len(rows), pa.binary(6)),
+            _macs(rows["ap_mac"]),
+            _flags(rows["behind_router"]),
             column(rows["packets_out"], pa.uint64()),
             column(rows["bytes_out"], pa.uint64()),
             column(rows["packets_in"], pa.uint64()),
@@ -116,6 +117,11 @@ def _macs(macs: U64) -> pa.Array:
 
 def _numbers(values: NDArray[np.signedinteger], kind: pa.DataType) -> pa.Array:
     return column(values.astype(kind.to_pandas_dtype()), kind, values >= 0)
+
+
+def _flags(values: NDArray[np.bool_]) -> pa.Array:
+    bits = pa.py_buffer(np.packbits(values, bitorder="little"))
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
 
 
 def _named(which: NDArray[np.integer], names: Sequence[str]) -> pa.Array:

@@ -1,8 +1,8 @@
 """Segments: the records of one vault for about one hour, as one encrypted Parquet file and its index.
 
 Whoever holds the day key reads the file with PyArrow alone. It differs from the model's schema in four
-ways, all to be small: a duration stands for the last instant, a column that is null in every row is
-left out, counters are 32 bits wide where all fit, and a segment of many rows keeps milliseconds.
+ways, all to be small: a duration stands for the last instant, a column that is null or false in every row
+is left out, counters are 32 bits wide where all fit, and a segment of many rows keeps milliseconds.
 FORMAT.md specifies both files, the decisions say what was measured.
 """
 
@@ -134,21 +134,23 @@ def _parquet(
 
 
 def _constants(rows: Rows, sources: Sequence[str]) -> dict[str, str]:
-    """The columns of one value that a reader need not open: the source, and the gateway's MAC."""
+    """The columns of one value that a reader need not open: the source, the gateway's MAC, an only AP's."""
     found = {}
     if (rows["source"] == rows["source"][0]).all():
         found["source"] = sources[rows["source"][0]]
-    if rows.dtype == TRAFFIC and rows["peer_mac"][0] and (rows["peer_mac"] == rows["peer_mac"][0]).all():
-        found["peer_mac"] = mac_bytes(rows["peer_mac"][:1]).tobytes().hex()
+    for name in ("peer_mac", "ap_mac") if rows.dtype == TRAFFIC else ():
+        if rows[name][0] and (rows[name] == rows[name][0]).all():
+            found[name] = mac_bytes(rows[name][:1]).tobytes().hex()
     return found
 
 
 def _never_said(rows: Rows) -> list[str]:
-    """The columns in which every value is null."""
+    """The columns in which every value is null, or false."""
     traffic = rows.dtype == TRAFFIC
-    never = ["ap_mac", "nat_ip", "nat_port"] if traffic else ["ssid", "user"]
-    if not traffic and not rows["ap_mac"].any():
-        never.append("ap_mac")
+    never = ["nat_ip", "nat_port"] if traffic else ["ssid", "user"]
+    never += [
+        name for name in (("ap_mac", "behind_router") if traffic else ("ap_mac",)) if not rows[name].any()
+    ]
     if not (rows["vlan"] >= 0).any():
         never.append("vlan")
     return never

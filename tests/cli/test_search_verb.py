@@ -37,6 +37,7 @@ COLUMNS = [
         "protocol",
         "vlan",
         "ap_mac",
+        "behind_router",
         "packets_out",
         "bytes_out",
         "packets_in",
@@ -46,6 +47,13 @@ COLUMNS = [
     ),
     *("end_reason", "source", "ssid", "user", "evidence", "other_macs"),
 ]
+
+
+def as_csv(value: object) -> str:
+    """A JSON value as the CSV of the same answer has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +101,7 @@ def test_csv_json_lines_and_parquet_hold_the_same_rows(
     assert len(rows) == 300
     _, lines, _ = greffier("search", "--format", "jsonl")
     objects = [json.loads(line) for line in lines.splitlines()]
-    assert [["" if value is None else str(value) for value in row.values()] for row in objects] == rows
+    assert [[as_csv(value) for value in row.values()] for row in objects] == rows
     assert json.loads(greffier("search", "--json")[1]) == {"rows": objects}
     greffier("search", "--format", "parquet", "--out", tmp_path / "answer.parquet")
     table = pq.read_table(tmp_path / "answer.parquet")

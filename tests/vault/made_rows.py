@@ -19,7 +19,10 @@ def day_key(vault: VaultName = VaultName.TRAFFIC, day: dt.date = DAY) -> DayKey:
 
 
 def traffic(count: int, seed: int = 1, hour: int = 14, day: dt.date = DAY) -> NDArray[np.void]:
-    """`count` closed rows in one hour of a day: 40 clients, 300 destinations, some without MAC or ports."""
+    """`count` closed rows in one hour of a day: 40 clients, 300 destinations, some without MAC or ports.
+
+    Most came through one of three APs, some from behind a router.
+    """
     draw = np.random.default_rng(seed)
     rows = np.zeros(count, TRAFFIC)
     rows["first_seen"] = start_of(day) + hour * HOUR_NS + draw.integers(0, HOUR_NS - 10**9, count)
@@ -40,4 +43,6 @@ def traffic(count: int, seed: int = 1, hour: int = 14, day: dt.date = DAY) -> ND
         rows[column] = draw.integers(0, 1 << 33, count)
     rows["end_reason"] = draw.choice([1, 3, 4], count)
     rows["source"] = draw.integers(0, 2, count)
+    rows["ap_mac"] = draw.choice([0, 0x02B0_0000_0001, 0x02B0_0000_0002, 0x02B0_0000_0003], count)
+    rows["behind_router"] = draw.random(count) < 0.1
     return rows

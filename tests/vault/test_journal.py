@@ -13,7 +13,7 @@ from appliance.vault import journal
 from appliance.vault.day_keys import DayKey
 from appliance.vault.journal import Journal
 from appliance.vault.names import VaultName
-from appliance.vault.unseal.journal import read
+from appliance.vault.unseal.journal import read, unpack
 from tests.runtime.full_disk import no_file_larger_than
 from tests.vault.made_homes import SOURCES, Clock, as_kept, tables_of, traffic
 from tests.vault.made_rows import DAY, day_key
@@ -187,6 +187,21 @@ def test_a_year_of_days_in_one_tick_needs_few_handles(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert len(writer.files) == 300
+
+
+def test_a_column_that_a_frame_does_not_name_is_not_known() -> None:
+    rows = traffic(5)
+    named = [name for name in rows.dtype.names or () if name not in ("ap_mac", "behind_router")]
+    fewer = np.zeros(5, np.dtype([(name, rows.dtype[name]) for name in named]))
+    for name in named:
+        fewer[name] = rows[name]
+    found, sources = unpack(journal.pack(fewer, SOURCES))
+    assert sources == SOURCES
+    assert [found[name].tolist() for name in named] == [rows[name].tolist() for name in named]
+    assert not found["ap_mac"].any()
+    assert not found["behind_router"].any()
+    with pytest.raises(ValueError, match="no known record"):
+        unpack(journal.pack(np.zeros(1, [("payload", np.uint8)]), SOURCES))
 
 
 def test_the_vector_reads_as_expected() -> None:

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from numpy.typing import NDArray
 
 from appliance.model.errors import HomeError
+from appliance.model.rows import BINDING, TRAFFIC
 from appliance.vault import journal
 from appliance.vault.columns import to_table
 from appliance.vault.day_keys import DayKey
@@ -66,6 +67,14 @@ def _header(path: Path, line: bytes) -> journal.Header:
     return header
 
 
+def _kind(names: set[str]) -> np.dtype[np.void]:
+    """The rows that these columns are of; a column that a frame does not name stays zero: not known."""
+    for kind in (TRAFFIC, BINDING):
+        if names <= set(kind.names or ()):
+            return kind
+    raise ValueError("holds columns of no known record")
+
+
 def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
     """The rows of a frame and the names of their sources; ValueError if it is no frame."""
     try:
@@ -78,7 +87,7 @@ def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
         planes = np.frombuffer(pa.Codec("zstd").decompress(packed, planes_bytes), np.uint8)
     except (struct.error, KeyError, TypeError, OSError) as error:
         raise ValueError(f"is not a frame ({error})") from None
-    rows = np.empty(count, np.dtype(columns))
+    rows = np.zeros(count, _kind({name for name, _ in columns}))
     start = 0
     for name, kind in columns:
         end = start + count * kind.itemsize

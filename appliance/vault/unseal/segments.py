@@ -158,6 +158,8 @@ class _Segment:
                 values = _plain(table[field.name], field.type)
             elif field.name in self._constants:
                 values = _repeated(self._constants[field.name], field.type, len(table))
+            elif field.type == pa.bool_():
+                values = pa.repeat(pa.scalar(False), len(table))
             else:
                 values = pa.nulls(len(table), field.type)
             columns.append(values)
