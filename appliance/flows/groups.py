@@ -19,7 +19,16 @@ MOST_PACKETS = 1 << 17
 
 FIN_FORTH, FIN_BACK = np.uint8(1), np.uint8(2)
 RESET = np.uint8(4)
-"""`flags` of a group: FIN seen from the first side, from the other side, RST from either."""
+FORWARDED_FORTH, FORWARDED_BACK = np.uint8(8), np.uint8(16)
+"""`flags` of a group: FIN seen from the first side, from the other side, RST from either; packets of the
+first side, of the other side had been forwarded before they were seen, so that its MAC is a router's."""
+
+_MOST_HOPS = 8
+"""Routers between a client and the mirror at most: enough for any site, and far from the peers' 10 to 25."""
+
+_FORWARDED = np.zeros(256, np.bool_)
+for _first in (64, 128, 255):  # what systems send with: Linux, Apple; Windows; Solaris, network equipment
+    _FORWARDED[_first - _MOST_HOPS : _first] = True
 
 _BUCKET_BITS = 18
 _TRIES = 8
@@ -44,6 +53,7 @@ class Groups:
     flags: NDArray[np.uint8]
     other_mac: NDArray[np.uint64]
     vlan: NDArray[np.int16]
+    ap_mac: NDArray[np.uint64]  # 0 where none is known
     initiator_inward: NDArray[np.bool_]  # the first packet was sent to the first side of the key
     follows: NDArray[np.bool_]  # a further run of the connection before it in this batch
 
@@ -170,9 +180,10 @@ def _sums(
         octets[heads].astype(np.int64),
         number[count + heads],
         octets[count + heads].astype(np.int64),
-        _closing(packets.tcp_flags, oriented.inward, head)[heads],
+        _closing(packets.tcp_flags, oriented.inward, head)[heads] | _forwarded(packets, oriented, heads),
         other_macs(packets, oriented, heads),
         np.full(len(heads), -1, np.int16) if packets.vlan is None else packets.vlan[heads],
+        np.zeros(len(heads), np.uint64) if packets.ap_mac is None else packets.ap_mac[heads],
         oriented.inward[heads] ^ answered,
         follows,
     )
@@ -190,6 +201,19 @@ def _period(
     np.minimum.at(earliest, head, time)
     np.maximum.at(latest, head, time)
     return earliest[heads], latest[heads]
+
+
+def _forwarded(packets: Packets, oriented: Oriented, heads: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """(g,) whose packets had been forwarded, as far as the first packet of each group tells.
+
+    Its hop limit tells it of the side that sent it. Where the MACs are those of the link that carried an IP
+    tunnel, neither side's own is known.
+    """
+    inward = oriented.inward[heads]
+    sent = np.where(inward, FORWARDED_BACK, FORWARDED_FORTH) * _FORWARDED[packets.hop_limits(heads)]
+    if packets.hidden_mac is None:
+        return sent
+    return np.where(packets.hidden_mac[heads], FORWARDED_FORTH | FORWARDED_BACK, sent)
 
 
 def _closing(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.flows.groups import FORWARDED_BACK, FORWARDED_FORTH
 from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, MAPPED_V4
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import PORTS_UNKNOWN
@@ -40,6 +41,9 @@ def rows_of(
     portless = np.flatnonzero(shape & PORTS_UNKNOWN)
     rows["client_port"][portless] = rows["peer_port"][portless] = -1
     rows["client_mac"], rows["peer_mac"] = _mac(key[-2]), _mac(state["other_mac"])
+    rows["ap_mac"] = _mac(state["ap_mac"])
+    sides = np.where(state["swapped"], FORWARDED_BACK, FORWARDED_FORTH)
+    rows["behind_router"] = (state["flags"] & sides) != 0
     rows["protocol"] = shape & np.uint16(0xFF)
     rows["end_reason"] = reason
     for name, column in _COPIED:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.groups import FIN_BACK, FIN_FORTH, Groups
+from appliance.flows.groups import FIN_BACK, FIN_FORTH, RESET, Groups
 from appliance.flows.orient import KEY_WORDS, is_undecided
 from appliance.flows.rows import COUNTERS, rows_of
 from appliance.model.instants import HOUR_NS, NS
@@ -19,7 +19,7 @@ from appliance.model.reasons import EndReason
 LINGER_NS = 5 * NS
 """A connection that said goodbye is kept this long for its last acknowledgements."""
 
-_OF_GROUPS = ("first", "last", "flags", "other_mac", "vlan", *COUNTERS)
+_OF_GROUPS = ("first", "last", "flags", "other_mac", "vlan", "ap_mac", *COUNTERS)
 _SMALLEST = 1 << 12
 _EVICTED_SHARE = 16
 
@@ -49,6 +49,7 @@ class FlowTable:
             "last": np.empty(0, np.int64),
             "other_mac": np.empty(0, np.uint64),
             "vlan": np.empty(0, np.int16),
+            "ap_mac": np.empty(0, np.uint64),
             "source": np.empty(0, np.uint16),
             "flags": np.empty(0, np.uint8),
             "swapped": np.empty(0, np.bool_),
@@ -231,6 +232,7 @@ class FlowTable:
         self._columns["flags"][slots] = 0
         self._columns["other_mac"][slots] = groups.other_mac[rows]
         self._columns["vlan"][slots] = groups.vlan[rows]
+        self._columns["ap_mac"][slots] = groups.ap_mac[rows]
         self._columns["continued"][slots] = False
         self._name_initiator(groups, rows, slots)
 
@@ -244,6 +246,9 @@ class FlowTable:
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
         columns["flags"][slots] |= groups.flags[known]
+        # A client may roam: each part says the AP of its first packet that names one.
+        named = (empty | (columns["ap_mac"][slots] == 0)) & (groups.ap_mac[known] != 0)
+        columns["ap_mac"][slots[named]] = groups.ap_mac[known[named]]
         for name in COUNTERS:
             columns[name][slots] += getattr(groups, name)[known]
         columns["changed"][slots] = True
@@ -283,7 +288,7 @@ class FlowTable:
 
 def _goodbye(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Whether both sides have said goodbye, or one has reset."""
-    return np.asarray(flags >= FIN_FORTH | FIN_BACK)
+    return np.asarray((flags & (RESET | FIN_FORTH | FIN_BACK)) >= FIN_FORTH | FIN_BACK)
 
 
 def _reason(anew: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:
