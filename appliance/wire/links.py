@@ -1,4 +1,4 @@
-"""What a link decoder answers: where in each frame a network layer begins, who sent it to whom, what gave none."""
+"""What a link decoder answers: where in each frame a network layer begins, and who sent it to whom."""
 
 from collections import Counter
 from dataclasses import dataclass, fields, replace
