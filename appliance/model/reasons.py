@@ -25,6 +25,8 @@ class Refusal(StrEnum):
     BAD_CONTROL = "bad_control"
     WIFI_ENCRYPTED = "wifi_encrypted"  # 802.11 data that only the station and its AP can read
     WIFI_NO_DATA = "wifi_no_data"  # 802.11 management, control and null frames
+    WIFI_FRAGMENT = "wifi_fragment"  # a later piece of an 802.11 frame: its first piece told
+    WIFI_DAMAGED = "wifi_damaged"  # an 802.11 frame that the radio received with a wrong checksum
     TUNNEL_FRAGMENT = "tunnel_fragment"  # a later piece of a tunnel's datagram: its first piece told
     CAPTURE_DAMAGED = "capture_damaged"
     NOT_A_CAPTURE = "not_a_capture"
@@ -35,6 +37,11 @@ class Note(StrEnum):
 
     UNREADABLE_CONTROL = "unreadable_control"  # ND and DHCP kept as packets that said nothing as claims
     UNKNOWN_INNER = "unknown_inner"  # tunnels whose inside was not understood: recorded at the outer level
+    FRAGMENT_TINY = "fragment_tiny"  # cut so that no filter sees its ports or flags (RFC 1858)
+    FRAGMENT_OVERLAPPING = "fragment_overlapping"  # its bytes lie over another's (RFC 3128, RFC 5722)
+    FRAGMENT_WITHOUT_FIRST = "fragment_without_first"  # its ports are not known
+    FRAGMENT_BEYOND_END = "fragment_beyond_end"  # its datagram would be longer than any can be
+    FRAGMENT_UNFINISHED = "fragment_unfinished"  # the last piece of its datagram was not seen
 
 
 class Evidence(IntEnum):
