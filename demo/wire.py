@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from demo.commands import GREFFIER, say, show
 from demo.replay import read_capture, send, side_by_side
@@ -28,10 +29,10 @@ def lay_cable() -> None:
         subprocess.run(command.split(), check=True)
 
 
-def recorder_state(home: Path) -> dict[str, int] | None:
+def recorder_state(home: Path) -> dict[str, Any] | None:
     """What the recorder says of its only source; None until it listens."""
     for path in (home / "state").glob("recorder-*.json"):
-        sources: list[dict[str, int]] = json.loads(path.read_text())["sources"]
+        sources: list[dict[str, Any]] = json.loads(path.read_text())["sources"]
         if sources:
             return sources[0]
     return None
@@ -52,10 +53,10 @@ def play(home: Path, captures: list[Path]) -> None:
     for sent in send(SWITCH, frames, PLAY_S):
         if time.monotonic() - told >= 2:
             told += 2
-            state = recorder_state(home) or {"packets": 0, "kernel_drops": 0}
+            state: dict[str, Any] = recorder_state(home) or {"packets": 0, "lost": {}}
             say(
                 f"{sent:4} of {len(frames)} frames played; "
-                f"the recorder has seen {state['packets']} and lost {state['kernel_drops']}"
+                f"the recorder has seen {state['packets']} and lost {sum(state['lost'].values())}"
             )
     say(f"{len(frames)} of {len(frames)} frames played; now it waits for its time to be over, and seals")
 

@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     parts = periods.stated(catalogue)
     for state in recorder_state.read_all(home.state):
         if liveness.is_live(home, state.run):
-            parts += [periods.unsealed(state, source, catalogue) for source in state.sources]
+            for source in state.sources:
+                parts += periods.unsealed(state, source, catalogue)
     whole = periods.joined(parts)
     silent = [
         gap for gap in periods.gaps(whole, now_ns()) if gap.from_ns < until_ns and gap.until_ns >= from_ns
@@ -66,7 +67,7 @@ def _as_json(seen: "list[Coverage]", silent: "list[Gap]") -> dict[str, object]:
     sources: dict[str, dict[str, list[dict[str, object]]]] = {}
     for part in seen:
         of_source = sources.setdefault(part.source, {"periods": [], "gaps": []})
-        counts = {"refused": dict(part.refused), "lost": dict(part.lost), "noted": dict(part.noted)}
+        counts = {name: dict(getattr(part, name)) for name in ("refused", "lost", "noted", "measured")}
         of_source["periods"].append(
             {
                 "first": to_iso(part.first_ns),
@@ -92,7 +93,8 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
         told += [f"{name} {_counted(counts)}" for name, counts in _named(part) if counts]
         lines.append((part.source, part.first_ns, f"  seen  {period}  {'; '.join(told)}"))
     for gap in silent:
-        told_gap = f"  GAP   {_short(gap.from_ns)} to {_short(gap.until_ns)}  box off or not recording"
+        silence = f"{_short(gap.from_ns)} to {_short(gap.until_ns)}"
+        told_gap = f"  GAP   {silence}  box off, not recording, or without a link"
         lines.append((gap.source, gap.from_ns, told_gap))
     text: list[str] = []
     source = ""
@@ -105,7 +107,12 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
 
 
 def _named(part: "Coverage") -> "list[tuple[str, dict[str, int]]]":
-    return [("no record from", dict(part.refused)), ("LOST", dict(part.lost)), ("noted", dict(part.noted))]
+    return [
+        ("no record from", dict(part.refused)),
+        ("LOST", dict(part.lost)),
+        ("noted", dict(part.noted)),
+        ("at worst", dict(part.measured)),
+    ]
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -65,18 +65,10 @@ def _as_json(status: "Status") -> dict[str, object]:
 
 
 def _recorder_as_json(recorder: "Recorder") -> dict[str, object]:
+    from appliance.runtime.recorder_state import source_fields
+
     state = recorder.state
-    sources = [
-        {
-            "name": source.name,
-            "packets": source.packets,
-            "bytes": source.bytes,
-            "records": source.records,
-            "last_record": None if source.last_record_ns is None else to_iso(source.last_record_ns),
-            "kernel_drops": source.kernel_drops,
-        }
-        for source in state.sources
-    ]
+    sources = [source_fields(source) for source in state.sources]
     instants = {"started": to_iso(state.started_ns), "updated": to_iso(state.updated_ns)}
     return {"run": state.run, "live": recorder.live, "ended": state.ended, **instants, "sources": sources}
 
@@ -86,7 +78,7 @@ def _as_sentences(status: "Status") -> str:
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
         lines += [
-            f"  {one.name}: {one.packets:,} packets, {one.records:,} records, {one.kernel_drops:,} lost"
+            f"  {one.name}: {one.packets:,} packets, {one.records:,} records, {sum(one.lost.values()):,} lost"
             for one in recorder.state.sources
         ]
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"

@@ -3,6 +3,7 @@
 It describes a process, not records, and holds no address.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -17,15 +18,33 @@ _STEP_BYTES = 4096
 
 
 @dataclass(frozen=True)
+class InterfaceState:
+    """How an interface stands: `link` is up, down or absent; `speed_mbps` None where it does not say."""
+
+    link: str
+    speed_mbps: int | None
+    mtu: int
+    silent: bool
+    own_addresses_left_out: int
+
+
+@dataclass(frozen=True)
 class SourceState:
-    """One capture or interface, counted since the run began; instants in UTC nanoseconds."""
+    """One capture or interface, counted since the run began; instants in UTC nanoseconds.
+
+    `spells` are the periods, [first, last] each, in which a live source listened since its last seal.
+    """
 
     name: str
     packets: int
     bytes: int
     records: int
     last_record_ns: int | None
-    kernel_drops: int
+    lost: Mapping[str, int]
+    noted: Mapping[str, int]
+    measured: Mapping[str, int]
+    spells: tuple[tuple[int, int], ...] = ()
+    interface: InterfaceState | None = None
 
 
 @dataclass(frozen=True)
@@ -113,17 +132,7 @@ def _fields(state: RecorderState) -> dict[str, Any]:
         "started": to_iso(state.started_ns),
         "updated": to_iso(state.updated_ns),
         "ended": state.ended,
-        "sources": [
-            {
-                "name": source.name,
-                "packets": source.packets,
-                "bytes": source.bytes,
-                "records": source.records,
-                "last_record": None if source.last_record_ns is None else to_iso(source.last_record_ns),
-                "kernel_drops": source.kernel_drops,
-            }
-            for source in state.sources
-        ],
+        "sources": [source_fields(source) for source in state.sources],
         "alarms": [
             {"kind": alarm.kind, "since": to_iso(alarm.since_ns), "message": alarm.message}
             for alarm in state.alarms
@@ -131,13 +140,33 @@ def _fields(state: RecorderState) -> dict[str, Any]:
     }
 
 
+def source_fields(source: SourceState) -> dict[str, Any]:
+    """A source's state as JSON says it, here and in `greffier status --json`."""
+    return {
+        "name": source.name,
+        "packets": source.packets,
+        "bytes": source.bytes,
+        "records": source.records,
+        "last_record": None if source.last_record_ns is None else to_iso(source.last_record_ns),
+        "lost": dict(source.lost),
+        "noted": dict(source.noted),
+        "measured": dict(source.measured),
+        "spells": [[to_iso(first), to_iso(last)] for first, last in source.spells],
+        "interface": source.interface and dataclasses.asdict(source.interface),
+    }
+
+
 def _source(fields: Mapping[str, Any]) -> SourceState:
-    last = fields["last_record"]
+    last, interface = fields["last_record"], fields["interface"]
     return SourceState(
         fields["name"],
         int(fields["packets"]),
         int(fields["bytes"]),
         int(fields["records"]),
         None if last is None else from_iso(last),
-        int(fields["kernel_drops"] or 0),
+        dict(fields["lost"]),
+        dict(fields["noted"]),
+        dict(fields["measured"]),
+        tuple((from_iso(first), from_iso(until)) for first, until in fields["spells"]),
+        None if interface is None else InterfaceState(**interface),
     )

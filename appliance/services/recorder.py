@@ -61,7 +61,7 @@ class Recorder:
     def begin(self, name: str, live: bool = False) -> SourceCounts:
         """What is taken from now on comes from this source; its counters are returned."""
         self._live = live
-        self.sources.append(SourceCounts(name))
+        self.sources.append(SourceCounts(name, live))
         return self.sources[-1]
 
     @property
@@ -146,7 +146,7 @@ class Recorder:
 
     def _write_seals(self, now_ns: int) -> None:
         names = self._names()
-        stated = [coverage for source in self.sources if (coverage := source.coverage(now_ns))]
+        stated = [part for source in self.sources for part in source.coverage(now_ns)]
         try:
             if len(self._traffic) or stated:
                 self._vaults[VaultName.TRAFFIC].seal(self._traffic.take(), names, stated)

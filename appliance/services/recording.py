@@ -73,9 +73,9 @@ class Recording:
     def say(self, ended: bool = False) -> None:
         """Tell in the state file how things stand."""
         self._due = time.monotonic() + STATE_EVERY_S
-        sources = tuple(_source_state(source) for source in self.recorder.sources)
-        alarms = tuple(self.recorder.alarms)
         now_ns = time.time_ns()
+        sources = tuple(_source_state(source, now_ns) for source in self.recorder.sources)
+        alarms = tuple(self.recorder.alarms)
         self._file.write(
             RecorderState(self.run.id, os.getpid(), self._started_ns, now_ns, ended, sources, alarms)
         )
@@ -83,9 +83,18 @@ class Recording:
             self._file.close()
 
 
-def _source_state(source: SourceCounts) -> SourceState:
+def _source_state(source: SourceCounts, now_ns: int) -> SourceState:
     return SourceState(
-        source.name, source.packets, source.bytes, source.records, source.last_ns, source.lost["kernel"]
+        source.name,
+        source.packets,
+        source.bytes,
+        source.records,
+        source.last_ns,
+        dict(source.lost),
+        dict(source.noted),
+        dict(source.measured),
+        tuple(source.spells(now_ns)),
+        source.interface,
     )
 
 
@@ -188,6 +197,7 @@ def record_interface(
     source = recorder.begin(f"interface:{interface}", live=True)
     until = None if seconds is None else time.monotonic() + seconds
     with Ring(interface) as ring:
+        source.listen(time.time_ns())
         counted = RingCounts(0, 0, 0, 0)
         while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
             frames = ring.read(POLL_S)
@@ -202,6 +212,7 @@ def record_interface(
         while (frames := ring.read(LAST_BLOCK_S)) is not None:  # what the kernel still holds
             recorder.take(frames)
         _count_ring(source, ring.statistics(), counted)
+        source.cease(time.time_ns())
 
 
 def _count_ring(source: SourceCounts, now: "RingCounts", before: "RingCounts") -> "RingCounts":

@@ -1,5 +1,6 @@
 """What one source has given so far: the counters that become coverage, status and the closing report."""
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import numpy as np
 from appliance.model.coverage import Coverage
 from appliance.model.frames import Frames
 from appliance.model.instants import HOUR_NS, NS
+from appliance.runtime.recorder_state import InterfaceState
 from appliance.wire.decode import Decoded
 
 BACKWARD_STEP_NS = NS
@@ -18,9 +20,14 @@ FORWARD_STEP_NS = HOUR_NS
 
 @dataclass
 class SourceCounts:
-    """Counters of one source; `period` holds those since the last seal, the rest since the start."""
+    """Counters of one source since its start; `coverage` gives what was added since the last seal.
+
+    A `live` source runs with the wall clock: it says when it begins and ceases to listen, and its clock is
+    watched apart from its frames.
+    """
 
     name: str
+    live: bool = False
     packets: int = 0
     bytes: int = 0
     records: int = 0
@@ -29,14 +36,19 @@ class SourceCounts:
     refused: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
+    measured: dict[str, int] = field(default_factory=dict)
+    interface: InterfaceState | None = None
     _latest_ns: int | None = None
     _sealed: "SourceCounts | None" = None
+    _parts: list[Coverage] = field(default_factory=list)
+    _listening_ns: int | None = None
+    _stated_ns: int = 0
 
     def count(self, frames: Frames, decoded: Decoded) -> None:
         """Add one batch: what came, what was refused, and how its clock behaved."""
         if not len(frames):
             return
-        earliest, latest = self._watch_clock(frames)
+        earliest, latest = self._span(frames) if self.live else self._watch_clock(frames)
         self.first_ns = earliest if self.first_ns is None else min(self.first_ns, earliest)
         self.last_ns = latest if self.last_ns is None else max(self.last_ns, latest)
         self.packets += len(frames)
@@ -59,41 +71,79 @@ class SourceCounts:
         if highest > FORWARD_STEP_NS:
             count = np.count_nonzero(steps > FORWARD_STEP_NS) + (first - since > FORWARD_STEP_NS)
             self.noted["clock_stepped_forward"] += int(count)
-        if len(steps) and int(steps.min()) < 0:
-            return int(frames.time.min()), int(frames.time.max())
-        return first, last
+        return self._span(frames)
 
-    def coverage(self, now_ns: int) -> Coverage | None:
-        """The statement for the period since `sealed` was last called; None if nothing happened in it.
+    def _span(self, frames: Frames) -> tuple[int, int]:
+        return int(frames.time.min()), int(frames.time.max())
 
-        A source that gave no frame at all, a file that is no capture, is stated at `now_ns`.
+    def listen(self, now_ns: int) -> None:
+        """A live source begins to listen, or is back: what passes from now on is seen."""
+        if self._listening_ns is None:
+            self._listening_ns = now_ns
+
+    def cease(self, now_ns: int) -> None:
+        """A live source can see nothing from now on; until `listen` there is a gap."""
+        if self._listening_ns is not None:
+            self._parts.append(self._part(self._listening_ns, now_ns))
+            self._sealed = self._snapshot()
+            self._listening_ns = None
+
+    def measure(self, what: str, value: int) -> None:
+        """Keep the worst value of the period."""
+        self.measured[what] = max(value, self.measured.get(what, 0))
+
+    def spells(self, now_ns: int) -> list[tuple[int, int]]:
+        """The periods of a live source that are not sealed yet."""
+        ended = [(part.first_ns, part.last_ns) for part in self._parts]
+        if self._listening_ns is None:
+            return ended
+        return [*ended, (min(self._listening_ns, now_ns), now_ns)]
+
+    def coverage(self, now_ns: int) -> list[Coverage]:
+        """The statements for the time since `sealed` was last called; none if nothing happened in it.
+
+        A live source states every period in which it listened, an empty one too. A file that gave no frame
+        at all is stated at `now_ns`.
         """
+        self._stated_ns = now_ns
+        open_ns = self._listening_ns
+        if open_ns is not None:
+            return [*self._parts, self._part(open_ns, now_ns)]
         before = self._sealed or SourceCounts(self.name)
-        refused, lost, noted = (
-            self.refused - before.refused,
-            self.lost - before.lost,
-            self.noted - before.noted,
-        )
-        packets = self.packets - before.packets
-        if not (packets or refused or lost or noted):
-            return None
-        if self.first_ns is None or self.last_ns is None:
-            return Coverage(self.name, now_ns, now_ns, 0, 0, dict(refused), dict(lost), dict(noted))
-        first = self.first_ns if before.last_ns is None else min(before.last_ns, self.last_ns)
-        return Coverage(
-            self.name,
-            first,
-            self.last_ns,
-            packets,
-            self.bytes - before.bytes,
-            dict(refused),
-            dict(lost),
-            dict(noted),
-        )
+        part = self._part(now_ns, now_ns)
+        if not (part.packets or part.refused or part.lost or part.noted):
+            return list(self._parts)
+        if not self.live and self.first_ns is not None and self.last_ns is not None:
+            first_ns = self.first_ns if before.last_ns is None else min(before.last_ns, self.last_ns)
+            part = dataclasses.replace(part, first_ns=first_ns, last_ns=self.last_ns)
+        return [*self._parts, part]
 
     def sealed(self) -> None:
-        """Begin a new period: what was counted until now stands in a seal."""
-        self._sealed = SourceCounts(
-            self.name, self.packets, self.bytes, self.records, self.first_ns, self.last_ns,
+        """Begin a new period: what `coverage` last stated stands in a seal."""
+        self._sealed = self._snapshot()
+        self._parts.clear()
+        if self._listening_ns is not None:
+            self._listening_ns = self._stated_ns
+
+    def _part(self, first_ns: int, last_ns: int) -> Coverage:
+        """What was counted since the last snapshot."""
+        before = self._sealed or SourceCounts(self.name)
+        return Coverage(
+            self.name,
+            min(first_ns, last_ns),
+            last_ns,
+            self.packets - before.packets,
+            self.bytes - before.bytes,
+            dict(self.refused - before.refused),
+            dict(self.lost - before.lost),
+            dict(self.noted - before.noted),
+            dict(self.measured),
+        )
+
+    def _snapshot(self) -> "SourceCounts":
+        """The counts as they are; what is measured is measured anew."""
+        self.measured = {}
+        return SourceCounts(
+            self.name, self.live, self.packets, self.bytes, self.records, self.first_ns, self.last_ns,
             self.refused.copy(), self.lost.copy(), self.noted.copy(),
         )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config.box import BoxConfig
+from appliance.model.coverage import Coverage
 from appliance.runtime import recorder_state
 from appliance.vault import canonical, journal, liveness, periods, seals
 from appliance.vault import chain as chains
@@ -121,10 +122,12 @@ def _sync(path: Path) -> None:
 def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue: Catalogue) -> Interruption:
     state = recorder_state.read(home.state / f"recorder-{run_id}.json")
     signs = [orphan.last_frame_ns for orphan in orphans]
+    parts: list[Coverage] = []
     if state:
         signs.append(state.updated_ns)
-    coverage = [periods.unsealed(state, source, catalogue) for source in state.sources] if state else []
-    coverage = [dataclasses.replace(part, noted={"interrupted": 1}) for part in coverage]
+        for source in state.sources:
+            parts += periods.unsealed(state, source, catalogue)
+    coverage = [dataclasses.replace(part, noted={**part.noted, "interrupted": 1}) for part in parts]
     return Interruption(run_id, max(signs, default=None), tuple(coverage))
 
 

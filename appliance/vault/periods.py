@@ -1,5 +1,7 @@
 """Periods: what each source gave and when, and the gaps between, put together from what seals state. Pure."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -34,21 +36,33 @@ def stated(catalogue: Catalogue) -> list[Coverage]:
     return list(said.values())
 
 
-def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) -> Coverage:
+def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) -> list[Coverage]:
     """What a source of a run gave since its last seal, as far as the recorder had told: to the second."""
     sealed = catalogue.sealed_by(state.run, source.name)
-    live = is_live_source(source.name)
-    last_ns = state.updated_ns if live else source.last_record_ns or state.updated_ns
-    first_ns = max([part.last_ns for part in sealed], default=state.started_ns if live else last_ns)
-    drops = source.kernel_drops - sum(part.lost.get("kernel", 0) for part in sealed)
-    return Coverage(
-        source.name,
-        min(first_ns, last_ns),
-        last_ns,
-        max(0, source.packets - sum(part.packets for part in sealed)),
-        max(0, source.bytes - sum(part.bytes for part in sealed)),
-        lost={"kernel": drops} if drops > 0 else {},
-    )
+    # What was sealed after the recorder last told is no longer open.
+    begun_ns = max((part.last_ns for part in sealed), default=0)
+    spells = [(max(first, begun_ns), last) for first, last in source.spells if last > begun_ns]
+    if not is_live_source(source.name):
+        last_ns = source.last_record_ns or state.updated_ns
+        spells = [(min(begun_ns or last_ns, last_ns), last_ns)]
+    parts = [Coverage(source.name, first, last, 0, 0) for first, last in spells]
+    if parts:
+        parts[-1] = dataclasses.replace(
+            parts[-1],
+            packets=max(0, source.packets - sum(part.packets for part in sealed)),
+            bytes=max(0, source.bytes - sum(part.bytes for part in sealed)),
+            lost=_left(source.lost, [part.lost for part in sealed]),
+            noted=_left(source.noted, [part.noted for part in sealed]),
+            measured=source.measured,
+        )
+    return parts
+
+
+def _left(totals: Mapping[str, int], stated: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    left = Counter(totals)
+    for counts in stated:
+        left.subtract(counts)
+    return {key: count for key, count in left.items() if count > 0}
 
 
 def joined(parts: Iterable[Coverage]) -> list[Coverage]:
@@ -94,6 +108,10 @@ def _sum(one: Coverage, other: Coverage) -> Coverage:
         _added(one.refused, other.refused),
         _added(one.lost, other.lost),
         _added(one.noted, other.noted),
+        {
+            key: max(one.measured.get(key, 0), other.measured.get(key, 0))
+            for key in sorted({*one.measured, *other.measured})
+        },
     )
 
 

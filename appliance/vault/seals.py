@@ -238,7 +238,7 @@ def _file(value: Mapping[str, Any]) -> StoredFile:
 def _coverage(value: Mapping[str, Any]) -> Coverage:
     return Coverage(
         value["source"], instant(value["first"]), instant(value["last"]), value["packets"], value["bytes"],
-        value["refused"], value["lost"], value["noted"],
+        value["refused"], value["lost"], value["noted"], value.get("measured", {}),
     )  # fmt: skip
 
 

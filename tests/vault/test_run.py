@@ -20,14 +20,28 @@ def bodies(box: Box, kind: type) -> list[object]:
 
 def say(box: Box, run_id: str, packets: int) -> None:
     """The state file that a recorder leaves."""
-    source = {"name": SOURCES[0], "packets": packets, "bytes": 9 * packets, "records": 1, "last_record": None}
+    source = {
+        "name": SOURCES[0],
+        "packets": packets,
+        "bytes": 9 * packets,
+        "records": 1,
+        "last_record": None,
+        "lost": {"kernel": 4},
+        "noted": {"ring_full": 1},
+        "measured": {"clock_error_us": 70},
+        "spells": [
+            [to_iso(NOW_NS), to_iso(NOW_NS + 2 * NS)],
+            [to_iso(NOW_NS + 4 * NS), to_iso(NOW_NS + 7 * NS)],
+        ],
+        "interface": None,
+    }
     content = {
         "run": run_id,
         "pid": 1,
         "started": to_iso(NOW_NS),
         "updated": to_iso(NOW_NS + 7 * NS),
         "ended": False,
-        "sources": [{**source, "kernel_drops": 4}],
+        "sources": [source],
         "alarms": [],
     }
     (box.home.state / f"recorder-{run_id}.json").write_text(json.dumps(content))
@@ -50,8 +64,21 @@ def test_a_killed_runs_journal_is_adopted_as_it_lies_and_its_gap_stated(tmp_path
     assert (adoption.file.name, adoption.run) == (file.name, dead)
     assert file.read_bytes() == before
     assert tables_of(journals.read(file, box.opener())) == as_kept(rows)
-    covered = Coverage(SOURCES[0], NOW_NS, NOW_NS + 7 * NS, 50, 450, {}, {"kernel": 4}, {"interrupted": 1})
-    assert bodies(box, Interruption) == [Interruption(dead, NOW_NS + 7 * NS, (covered,))]
+    covered = (
+        Coverage(SOURCES[0], NOW_NS, NOW_NS + 2 * NS, 0, 0, noted={"interrupted": 1}),
+        Coverage(
+            SOURCES[0],
+            NOW_NS + 4 * NS,
+            NOW_NS + 7 * NS,
+            50,
+            450,
+            {},
+            {"kernel": 4},
+            {"ring_full": 1, "interrupted": 1},
+            {"clock_error_us": 70},
+        ),
+    )
+    assert bodies(box, Interruption) == [Interruption(dead, NOW_NS + 7 * NS, covered)]
     assert unclosed(box.home) == []
     assert verify(box.home).faults == ()
 
