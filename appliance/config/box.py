@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from appliance.config.capture import CaptureConfig
+from appliance.config.statistics import StatisticsConfig
 from appliance.config.values import canonical_network, outside, wrong_custodians, wrong_networks
 from appliance.model.errors import HomeError
 
@@ -33,6 +34,7 @@ class BoxConfig:
     row_limit: int = 1_000_000
     term_years: Mapping[str, int] = field(default_factory=lambda: LEGAL_TERM_YEARS)
     capture: CaptureConfig = field(default_factory=CaptureConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
 
     def __post_init__(self) -> None:
         """Raises ValueError('key: what is wrong') for a value that cannot be meant."""
@@ -96,6 +98,7 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
         "silent_alarm_minutes": _NUMBER,
     },
     "recording": dict.fromkeys(("idle_timeout_s", "active_timeout_s", "flow_limit", "row_limit"), _NUMBER),
+    "statistics": {"access_points": _TEXTS, "keep_days": _NUMBER},
     "term_years": dict.fromkeys(LEGAL_TERM_YEARS, _NUMBER),
 }
 """What each setting of each section must be."""
@@ -139,7 +142,10 @@ def _config(tables: dict[str, Any]) -> BoxConfig:
         raise ValueError(f"{missing[0]}: is missing")
     terms = {**LEGAL_TERM_YEARS, **sections["term_years"]}
     return BoxConfig(
-        **values, term_years=MappingProxyType(terms), capture=CaptureConfig(**sections["capture"])
+        **values,
+        term_years=MappingProxyType(terms),
+        capture=CaptureConfig(**sections["capture"]),
+        statistics=StatisticsConfig(**sections["statistics"]),
     )
 
 

@@ -18,6 +18,7 @@ def render(config: BoxConfig) -> str:
         vxlan_ports=_inline(map(str, capture.vxlan_ports)),
         tunnel_ends=_inline(map(_quoted, capture.tunnel_ends)),
         own=str(capture.record_own_traffic).lower(),
+        access_points=_inline(map(_quoted, config.statistics.access_points)),
         traffic_years=config.term_years["traffic"],
         source_years=config.term_years["source"],
     )
@@ -57,6 +58,12 @@ active_timeout_s = {config.active_timeout_s}
 # Memory: connections followed at once (the oldest is written and dropped beyond), rows held before a seal.
 flow_limit = {config.flow_limit}
 row_limit = {config.row_limit}
+
+[statistics]
+# MACs of this site's own access points. Statistics name no other: a MAC on the air may be a telephone.
+access_points = {access_points}
+# Days that statistics are kept. They name nobody; 400 days show a month beside the same month last year.
+keep_days = {config.statistics.keep_days}
 
 [term_years]
 # Calendar years after which a day is destroyed. The French legal term is one year for both.

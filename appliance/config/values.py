@@ -4,6 +4,8 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
+from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, mac_number
+
 _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
 _INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
 
@@ -55,6 +57,21 @@ def wrong_ports(ports: tuple[int, ...]) -> str | None:
     """Whether they are UDP ports; there may be none."""
     wrong = [port for port in ports if not 1 <= port <= 65_535]
     return f"{wrong[0]} is not between 1 and 65535" if wrong else None
+
+
+def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:
+    """Whether they are different MACs of single stations, at most so many; there may be none."""
+    numbers = []
+    for text in texts:
+        try:
+            numbers.append(mac_number(text))
+        except ValueError as error:
+            return str(error)
+        if numbers[-1] == MAC_NULL or numbers[-1] & MAC_GROUP_BIT:
+            return f"'{text}' is no MAC of a station"
+    if len(set(numbers)) != len(numbers):
+        return "the same MAC is given twice"
+    return f"at most {most:,} MACs" if len(numbers) > most else None
 
 
 def outside(value: int, low: int, high: int) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 from appliance.config.box import BoxConfig, read
 from appliance.config.capture import CaptureConfig
+from appliance.config.statistics import StatisticsConfig
 from appliance.config.text import render
 from appliance.config.values import canonical_network
 from appliance.model.errors import HomeError
@@ -25,6 +26,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
             CONFIG,
             capture=CaptureConfig(("mirror0", "eth1.7"), (4789,), ("10.1.0.0/16", "2001:db8::/64"), True, 60),
         ),
+        dataclasses.replace(CONFIG, statistics=StatisticsConfig(("00:11:22:33:44:55", "0011.2233.4466"), 30)),
     ):
         path.write_text(render(config))
         assert read(path) == config
@@ -69,6 +71,13 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         (("tunnel_ends = []", 'tunnel_ends = ["ten"]'), r"line \d+: tunnel_ends: 'ten' is not a network"),
         (("own_traffic = false", 'own_traffic = "no"'), "record_own_traffic: must be true or false"),
         (("own_traffic = false", "own_trafic = false"), r"line \d+: record_own_trafic: there is no such"),
+        (("access_points = []", 'access_points = ["ap7"]'), r"line \d+: access_points: 'ap7' is not a MAC"),
+        (
+            ("access_points = []", 'access_points = ["00:11:22:33:44:55", "001122334455"]'),
+            "access_points: the same MAC is given twice",
+        ),
+        (("access_points = []", 'access_points = ["ff:ff:ff:ff:ff:ff"]'), "is no MAC of a station"),
+        (("keep_days = 400", "keep_days = 0"), "keep_days: 0 is not between 1 and 4000"),
         (("minutes = 15", "minutes = 0"), "silent_alarm_minutes: 0 is not between 1 and 10080"),
     ],
 )
