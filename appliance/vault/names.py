@@ -2,7 +2,7 @@
 
 box.toml  box.key  chain.jsonl
 envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
-journal/VAULT/DAY/NAME.journal        state/
+journal/VAULT/DAY/NAME.journal        state/        statistics/DAY/NAME.jsonl
 """
 
 import datetime as dt
@@ -39,6 +39,10 @@ class Home:
     @property
     def state(self) -> Path:
         return self.path / "state"
+
+    @property
+    def statistics(self) -> Path:
+        return self.path / "statistics"
 
     def envelopes(self, vault: VaultName, day: dt.date) -> Path:
         return self.path / "envelopes" / vault / day.isoformat()
