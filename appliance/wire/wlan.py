@@ -1,0 +1,116 @@
+"""802.11 frames to network layers: who sent it to whom through which access point, as Ethernet would say it.
+
+IEEE 802.11-2020, 9.3.2.1. What cannot be read or is not there is refused by its reason:
+
+- A frame that the radio marks as damaged is refused whole: any of its bytes may be wrong, its addresses too.
+- Of a frame sent in fragments the first one gives the record (the IP header says the whole length), later
+  ones are refused.
+- Between two stations that relay (four addresses) neither need be anyone's access point: none is named.
+
+A frame that was repeated on the air is heard twice; that is for whoever looks for duplicates.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.model.frames import Frames
+from appliance.model.reasons import Refusal
+from appliance.wire import radio
+from appliance.wire.links import Reached, Refusals
+from appliance.wire.packets import MAC_MASK
+from appliance.wire.payloads import FROM_DS, LLC_BYTES, PROTECTED, SNAP, Payloads, joined, opened, subframes
+
+_HEADER = np.dtype(
+    {
+        "names": ["control", "flags", "first", "second", "third", "sequence", "fourth"],
+        "formats": ["u1", "u1", "<u8", "<u8", "<u8", "<u2", "<u8"],
+        "offsets": [0, 1, 4, 10, 16, 22, 24],
+        "itemsize": 32,
+    }
+)
+_TO_DS, _ORDER = 0x01, 0x80
+_DATA, _NULL, _QOS = 0x08, 0x40, 0x80  # type 2; subtype bits: no data, with QoS control
+_GROUP = np.uint64(1)  # the bit of a MAC, in wire order, that says it is of a group
+_SNAP_BRIDGED = np.uint64(0xF800_0003_AAAA)  # IEEE 802.1H: OUI 00-00-F8
+
+
+def reached(frames: Frames, at: NDArray[np.int64], tally: Refusals) -> Reached:
+    """Network layers of the 802.11 frames at these positions, bare or behind a header of `wire.radio`.
+
+    Each subframe of an A-MSDU counts for itself, in the result as in the refusals.
+    """
+    payloads, aggregated = opened(frames, *_payloads(frames, radio.bare(frames, at, tally), tally), tally)
+    if aggregated.any():
+        payloads = joined(
+            payloads.take(np.flatnonzero(~aggregated)), subframes(frames, payloads, aggregated, tally)
+        )
+    llc = frames.window(payloads.start, 8).view("<u8")
+    snap = llc & MAC_MASK
+    rows = radio.sift(
+        payloads.at,
+        tally,
+        (payloads.start + LLC_BYTES > payloads.end, Refusal.CUT_SHORT),
+        ((snap != SNAP) & (snap != _SNAP_BRIDGED), Refusal.NOT_IP),
+    )
+    found = payloads if len(rows) == len(payloads.at) else payloads.take(rows)
+    return Reached(
+        found.at,
+        found.start + LLC_BYTES,
+        found.end,
+        (llc[rows].byteswap() & np.uint64(0xFFFF)).astype(np.int64),
+        found.source,
+        found.destination,
+        np.full(len(rows), -1, np.int16) if frames.vlan is None else frames.vlan[found.at].astype(np.int16),
+        found.access_point,
+        wire_end=found.wire_end,
+    )
+
+
+def _payloads(
+    frames: Frames, bare: radio.Bare, tally: Refusals
+) -> tuple[Payloads, NDArray[np.uint8], NDArray[np.uint16]]:
+    """Payloads of the data frames, with each one's flags and QoS control (0 without one)."""
+    header = frames.window(bare.start, _HEADER.itemsize).view(_HEADER)
+    control, flags = header["control"], header["flags"]
+    if frames.link_type == radio.SWAPPED:
+        control, flags = flags, control
+    size = 24 + 6 * (flags & 3 == _TO_DS | FROM_DS).astype(np.int64)
+    quality = frames.window(bare.start + size, 2).view("<u2")
+    with_quality = control & _QOS != 0
+    size += with_quality * (2 + 4 * (flags & _ORDER != 0))  # the order bit says HT control
+    if bare.padded.any():
+        size = np.where(bare.padded, (size + 3) // 4 * 4, size)
+    captured = bare.end - bare.start
+    rows = radio.sift(
+        bare.at,
+        tally,
+        (captured < 2, Refusal.CUT_SHORT),
+        (control & 3 != 0, Refusal.BAD_VERSION),
+        (control & (0x0C | _NULL) != _DATA, Refusal.WIFI_NO_DATA),
+        (captured < size, Refusal.CUT_SHORT),
+    )
+    if len(rows) < len(header):
+        header, flags, size = header[rows], flags[rows], size[rows]
+        quality, with_quality = quality[rows], with_quality[rows]
+    start = bare.start[rows] + size
+    found = Payloads(bare.at[rows], start, bare.end[rows], bare.wire_end[rows], *_addresses(header, flags))
+    quality = np.where(with_quality, quality, 0).astype(np.uint16)
+    later = header["sequence"] & 0x0F != 0
+    if later.any():
+        later &= flags & PROTECTED == 0  # an encrypted one is refused as that
+        kept = radio.sift(found.at, tally, (later, Refusal.WIFI_FRAGMENT))
+        return found.take(kept), flags[kept], quality[kept]
+    return found, flags, quality
+
+
+def _addresses(
+    header: NDArray[np.void], flags: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Source, destination and access point (0 none): IEEE 802.11-2020, table 9-30."""
+    first, second = header["first"] & MAC_MASK, header["second"] & MAC_MASK
+    third, fourth = header["third"] & MAC_MASK, header["fourth"] & MAC_MASK
+    to_ds, from_ds = flags & _TO_DS != 0, flags & FROM_DS != 0
+    source = np.where(from_ds, np.where(to_ds, fourth, third), second)
+    destination = np.where(to_ds, third, first)
+    through = np.where(to_ds, np.where(from_ds, np.uint64(0), first), np.where(from_ds, second, third))
+    return source, destination, np.where(through & _GROUP != 0, np.uint64(0), through)
