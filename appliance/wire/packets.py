@@ -21,6 +21,9 @@ DETACHED_BYTES = 128
 """What `detach` keeps of each packet: the longest IPv4 header and the longest TCP header fit."""
 
 
+_Rows = slice | NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Packets:
     """n IP packets of one family in capture order.
@@ -70,7 +73,13 @@ class Packets:
 
     def slice(self, start: int, stop: int) -> "Packets":
         """Packets start..stop, as views."""
-        part = slice(start, stop)
+        return self._of(slice(start, stop))
+
+    def take(self, rows: NDArray[np.int64]) -> "Packets":
+        """Some of the packets, in the order of `rows`, as copies; their bytes stay where they are."""
+        return self._of(rows)
+
+    def _of(self, part: _Rows) -> "Packets":
         return Packets(
             self.family,
             self.time[part],
