@@ -1,4 +1,4 @@
-"""What access points send their controllers: CAPWAP data (RFC 5415), UDP 5247; LWAPP data (RFC 5412), UDP 12222.
+"""What access points send their controllers: CAPWAP data (RFC 5415, UDP 5247) and LWAPP (RFC 5412, 12222).
 
 A header is believed only where all of it fits together, since any client may send from or to these ports.
 """
