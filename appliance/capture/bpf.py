@@ -1,106 +1,186 @@
-"""The classic BPF program of the ring: how much of each frame the kernel keeps. It drops none.
+"""The classic BPF program of the ring: how much of each frame the kernel keeps, and the box's own traffic.
 
-Headers are enough for a record, so a frame is cut at `snaplen`; frames that say who holds an address
-(DHCP, DHCPv6, neighbour discovery) are read to their end and kept whole. The first test keeps every
-frame that is not longer than `snaplen`, which also puts every later load inside the frame: a load
-outside of it would end the program with 0, and the frame would be lost without a word.
+Headers are enough for a record, so a frame is cut at `snaplen`. Kept whole are frames that say who holds
+an address (DHCP, DHCPv6, neighbour discovery), tunnels, whose clients lie deep inside, and the first
+packets of a conversation that tell its category. The box's own packets (replication, management) are left
+out where their addresses are known; tunnels never, for remote mirrors are addressed to the box.
+
+A load outside the frame would end the program with 0 and lose the frame without a word: each stands behind
+a look at the length that puts it inside.
 """
 
-from struct import Struct
+from collections.abc import Iterator, Sequence
+
+from appliance.capture.assembler import Line, Op, assemble
+from appliance.capture.own_traffic import (
+    DHCP_PORTS,
+    DHCPV6_PORTS,
+    ETHERTYPE,
+    ICMPV6,
+    IPV4,
+    IPV6,
+    TAG_BYTES,
+    TCP,
+    UDP,
+    Own,
+    among,
+    leave_out,
+)
 
 SHORTEST_SNAPLEN = 96
-"""Two VLAN tags, the longest IPv4 header and the ports end at byte 86."""
+"""Two VLAN tags, the longest IPv4 header and the beginning of a TCP header end at byte 95."""
 
 WHOLE_FRAME = 0xFFFF
 
-_INSTRUCTION = Struct("=HBBI")  # struct sock_filter, linux/filter.h: code, jump if true, jump if false, k
-
-_LOAD_LENGTH, _LOAD_HALF, _LOAD_HALF_X, _LOAD_BYTE_X = 0x80, 0x28, 0x48, 0x50
-_SET_X, _COPY_A_TO_X = 0x01, 0x07
-_AND, _SHIFT_LEFT, _ADD_X = 0x54, 0x64, 0x0C
-_IF_EQUAL, _IF_GREATER, _IF_AT_LEAST, _IF_ANY_BIT = 0x15, 0x25, 0x35, 0x45
-_RETURN = 0x06
-
-NOTHING = _INSTRUCTION.pack(_RETURN, 0, 0, 0)
+NOTHING = assemble([(Op.RETURN, "", "", 0)])
 """The program that takes no frame at all: recording ends."""
 
-_VLAN, _QINQ, _IPV4, _IPV6 = 0x8100, 0x88A8, 0x0800, 0x86DD
-_UDP, _ICMPV6 = 17, 58
+TUNNEL_PORTS = (4789, 8472, 6081, 37008, 2152, 5247)
+"""UDP: VXLAN (two), Geneve, TZSP, GTP-U, CAPWAP data."""
 
-_Line = tuple[int, str, str, int] | str
+_TAGS = (0x8100, 0x88A8, 0x9100)
+_DEEP = (*_TAGS, 0x8847, 0x8848, 0x8864)
+"""Behind two tags: a third one, MPLS (RFC 5332), a PPPoE session (RFC 2516)."""
 
+_TUNNELS = (4, 41, 47)
+_EXTENSIONS = (0, 43, 44, 60)
+"""IPv6 extension headers: rare enough to be kept whole instead of being walked."""
 
-def _program(snaplen: int) -> list[_Line]:
-    """Instructions with named jumps (an empty name is the next line); X is the length of the tags."""
-    return [
-        (_LOAD_LENGTH, "", "", 0),
-        (_IF_GREATER, "", "cut", snaplen),
-        (_SET_X, "", "", 0),
-        (_LOAD_HALF, "", "", 12),
-        (_IF_EQUAL, "tagged", "", _VLAN),
-        (_IF_EQUAL, "tagged", "network", _QINQ),
-        "tagged",
-        (_SET_X, "", "", 4),
-        (_LOAD_HALF, "", "", 16),
-        (_IF_EQUAL, "", "network", _VLAN),
-        (_SET_X, "", "", 8),
-        (_LOAD_HALF, "", "", 20),
-        "network",
-        (_IF_EQUAL, "ipv4", "", _IPV4),
-        (_IF_EQUAL, "ipv6", "cut", _IPV6),
-        "ipv4",
-        (_LOAD_BYTE_X, "", "", 23),
-        (_IF_EQUAL, "", "cut", _UDP),
-        (_LOAD_HALF_X, "", "", 20),
-        (_IF_ANY_BIT, "cut", "", 0x1FFF),  # a later fragment has no ports
-        (_LOAD_BYTE_X, "", "", 14),
-        (_AND, "", "", 0x0F),
-        (_SHIFT_LEFT, "", "", 2),
-        (_ADD_X, "", "", 0),
-        (_COPY_A_TO_X, "", "", 0),
-        (_LOAD_HALF_X, "", "", 14),
-        (_IF_EQUAL, "whole", "", 67),
-        (_IF_EQUAL, "whole", "", 68),
-        (_LOAD_HALF_X, "", "", 16),
-        (_IF_EQUAL, "whole", "", 67),
-        (_IF_EQUAL, "whole", "cut", 68),
-        "ipv6",
-        (_LOAD_BYTE_X, "", "", 20),
-        (_IF_EQUAL, "discovery", "", _ICMPV6),
-        (_IF_EQUAL, "", "cut", _UDP),
-        (_LOAD_HALF_X, "", "", 54),
-        (_IF_EQUAL, "whole", "", 546),
-        (_IF_EQUAL, "whole", "", 547),
-        (_LOAD_HALF_X, "", "", 56),
-        (_IF_EQUAL, "whole", "", 546),
-        (_IF_EQUAL, "whole", "cut", 547),
-        "discovery",  # RFC 4861: types 133 to 137
-        (_LOAD_BYTE_X, "", "", 54),
-        (_IF_AT_LEAST, "", "cut", 133),
-        (_IF_GREATER, "cut", "whole", 137),
-        "whole",
-        (_RETURN, "", "", WHOLE_FRAME),
-        "cut",
-        (_RETURN, "", "", snaplen),
-    ]
+_DNS, _QUIC = 53, 443
+_HTTP_PORTS = (80, 8080, 8000, 3128)
+_HTTP_METHODS = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC")
+_CLIENT_HELLO = 0x1603
+"""A TLS record of a handshake, version 3.x (RFC 8446, 5.1); its first message says which, 1 a ClientHello."""
+
+_PORT, _PAYLOAD = 2, 3  # cells of the scratch memory beside those of own_traffic
 
 
-def assemble(snaplen: int) -> bytes:
-    """The program as an array of `struct sock_filter`; `snaplen` in bytes, at least SHORTEST_SNAPLEN."""
+def program(snaplen: int, tunnel_ports: Sequence[int] = TUNNEL_PORTS, own: Own | None = None) -> bytes:
+    """The program as the kernel takes it; `snaplen` in bytes, at least SHORTEST_SNAPLEN."""
     if snaplen < SHORTEST_SNAPLEN:
         raise ValueError(f"snaplen is {snaplen} bytes; the headers need at least {SHORTEST_SNAPLEN}")
-    names: dict[str, int] = {}
-    lines: list[tuple[int, str, str, int]] = []
-    for line in _program(snaplen):
-        if isinstance(line, str):
-            names[line] = len(lines)
-        else:
-            lines.append(line)
+    lines: list[Line] = [
+        *_link(),
+        *(leave_out(own, tunnel_ports) if own else ()),
+        *_depth(snaplen, tunnel_ports),
+    ]
+    for name, kept_bytes in (("whole", WHOLE_FRAME), ("cut", snaplen), ("left out", 0)):
+        lines += [name, (Op.RETURN, "", "", kept_bytes)]
+    return assemble(lines)
 
-    def jump(here: int, name: str) -> int:
-        return names[name] - here - 1 if name else 0
 
-    return b"".join(
-        _INSTRUCTION.pack(code, jump(here, when_true), jump(here, when_false), k)
-        for here, (code, when_true, when_false, k) in enumerate(lines)
-    )
+def _link() -> Iterator[Line]:
+    """X and TAG_BYTES: octets of the tags (0, 4 or 8); ETHERTYPE: what follows them."""
+    yield (Op.LOAD_LENGTH, "", "", 0)
+    yield (Op.IF_AT_LEAST, "", "cut", 34)
+    yield (Op.SET_X, "", "", 0)
+    yield (Op.LOAD_HALF, "", "", 12)
+    yield from among(_TAGS, "tagged")
+    yield (Op.JUMP, "network", "", 0)
+    yield "tagged"
+    yield (Op.SET_X, "", "", 4)
+    yield (Op.LOAD_HALF, "", "", 16)
+    yield from among(_TAGS, "tagged twice")
+    yield (Op.JUMP, "network", "", 0)
+    yield "tagged twice"
+    yield (Op.SET_X, "", "", 8)
+    yield (Op.LOAD_HALF, "", "", 20)
+    yield "network"
+    yield (Op.STORE_X, "", "", TAG_BYTES)
+    yield (Op.STORE, "", "", ETHERTYPE)
+
+
+def _depth(snaplen: int, tunnel_ports: Sequence[int]) -> Iterator[Line]:
+    """Which frames longer than `snaplen` are kept whole."""
+    yield (Op.LOAD_LENGTH, "", "", 0)
+    yield (Op.IF_GREATER, "", "cut", snaplen)
+    yield (Op.LOAD_X_MEMORY, "", "", TAG_BYTES)
+    yield (Op.LOAD_MEMORY, "", "", ETHERTYPE)
+    yield (Op.IF_EQUAL, "ipv4", "", IPV4)
+    yield (Op.IF_EQUAL, "ipv6", "", IPV6)
+    yield from among(_DEEP, "whole")
+    yield (Op.JUMP, "cut", "", 0)
+    yield "ipv4"
+    yield (Op.LOAD_BYTE_X, "", "", 23)
+    yield (Op.IF_EQUAL, "ipv4 ports", "", TCP)
+    yield (Op.IF_EQUAL, "ipv4 ports", "", UDP)
+    yield from among(_TUNNELS, "whole")
+    yield (Op.JUMP, "cut", "", 0)
+    yield "ipv4 ports"
+    yield (Op.LOAD_HALF_X, "", "", 20)
+    yield (Op.IF_ANY_BIT, "cut", "", 0x1FFF)  # a later fragment has no ports
+    yield (Op.LOAD_BYTE_X, "", "", 14)
+    yield (Op.AND, "", "", 0x0F)
+    yield (Op.SHIFT_LEFT, "", "", 2)
+    yield (Op.ADD_X, "", "", 0)
+    yield (Op.STORE, "", "", _PAYLOAD)
+    yield (Op.LOAD_BYTE_X, "", "", 23)
+    yield (Op.LOAD_X_MEMORY, "", "", _PAYLOAD)
+    yield (Op.IF_EQUAL, "tcp", "udp", TCP)
+    yield "ipv6"
+    yield (Op.LOAD_BYTE_X, "", "", 20)
+    yield (Op.IF_EQUAL, "ipv6 tcp", "", TCP)
+    yield (Op.IF_EQUAL, "ipv6 udp", "", UDP)
+    yield (Op.IF_EQUAL, "discovery", "", ICMPV6)
+    yield from among((*_TUNNELS, *_EXTENSIONS), "whole")
+    yield (Op.JUMP, "cut", "", 0)
+    yield "discovery"  # RFC 4861: types 133 to 137
+    yield (Op.LOAD_BYTE_X, "", "", 54)
+    yield (Op.IF_AT_LEAST, "", "cut", 133)
+    yield (Op.IF_GREATER, "cut", "whole", 137)
+    yield "ipv6 tcp"
+    yield from _behind_ipv6()
+    yield (Op.JUMP, "tcp", "", 0)
+    yield "ipv6 udp"
+    yield from _behind_ipv6()
+    yield from _udp(tunnel_ports)
+    yield from _tcp()
+
+
+def _behind_ipv6() -> Iterator[Line]:
+    yield (Op.COPY_X_TO_A, "", "", 0)
+    yield (Op.ADD, "", "", 40)
+    yield (Op.COPY_A_TO_X, "", "", 0)
+
+
+def _udp(tunnel_ports: Sequence[int]) -> Iterator[Line]:
+    """X: where the UDP header begins, less 14."""
+    yield "udp"
+    ports = (*DHCP_PORTS, *DHCPV6_PORTS, *tunnel_ports)
+    yield (Op.LOAD_HALF_X, "", "", 14)
+    yield from among((_DNS, *ports), "whole")
+    yield (Op.LOAD_HALF_X, "", "", 16)
+    yield from among(ports, "whole")
+    yield (Op.IF_EQUAL, "", "cut", _QUIC)
+    yield (Op.LOAD_BYTE_X, "", "", 22)
+    yield (Op.AND, "", "", 0xC0)  # RFC 9000, 17.2: a long header, which only the handshake has
+    yield (Op.IF_EQUAL, "whole", "cut", 0xC0)
+
+
+def _tcp() -> Iterator[Line]:
+    """X: where the TCP header begins, less 14."""
+    yield "tcp"
+    yield (Op.LOAD_HALF_X, "", "", 16)
+    yield (Op.STORE, "", "", _PORT)
+    yield (Op.LOAD_BYTE_X, "", "", 26)
+    yield (Op.AND, "", "", 0xF0)
+    yield (Op.SHIFT_RIGHT, "", "", 2)
+    yield (Op.ADD_X, "", "", 0)
+    yield (Op.STORE, "", "", _PAYLOAD)
+    yield (Op.ADD, "", "", 14 + 6)
+    yield (Op.COPY_A_TO_X, "", "", 0)
+    yield (Op.LOAD_LENGTH, "", "", 0)
+    yield (Op.IF_AT_LEAST_X, "", "cut", 0)
+    yield (Op.LOAD_X_MEMORY, "", "", _PAYLOAD)
+    yield (Op.LOAD_HALF_X, "", "", 14)
+    yield (Op.IF_EQUAL, "", "http", _CLIENT_HELLO)
+    yield (Op.LOAD_BYTE_X, "", "", 19)
+    yield (Op.IF_EQUAL, "whole", "cut", 1)
+    yield "http"
+    yield (Op.LOAD_MEMORY, "", "", _PORT)
+    yield from among(_HTTP_PORTS, "request")
+    yield (Op.JUMP, "cut", "", 0)
+    yield "request"
+    yield (Op.LOAD_WORD_X, "", "", 14)
+    yield from among([int.from_bytes(method, "big") for method in _HTTP_METHODS], "whole")
+    yield (Op.JUMP, "cut", "", 0)

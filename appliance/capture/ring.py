@@ -30,7 +30,7 @@ RING_BYTES = 128 << 20
 """620,000 short frames: more than a second at 500,000 a second, the time a full hour's seal may take."""
 
 SNAPLEN_BYTES = 128
-"""Tags, an IPv6 header with extensions, ports and flags; control frames are kept whole (see `bpf`)."""
+"""Tags, an IPv6 header with extensions, ports and flags; what tells more is kept whole (see `bpf`)."""
 
 _RETIRE_MS = 100
 _ABSENT_PAUSE_S = 0.2
@@ -67,12 +67,12 @@ class RingCounts:
 class Ring:
     """One interface's ring. `open`, then `read` in a loop, `statistics` about once a second, `close`."""
 
-    def __init__(self, interface: str, ring_bytes: int = RING_BYTES, snaplen: int = SNAPLEN_BYTES) -> None:
+    def __init__(self, interface: str, ring_bytes: int = RING_BYTES, program: bytes | None = None) -> None:
         self.interface = interface
         self.link = Link.ABSENT
         self._block_bytes = min(BLOCK_BYTES, ring_bytes // FEWEST_BLOCKS)
         self._blocks = ring_bytes // self._block_bytes
-        self._program = bpf.assemble(snaplen)
+        self._program = program or bpf.program(SNAPLEN_BYTES)
         self._socket: socket.socket | None = None
         self._ring: NDArray[np.uint8] = np.empty(0, np.uint8)
         self._status: NDArray[np.uint32] = np.empty(0, np.uint32)
@@ -118,6 +118,12 @@ class Ring:
         self._ring = np.empty(0, np.uint8)
         self._status = np.empty(0, np.uint32)
         self._held = False
+
+    def filter(self, program: bytes) -> None:
+        """Let the kernel keep frames by another program (see `bpf`) from now on; no frame slips between."""
+        self._program = program
+        if self._socket is not None:
+            self._attach(self._socket, program)
 
     def cease(self) -> None:
         """Take no more frames; those that came until now can still be read, the last 0.1 s later."""

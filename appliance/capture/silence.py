@@ -1,0 +1,149 @@
+"""A mirror interface that never transmits: no IPv6, no ARP, and whatever else would leave is dropped.
+
+The socket of the ring never sends, but the kernel does by itself as soon as an interface is up (router
+solicitations, duplicate address detection, multicast reports), and so may other programs. An interface
+that is used for anything else is not touched: whoever names the wrong one must not cut himself off. Only an
+AF_PACKET sender that goes round the queueing layer (PACKET_QDISC_BYPASS) still gets out: it needs the same
+rights as taking the drop away.
+
+Nothing is put back at the end: between two runs the interface would begin to talk to the mirror, and a
+recorder that is killed could not put it back either. A restart of the machine does.
+"""
+
+import contextlib
+import fcntl
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from struct import Struct
+
+from appliance.capture import ethtool
+from appliance.capture.netlink import IFF_LOOPBACK, IFF_NOARP, IFF_UP, Address, Device
+
+_SIOCSIFFLAGS = 0x8914  # netdevice(7)
+_IFREQ_FLAGS = Struct("=16sH14x")
+_DROP = "1,6 0 0 2"
+"""A classic BPF program of one instruction: return TC_ACT_SHOT."""
+
+_TC_PATIENCE_S = 10.0
+_SETTINGS = "/proc/sys/net/ipv6/conf"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether the interface can send. `doubt` says in a sentence why it can, or may; empty if silent.
+
+    `ours`: nothing else uses the interface, so it may be set up as a mirror needs it.
+    """
+
+    ours: bool
+    doubt: str
+
+    @property
+    def silent(self) -> bool:
+        return not self.doubt
+
+
+class Silence:
+    """Keeps one interface silent: call `keep` when the recorder starts and every second from then on."""
+
+    def __init__(self, interface: str) -> None:
+        self._interface = interface
+        self._index = 0
+        self._doubt = ""
+
+    def keep(self, devices: Sequence[Device], addresses: Sequence[tuple[int, Address]]) -> Standing:
+        """Silence the interface if it is ours and not silent yet. Never raises."""
+        device = next((one for one in devices if one.name == self._interface), None)
+        if device is None:
+            return Standing(False, "")
+        use = _use_of(device, devices, addresses)
+        if use:
+            return Standing(
+                False,
+                f"'{self._interface}' {use}, so it was not silenced and can send; "
+                "give the mirror an interface of its own",
+            )
+        if device.index != self._index or _has_relapsed(device):
+            self._doubt = self._silence(device)
+            self._index = device.index
+        return Standing(True, self._doubt)
+
+    def _silence(self, device: Device) -> str:
+        """First the drop, for the rest may make the kernel say goodbye. What did not work, in a sentence."""
+        doubt = _drop_at_egress(self._interface)
+        try:
+            _set_ipv6(self._interface)
+            # A new device comes up only now, so that it says nothing: nobody else may set it up.
+            up = IFF_UP if device.index != self._index else device.flags & IFF_UP
+            _set_flags(self._interface, device.flags | IFF_NOARP | up)
+        except OSError as error:
+            doubt = doubt or f"'{self._interface}' could not be silenced ({error.strerror}); run as root"
+        ethtool.stop_merging(self._interface)
+        return doubt
+
+
+def _use_of(
+    device: Device, devices: Sequence[Device], addresses: Sequence[tuple[int, Address]]
+) -> str | None:
+    """What else an interface serves, in words; None where it is there for the mirror alone."""
+    if device.flags & IFF_LOOPBACK:
+        return "is the loopback"
+    if any(index == device.index and not ip.is_link_local for index, ip in addresses):
+        return "has an address"
+    if any(index == device.index and ip.version == 4 for index, ip in addresses):
+        return "has an address"
+    if device.master:
+        return "is a port of a bridge or a bond"
+    # The other end of a virtual cable names us as well.
+    if any(one.lower == device.index and one.kind != "veth" for one in devices):
+        return "carries other interfaces"
+    return None
+
+
+def _has_relapsed(device: Device) -> bool:
+    """Whether somebody has taken back what can be seen of the silence at no cost."""
+    if not device.flags & IFF_NOARP:
+        return True
+    try:
+        with open(f"{_SETTINGS}/{device.name}/disable_ipv6", encoding="ascii") as setting:
+            return setting.read().strip() != "1"
+    except OSError:
+        return False
+
+
+def _set_ipv6(interface: str) -> None:
+    # Without IPv6 in the kernel there are no settings either. A mode set first leaves no time for an address.
+    for name in ("addr_gen_mode", "disable_ipv6"):
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open(f"{_SETTINGS}/{interface}/{name}", "w", encoding="ascii") as setting,
+        ):
+            setting.write("1")
+
+
+def _set_flags(interface: str, flags: int) -> None:
+    request = _IFREQ_FLAGS.pack(interface.encode()[:15], flags & 0xFFFF)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        fcntl.ioctl(asking, _SIOCSIFFLAGS, request)
+
+
+def _drop_at_egress(interface: str) -> str:
+    """Let the kernel drop all that would leave (tc-bpf(8)); what is wrong in a sentence, or nothing."""
+    _run_tc("qdisc", "add", "dev", interface, "clsact")  # it may be there
+    where = ("filter", "replace", "dev", interface, "egress", "pref", "1", "handle", "1")
+    told = _run_tc(*where, "bpf", "da", "bytecode", _DROP)
+    return told and f"'{interface}' can send: the kernel does not drop what leaves ({told})"
+
+
+def _run_tc(*words: str) -> str:
+    """What tc(8) complains of; nothing if it did as it was told."""
+    try:
+        # Fixed words, and a name that the kernel gave us.
+        done = subprocess.run(  # noqa: S603
+            ["tc", *words], capture_output=True, text=True, timeout=_TC_PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "the command 'tc' cannot be run; install iproute2"
+    return (done.stderr.strip().partition("\n")[0] or "tc failed") if done.returncode else ""
