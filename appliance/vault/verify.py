@@ -22,6 +22,9 @@ Progress = Callable[[int, int], None]
 """Told (bytes read, bytes to read)."""
 
 _ROOMS = ("envelopes", "segments", "journal")
+_NOT_SEALED = ("state", "statistics", "classify")
+"""What proves nothing: how recorders stand, totals that name nobody, and a box's own tables of categories."""
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -85,8 +88,8 @@ def verify(
 
 
 def _present(home: Home) -> set[Path]:
-    """Everything in the home but folders and the state folder's files."""
-    found = {Path(entry.path) for entry in os.scandir(home.path) if entry.name not in (*_ROOMS, "state")}
+    """Everything in the home but folders and what lies in those that no seal fixes."""
+    found = {Path(entry.path) for entry in os.scandir(home.path) if entry.name not in (*_ROOMS, *_NOT_SEALED)}
     for room in _ROOMS:
         for folder, folders, names in os.walk(home.path / room):
             found.update(Path(folder, name) for name in names)
