@@ -6,6 +6,7 @@ journal dropped. When the disk refuses, rows wait in memory, bounded; what has t
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ from appliance.model.rows import BINDING, TRAFFIC
 from appliance.services.alarms import Alarms
 from appliance.services.backlog import Backlog
 from appliance.services.sources import SourceCounts
+from appliance.services.totals import Totals
 from appliance.vault.names import VaultName
 from appliance.vault.writer import VaultWriter
 from appliance.wire.decode import Decoder
@@ -38,7 +40,11 @@ class Recorder:
     """Records batches of frames. `monotonic` gives seconds, only to pace journal and retries."""
 
     def __init__(
-        self, config: BoxConfig, vaults: Mapping[VaultName, VaultWriter], monotonic: Callable[[], float]
+        self,
+        config: BoxConfig,
+        vaults: Mapping[VaultName, VaultWriter],
+        totals: Totals,
+        monotonic: Callable[[], float],
     ) -> None:
         limits = Limits(config.idle_timeout_s * NS, config.active_timeout_s * NS, config.flow_limit)
         multipliers = np.frombuffer(os.urandom(8 * MULTIPLIERS), np.uint64)
@@ -46,6 +52,7 @@ class Recorder:
         self.sources: list[SourceCounts] = []
         self._row_limit = config.row_limit
         self._vaults = vaults
+        self._totals = totals
         self._monotonic = monotonic
         self._decoder = Decoder()
         self._meter = Meter(Networks.of(config.client_networks), limits, multipliers)
@@ -56,7 +63,7 @@ class Recorder:
         self._seal_due = 0.0
         self._hour: int | None = None
         self._live = False
-        self._evicted = 0
+        self._told: Counter[str] = Counter()
 
     def begin(self, name: str, live: bool = False) -> SourceCounts:
         """What is taken from now on comes from this source; its counters are returned."""
@@ -79,11 +86,12 @@ class Recorder:
         decoded = self._decoder.decode(frames)
         source, number = self.sources[-1], len(self.sources) - 1
         source.count(frames, decoded)
+        self._totals.glance(decoded.packets)
         now_ns = int(frames.time[-1])
         self._keep(self._meter.add(decoded.packets, number, now_ns))
         if len(decoded.claims):
             self._source.add(self._bindings.observe(decoded.claims, number))
-        self._note_evictions(source)
+        self._note(source)
         self.pass_time(now_ns)
 
     def pass_time(self, now_ns: int) -> None:
@@ -93,6 +101,7 @@ class Recorder:
             self._keep(self._meter.expire(now_ns))
             self._source.add(self._bindings.expire(now_ns))
             self.journal()
+            self._write_totals(now_ns)
             self._journal_due = self._monotonic() + JOURNAL_EVERY_S
         full = self._is_full()
         # A replayed file runs through many hours a second: it is cut into hours when it is sealed.
@@ -125,6 +134,14 @@ class Recorder:
             if not self._seal_due:
                 self.alarms.lower("storage")
 
+    def _write_totals(self, now_ns: int) -> None:
+        try:
+            self._totals.write(now_ns)
+        except StorageError as error:
+            self.alarms.rise("statistics", str(error))
+        else:
+            self.alarms.lower("statistics")
+
     def seal(self, now_ns: int) -> None:
         """Fix everything recorded until now in segments and seals, and drop the journal."""
         self._keep(self._meter.cut())
@@ -135,14 +152,25 @@ class Recorder:
         """Recording ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
         self._keep(self._meter.finish())
         self._source.add(self._bindings.close())
+        try:
+            self._totals.finish()
+        except StorageError as error:
+            self.alarms.rise("statistics", str(error))
+        if self.sources:
+            self._note(self.sources[-1])
         self._write_seals(now_ns)
         if self._seal_due:
             raise StorageError(self.alarms.message("storage"))
 
     def _keep(self, rows: NDArray[np.void]) -> None:
         self._traffic.add(rows)
+        self._totals.keep(rows)
         for number, count in enumerate(np.bincount(rows["source"]).tolist()):
             self.sources[number].records += count
+        if rows["behind_router"].any():
+            routed = rows["source"][rows["behind_router"]]
+            for number, count in enumerate(np.bincount(routed).tolist()):
+                self.sources[number].noted["behind_router"] += count
 
     def _write_seals(self, now_ns: int) -> None:
         names = self._names()
@@ -180,11 +208,17 @@ class Recorder:
         for number in self._source.give_up(self._row_limit)["source"].tolist():
             self.sources[number].noted["bindings_given_up"] += 1
 
-    def _note_evictions(self, source: SourceCounts) -> None:
-        evicted = self._meter.evicted + self._bindings.evicted
-        if evicted != self._evicted:
-            source.noted["table_full"] += evicted - self._evicted
-            self._evicted = evicted
+    def _note(self, source: SourceCounts) -> None:
+        """State what the rooms have counted since the last call as circumstances of this source."""
+        totals = {
+            "table_full": self._meter.evicted + self._bindings.evicted,
+            "uncategorised": self._totals.passed_over,
+            "statistics_lost": self._totals.lost,
+        }
+        for name, total in totals.items():
+            if total != self._told[name]:
+                source.noted[name] += total - self._told[name]
+                self._told[name] = total
 
     def _names(self) -> Sequence[str]:
         return [source.name for source in self.sources]

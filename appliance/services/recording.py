@@ -19,8 +19,11 @@ from appliance.model.frames import ETHERNET
 from appliance.model.reasons import Refusal
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
+from appliance.services import tables
 from appliance.services.recorder import RETRY_EVERY_S, Recorder
 from appliance.services.sources import SourceCounts
+from appliance.services.totals import Totals
+from appliance.statistics.files import StatisticsWriter
 from appliance.vault import homes
 from appliance.vault.names import Home, VaultName
 from appliance.vault.run import Run
@@ -111,7 +114,8 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
     config = box.read(home.config)
     with _stop_on_signals() as stopping, _start(home, stopping, waiting) as run:
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
-        recorder = Recorder(config, vaults, time.monotonic)
+        totals = Totals(config.statistics, tables.load(home.path), StatisticsWriter(home, run.id))
+        recorder = Recorder(config, vaults, totals, time.monotonic)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
         at_work = Recording(recorder, run, report, stopping, file, time.time_ns())

@@ -1,0 +1,144 @@
+"""The files of statistics: statistics/DAY/RUN-NUMBER.jsonl, each written once, whole; drafts of running days.
+
+They are not signed: they name nobody and prove nothing, the sealed records do. A reader believes no byte of
+them: what is not a line of ours is counted and left out.
+"""
+
+import contextlib
+import datetime as dt
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.model.errors import DecodeError, StorageError
+from appliance.model.instants import DAY_NS, day_of
+from appliance.runtime.files import sync_folder, write_many
+from appliance.statistics.statements import LINE_LIMIT, DayStatement, Statement, line, parse
+from appliance.vault import liveness
+from appliance.vault.names import Home
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_FILE, _DRAFT = ".jsonl", ".draft"
+
+
+class StatisticsWriter:
+    """Writes what one run has counted."""
+
+    def __init__(self, home: Home, run_id: str) -> None:
+        self._home = home
+        self._run_id = run_id
+        self._written = 0
+
+    def write(self, statements: Sequence[Statement]) -> None:
+        """Write statements, one file a day they are about. On StorageError none is there."""
+        by_day: dict[dt.date, list[Statement]] = {}
+        for statement in statements:
+            by_day.setdefault(day_of(statement.start_ns), []).append(statement)
+        files = []
+        for number, (day, of_day) in enumerate(by_day.items(), self._written):
+            content = "".join(f"{line(statement)}\n" for statement in of_day).encode()
+            files.append((self._home.statistics / str(day) / f"{self._run_id}-{number:06}{_FILE}", content))
+        if files:
+            write_many(files)
+        self._written += len(files)
+        for statement in statements:
+            if isinstance(statement, DayStatement):
+                with contextlib.suppress(OSError):  # `adopt` sees that it is not needed
+                    self._draft(statement).unlink(missing_ok=True)
+
+    def draft(self, days: Sequence[DayStatement]) -> None:
+        """Keep how running days stand: if this run dies, the next start makes files of it."""
+        if days:
+            write_many([(self._draft(day), f"{line(day)}\n".encode()) for day in days])
+
+    def adopt(self) -> None:
+        """Make files of what dead runs drafted and could not finish. Raises StorageError."""
+        try:
+            for draft in sorted(self._home.statistics.glob(f"*/*{_DRAFT}")):
+                if not liveness.is_live(self._home, draft.stem):
+                    with contextlib.suppress(FileNotFoundError):  # another recorder starts at this moment
+                        _adopt(draft)
+        except OSError as error:
+            where = self._home.statistics
+            raise StorageError(f"cannot write {where}: {error.strerror}; free or repair the disk") from error
+
+    def _draft(self, statement: DayStatement) -> Path:
+        return self._home.statistics / str(day_of(statement.start_ns)) / f"{self._run_id}{_DRAFT}"
+
+
+def _adopt(draft: Path) -> None:
+    written = draft.parent.glob(f"{draft.stem}-*{_FILE}")
+    if any(b'{"day"' in path.read_bytes() for path in written):
+        draft.unlink()
+    else:
+        draft.rename(draft.with_name(f"{draft.stem}-draft{_FILE}"))
+    sync_folder(draft.parent)
+
+
+@dataclass
+class Damage:
+    """Lines that are not ours, counted while reading."""
+
+    lines: int = 0
+
+
+def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[Statement]:
+    """Statements of hours and days that begin in [from_ns, to_ns), in order of days; also counts damage."""
+    first, last = day_of(from_ns), day_of(max(from_ns, to_ns - 1))
+    for day in days(home):
+        if not first <= day <= last:
+            continue
+        for path in sorted((home.statistics / str(day)).glob(f"*{_FILE}")):
+            for statement in _statements(path, damage):
+                if from_ns <= statement.start_ns < to_ns and day_of(statement.start_ns) == day:
+                    yield statement
+
+
+def _statements(path: Path, damage: Damage) -> Iterator[Statement]:
+    try:
+        if path.stat().st_size > LINE_LIMIT:
+            damage.lines += 1
+            return
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return  # destroyed meanwhile
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}; check who owns it") from error
+    for text in lines:
+        if text:
+            try:
+                yield parse(text.decode("ascii"))
+            except (DecodeError, UnicodeDecodeError):
+                damage.lines += 1
+
+
+def days(home: Home) -> list[dt.date]:
+    """The days of which there are statistics, in order."""
+    found = []
+    if home.statistics.is_dir():
+        for folder in home.statistics.iterdir():
+            if _DAY.fullmatch(folder.name) and folder.is_dir():
+                with contextlib.suppress(ValueError):
+                    found.append(dt.date.fromisoformat(folder.name))
+    return sorted(found)
+
+
+def kept_from(now_ns: int, keep_days: int) -> dt.date:
+    """The first day that is kept at an instant: today and `keep_days` days before it."""
+    return day_of(now_ns - keep_days * DAY_NS)
+
+
+def delete_before(home: Home, day: dt.date) -> None:
+    """Delete the statistics of earlier days. Raises StorageError; the next call goes on."""
+    gone = [old for old in days(home) if old < day]
+    try:
+        for old in gone:
+            shutil.rmtree(home.statistics / str(old))
+        if gone:
+            sync_folder(home.statistics)
+    except OSError as error:
+        raise StorageError(
+            f"cannot delete old statistics: {error}; repair the disk and run this again"
+        ) from error
