@@ -3,38 +3,66 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.classify import dns, tls
 from appliance.classify.categories import NOTHING_KNOWN, Category
+from appliance.classify.http import Hosts, starts_request
+from appliance.classify.initials import SMALLEST_DATAGRAM, Initials, starts_initial
 from appliance.classify.keys import MULTIPLIERS as KEY_MULTIPLIERS
-from appliance.classify.keys import Keys, Sides, row_sides
+from appliance.classify.keys import Keys, Sides, packet_sides, row_sides
 from appliance.classify.memory import Memory
+from appliance.classify.names import Names
+from appliance.classify.pieces import Pieces
+from appliance.classify.segments import Segments, join
 from appliance.classify.tables import Ports, Tables
 from appliance.wire.packets import Packets
 
-MULTIPLIERS = KEY_MULTIPLIERS
+MULTIPLIERS = KEY_MULTIPLIERS + 1
 """How many random 64-bit numbers `Categories` wants."""
+
+MOST_AT_ONCE = 4096
+"""ClientHellos, requests and answers read in a batch; beyond, a flood, the port's category stands."""
 
 _CONNECTION_BITS, _ADDRESS_BITS = 18, 16
 """A million connections (8 MiB) and a quarter million addresses (2 MiB) are remembered at most."""
 
 _TCP, _UDP = 6, 17
+_UDP_HEADER_BYTES = 8
 _SYSTEM_PORTS = 1024
+_LEAST_OCTETS = 72
+"""No IP packet is smaller that holds a TCP header and a ClientHello or a request with a host."""
+
+_DNS_PORT = np.uint16(53).byteswap()
+Int64 = NDArray[np.int64]
 
 
 class Categories:
-    """Categories of connections. `multipliers` are MULTIPLIERS random numbers, kept secret.
-
-    `passed_over` counts QUIC connections whose first packet was not opened because too many came at once.
-    """
+    """Categories of connections. `multipliers` are MULTIPLIERS random numbers, kept secret."""
 
     def __init__(self, multipliers: NDArray[np.uint64], tables: Tables) -> None:
-        self.passed_over = 0
         self._keys = Keys(multipliers)
+        self._names = Names(int(multipliers[KEY_MULTIPLIERS]), tables.domains)
         self._ports = tables.ports
+        self._glanced_at = _glanced_at(tables.ports)
+        self._hosts = Hosts()
+        self._initials = Initials()
+        self._pieces = Pieces()
         self._connections = Memory(_CONNECTION_BITS)
         self._addresses = Memory(_ADDRESS_BITS)
 
+    @property
+    def passed_over(self) -> int:
+        """First packets of QUIC connections not opened so far because too many came at once."""
+        return self._initials.passed_over
+
     def glance(self, packets: Packets) -> None:
         """Learn from one decoded batch, while its buffer is valid. Never raises, whatever the bytes."""
+        glanced_at = self._glanced_at[packets.ports >> np.uint32(16)]
+        rows = np.flatnonzero(glanced_at & (packets.octets >= _LEAST_OCTETS))
+        if len(rows):
+            is_tcp = packets.shape[rows] == _TCP
+            self._tcp(packets, rows[is_tcp])
+            self._quic(packets, rows[~is_tcp])
+        self._dns(packets, np.flatnonzero(packets.ports.astype(np.uint16) == _DNS_PORT))
 
     def of(self, rows: NDArray[np.void]) -> NDArray[np.uint8]:
         """(k,) Category of TRAFFIC rows: by what was glanced at, then the peer's address, then the ports."""
@@ -46,6 +74,93 @@ class Categories:
         by_address = np.where(vague, self._addresses.get(self._keys.addresses(*sides.other[:2])), 0)
         known = np.where(known != NOTHING_KNOWN, known, np.where(by_address, by_address, by_port))
         return np.where(known != NOTHING_KNOWN, known, np.uint8(Category.OTHER)).astype(np.uint8)
+
+    def _tcp(self, packets: Packets, rows: Int64) -> None:
+        """ClientHellos and HTTP requests at the beginning of segments."""
+        data, end, transport = packets.frames.data, packets.ends(rows), packets.transport[rows]
+        readable = (transport >= 0) & (transport + 13 <= end)
+        payload = transport + (data[np.where(readable, transport + 12, 0)] >> 4).astype(np.int64) * 4
+        kept = np.flatnonzero(readable & (payload + 8 <= end))
+        segments = Segments(packets, rows[kept], payload[kept], end[kept])
+        words = packets.frames.window(segments.payload, 8).view("<u8")
+        hello = np.flatnonzero(tls.starts_hello(words))[:MOST_AT_ONCE]
+        if len(hello):
+            self._hellos(segments, hello)
+        request = np.flatnonzero(starts_request(words))[:MOST_AT_ONCE]
+        if len(request):
+            asking = segments.some(request)
+            start, stop = self._hosts.find(data, asking.payload, asking.end)
+            self._learn(packets, asking.rows, data, start, stop, Category.WEB)
+
+    def _hellos(self, segments: Segments, hello: Int64) -> None:
+        data, whose = segments.packets.frames.data, segments.some(hello)
+        found = tls.server_names(data, whose.payload + tls.RECORD_BYTES, whose.end)
+        self._learn(segments.packets, whose.rows, data, found.start, found.stop, Category.TLS_WEB)
+        if not found.cut.any():
+            return
+        try:
+            joined = join(segments, hello[found.cut], self._pieces)
+            found = tls.server_names(self._pieces.data, *self._pieces.bounds())
+            rows = segments.rows[joined]
+            self._learn(segments.packets, rows, self._pieces.data, found.start, found.stop, Category.TLS_WEB)
+        finally:
+            self._pieces.clear()
+
+    def _quic(self, packets: Packets, rows: Int64) -> None:
+        """Initials of QUIC clients."""
+        payload = packets.transport[rows] + _UDP_HEADER_BYTES
+        large = packets.ends(rows) - payload >= SMALLEST_DATAGRAM
+        large &= (packets.shape[rows] == _UDP) & (payload >= _UDP_HEADER_BYTES)
+        rows, payload = rows[large], payload[large]
+        first = packets.frames.window(payload, 8).view(np.uint8).reshape(-1, 8)
+        begins = starts_initial(first)
+        rows, payload = rows[begins], payload[begins]
+        if not len(rows):
+            return
+        hashes = self._keys.connections(packet_sides(packets, rows))
+        new = self._connections.get(hashes) == NOTHING_KNOWN
+        try:
+            whose = self._initials.open(packets, rows[new], payload[new], hashes[new], self._pieces)
+            found = tls.server_names(self._pieces.data, *self._pieces.bounds())
+            named = found.start < found.stop
+            known = self._names.categories(self._pieces.data, found.start[named], found.stop[named])
+        finally:
+            self._pieces.clear()
+        self._connections.put(whose[named], np.where(known, known, np.uint8(Category.TLS_WEB)))
+
+    def _dns(self, packets: Packets, rows: Int64) -> None:
+        """Answers of name servers: the addresses of a name are of its category until another has them."""
+        at = packets.transport[rows] + _UDP_HEADER_BYTES
+        whole = (packets.shape[rows] == _UDP) & (at >= _UDP_HEADER_BYTES)
+        rows, at = rows[whole][:MOST_AT_ONCE], at[whole][:MOST_AT_ONCE]
+        if not len(rows):
+            return
+        data = packets.frames.data
+        said = dns.answers(data, at, packets.ends(rows))
+        known = self._names.categories(data, said.start, said.stop, said.dots)
+        self._addresses.put(self._keys.addresses(said.hi, said.lo), known[said.of])
+
+    def _learn(
+        self,
+        packets: Packets,
+        rows: Int64,
+        data: NDArray[np.uint8],
+        start: Int64,
+        stop: Int64,
+        otherwise: Category,
+    ) -> None:
+        """Remember the category of the names data[start:stop] for the connections of these packets."""
+        named = np.flatnonzero(start < stop)
+        known = self._names.categories(data, start[named], stop[named])
+        hashes = self._keys.connections(packet_sides(packets, rows[named]))
+        self._connections.put(hashes, np.where(known, known, np.uint8(otherwise)))
+
+
+def _glanced_at(ports: Ports) -> NDArray[np.bool_]:
+    """(65536,) by a destination port in network order: whether its connections begin with a name."""
+    numbers = np.arange(65536, dtype=np.uint16).byteswap()
+    web = np.isin(ports.tcp, (Category.WEB, Category.TLS_WEB)) | (ports.udp == Category.TLS_WEB)
+    return np.asarray(web[numbers])
 
 
 def _by_port(ports: Ports, sides: Sides, protocol: NDArray[np.uint8]) -> NDArray[np.uint8]:
