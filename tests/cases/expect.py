@@ -6,48 +6,16 @@ Nothing of the product is imported here: the judge must not share its mistakes.
 
 import ipaddress
 import json
-import subprocess
 import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cases.packets import Heard, Packet, testify
 
 CASES = Path(__file__).parent
 CAPTURES = (".pcap", ".pcapng", ".gz", ".zst")
-TCP, UDP, SCTP, DCCP = 6, 17, 132, 33
-EXTENSIONS = {
-    0: "ipv6.hopopts.nxt",
-    43: "ipv6.routing.nxt",
-    44: "ipv6.fraghdr.nxt",
-    51: "ah.next_header",
-    60: "ipv6.dstopts.nxt",
-}
-OUTERMOST = (
-    *(
-        "eth.src",
-        "eth.dst",
-        "ip.src",
-        "ip.dst",
-        "ip.proto",
-        "ip.len",
-        "ip.id",
-        "ip.frag_offset",
-        "ip.flags.mf",
-    ),
-    *("ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.plen"),
-    *("ipv6.fraghdr.offset", "ipv6.fraghdr.more", "ipv6.fraghdr.ident", *EXTENSIONS.values()),
-    *("tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "tcp.flags.syn", "tcp.flags.ack"),
-)
-CONTROL = (
-    *("eth.src", "eth.dst", "arp.opcode", "arp.hw.type", "arp.proto.type"),
-    *("arp.src.hw_mac", "arp.src.proto_ipv4", "ipv6.src", "ipv6.hlim", "icmpv6.type"),
-    *("icmpv6.nd.na.target_address", "icmpv6.opt.src_linkaddr", "icmpv6.opt.target_linkaddr"),
-    *("dhcp.option.dhcp", "dhcp.ip.client", "dhcp.ip.your", "dhcp.hw.mac_addr"),
-    *("dhcpv6.msgtype", "dhcpv6.iaaddr.ip", "dhcpv6.iaaddr.valid_lifetime"),
-    *("dhcpv6.duidllt.link_layer_addr", "dhcpv6.duidll.link_layer_addr"),
-)
 
 
 def capture_of(case: Path) -> Path:
@@ -56,85 +24,8 @@ def capture_of(case: Path) -> Path:
     return found
 
 
-def _tshark(capture: Path, fields: tuple[str, ...], occurrence: str, *more: str) -> Iterator[dict[str, str]]:
-    """One dict a frame; with occurrence `a`, several values of a field are joined by blanks."""
-    arguments = ["tshark", "-n", "-r", str(capture), "-T", "fields", "-E", f"occurrence={occurrence}"]
-    arguments += ["-E", "separator=/t", "-E", "aggregator=/s", *more]
-    # Every packet speaks for itself: no datagram is put together, no TCP state changes what is printed.
-    arguments += ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]
-    for field in fields:
-        arguments += ["-e", field]
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    for line in done.stdout.splitlines():
-        yield dict(zip(fields, line.split("\t"), strict=True))
-
-
 def _is_station(mac: str) -> bool:
     return bool(mac) and int(mac.replace(":", ""), 16) != 0 and not int(mac[:2], 16) & 1
-
-
-@dataclass(frozen=True)
-class Packet:
-    """One IP packet in tshark's words; ports are -1 where it has none."""
-
-    source_mac: str
-    destination_mac: str
-    source: str
-    destination: str
-    protocol: int
-    octets: int
-    source_port: int
-    destination_port: int
-    starts_answer: bool  # SYN and ACK: its sender answers
-
-
-def _ipv6_protocol(row: dict[str, str]) -> int:
-    following = int(row["ipv6.nxt"])
-    for _ in EXTENSIONS:
-        if not row.get(EXTENSIONS.get(following, ""), ""):
-            break
-        following = int(row[EXTENSIONS[following]])
-    return following
-
-
-def _ports(row: dict[str, str], protocol: int) -> tuple[int, int]:
-    name = {TCP: "tcp", UDP: "udp"}.get(protocol, "")
-    if not name or not row[f"{name}.srcport"]:
-        return -1, -1
-    return int(row[f"{name}.srcport"]), int(row[f"{name}.dstport"])
-
-
-def packets(capture: Path) -> list[Packet]:
-    """The outermost IP packet of every frame; later fragments get the ports of their datagram's first."""
-    found = []
-    first_fragments: dict[tuple[str, ...], tuple[int, int]] = {}
-    for row in _tshark(capture, OUTERMOST, "f"):
-        is_v4 = bool(row["ip.src"]) and not row["ipv6.src"]
-        if not row["ip.src"] and not row["ipv6.src"]:
-            continue
-        # An IPv4 header may follow an IPv6 one (a tunnel, an ICMP error) and the reverse: outermost wins.
-        if row["ip.src"] and row["ipv6.src"]:
-            is_v4 = row["ip.proto"] == "41"
-        family = "ip" if is_v4 else "ipv6"
-        protocol = int(row["ip.proto"]) if is_v4 else _ipv6_protocol(row)
-        octets = int(row["ip.len"]) if is_v4 else int(row["ipv6.plen"]) + 40
-        ports = _ports(row, protocol)
-        offset = row["ip.frag_offset"] if is_v4 else row["ipv6.fraghdr.offset"]
-        more = row["ip.flags.mf"] if is_v4 else row["ipv6.fraghdr.more"]
-        ident = row["ip.id"] if is_v4 else row["ipv6.fraghdr.ident"]
-        datagram = (row[f"{family}.src"], row[f"{family}.dst"], str(protocol), ident)
-        if offset not in ("", "0"):
-            ports = first_fragments.get(datagram, (-1, -1))
-        elif more == "1":
-            first_fragments[datagram] = ports
-        answers = row["tcp.flags.syn"] == "1" and row["tcp.flags.ack"] == "1"
-        found.append(
-            Packet(
-                row["eth.src"], row["eth.dst"], row[f"{family}.src"], row[f"{family}.dst"], protocol, octets,
-                *ports, answers,
-            )
-        )  # fmt: skip
-    return found
 
 
 def conversations(found: list[Packet]) -> list[list[object]]:
@@ -197,54 +88,64 @@ def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[obj
     return [list(client) for client in sorted(clients)], [list(row) for row in rows]
 
 
-def _arp(row: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    if row["arp.opcode"] in ("1", "2") and row["arp.hw.type"] == "1" and row["arp.proto.type"] == "0x0800":
-        yield row["arp.src.proto_ipv4"], row["arp.src.hw_mac"], "arp"
+def _arp(said: Heard) -> Iterator[tuple[str, str, str]]:
+    layer = said.layer
+    is_ours = layer.number("arp.hw.type") == 1 and layer.number("arp.proto.type") == 0x0800
+    if layer.first("arp.opcode") in ("1", "2") and is_ours:
+        yield layer.first("arp.src.proto_ipv4"), layer.first("arp.src.hw_mac"), "arp"
 
 
-def _nd(row: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    if row["ipv6.hlim"].split(" ")[0] != "255":
+def _nd(said: Heard) -> Iterator[tuple[str, str, str]]:
+    layer = said.layer
+    source_mac, target_mac = layer.first("icmpv6.opt.src_linkaddr"), layer.first("icmpv6.opt.target_linkaddr")
+    if said.hops != 255:
         return
-    source_mac, target_mac = row["icmpv6.opt.src_linkaddr"], row["icmpv6.opt.target_linkaddr"]
-    source = row["ipv6.src"].split(" ")[0]
-    if row["icmpv6.type"] in ("133", "134", "135") and source_mac:
-        yield source, source_mac.split(" ")[0], "nd"
-    target = row["icmpv6.nd.na.target_address"]
-    if row["icmpv6.type"] == "136" and target_mac:
-        yield target, target_mac.split(" ")[0], "nd"
-    elif row["icmpv6.type"] == "136" and target == source:
-        yield target, row["eth.src"], "nd"
+    if layer.first("icmpv6.type") in ("133", "134", "135") and source_mac:
+        yield said.source, source_mac, "nd"
+    target = layer.first("icmpv6.nd.na.target_address")
+    if layer.first("icmpv6.type") == "136" and target_mac:
+        yield target, target_mac, "nd"
+    elif layer.first("icmpv6.type") == "136" and target == said.source:
+        yield target, said.source_mac, "nd"
 
 
-def _dhcp(row: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    if row["dhcp.option.dhcp"] == "5":
-        address = row["dhcp.ip.your"] if row["dhcp.ip.your"] != "0.0.0.0" else row["dhcp.ip.client"]
-        yield address, row["dhcp.hw.mac_addr"], "dhcp"
+def _dhcp(said: Heard) -> Iterator[tuple[str, str, str]]:
+    layer = said.layer
+    if layer.first("dhcp.option.dhcp") == "5":
+        yours = layer.first("dhcp.ip.your")
+        address = yours if yours != "0.0.0.0" else layer.first("dhcp.ip.client")
+        yield address, layer.first("dhcp.hw.mac_addr"), "dhcp"
 
 
-def _dhcpv6(row: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    kinds = row["dhcpv6.msgtype"].split(" ")
+def _dhcpv6(said: Heard) -> Iterator[tuple[str, str, str]]:
+    layer = said.layer
+    kinds = layer.fields.get("dhcpv6.msgtype", [""])
     if kinds[-1] != "7":
         return
-    mac = row["eth.dst"] if kinds == ["7"] else ""
+    mac = said.destination_mac if len(kinds) == 1 else ""
     if not _is_station(mac):
-        duid = row["dhcpv6.duidllt.link_layer_addr"] or row["dhcpv6.duidll.link_layer_addr"]
-        mac = duid.split(" ")[0]
-    lifetimes = row["dhcpv6.iaaddr.valid_lifetime"].split()
-    for address, lifetime in zip(row["dhcpv6.iaaddr.ip"].split(), lifetimes, strict=True):
+        mac = layer.first("dhcpv6.duidllt.link_layer_addr") or layer.first("dhcpv6.duidll.link_layer_addr")
+    addresses = layer.fields.get("dhcpv6.iaaddr.ip", [])
+    lifetimes = layer.fields.get("dhcpv6.iaaddr.valid_lifetime", [])
+    for address, lifetime in zip(addresses, lifetimes, strict=False):
         if lifetime != "0":
             yield address, mac, "dhcpv6"
 
 
-def bindings(capture: Path) -> list[list[str]]:
+_READERS = {"arp": _arp, "icmpv6": _nd, "dhcp": _dhcp, "dhcpv6": _dhcpv6}
+
+
+def bindings(heard: list[Heard]) -> list[list[str]]:
     """[address, MAC, evidence] of everything ARP, ND, DHCP and DHCPv6 say, sorted, each once."""
     held = set()
-    for row in _tshark(capture, CONTROL, "a", "-Y", "arp || icmpv6.type in {133..136} || dhcp || dhcpv6"):
-        for said in (_arp(row), _nd(row), _dhcp(row), _dhcpv6(row)):
-            for address, mac, evidence in said:
-                number = ipaddress.ip_address(address)
-                if _is_station(mac) and not number.is_unspecified and not number.is_multicast:
-                    held.add((address, mac, evidence))
+    for said in heard:
+        reader = _READERS.get(said.layer.name)
+        for address, mac, evidence in reader(said) if reader else ():
+            if not address or not _is_station(mac):
+                continue
+            number = ipaddress.ip_address(address)
+            if not number.is_unspecified and not number.is_multicast:
+                held.add((address, mac, evidence))
     return [list(binding) for binding in sorted(held)]
 
 
@@ -252,13 +153,14 @@ def judge(case: Path) -> dict[str, list[list[object]]]:
     """All that is expected of a case, ready for JSON."""
     capture = capture_of(case)
     settings = tomllib.loads((case / "case.toml").read_text())
-    found = packets(capture)
+    said = testify(capture)
+    found = said.packets
     clients, whole = connections(found, settings["client_networks"])
     answer = {
         "clients": clients,
         "conversations": conversations(found),
         "connections": whole,
-        "bindings": bindings(capture),
+        "bindings": bindings(said.heard),
     }
     again: dict[str, list[list[object]]] = json.loads(json.dumps(answer))
     return again
