@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from appliance.capture.assembler import Line, Op
-from appliance.capture.netlink import IFF_LOOPBACK, addresses, devices
+from appliance.capture.netlink import IFF_LOOPBACK, Address, Device
 
 IPV4, IPV6 = 0x0800, 0x86DD
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
@@ -29,20 +29,19 @@ class Own:
         return bool(self.macs and (self.ipv4 or self.ipv6))
 
 
-def own_addresses() -> Own:
-    """What the interfaces of our network namespace are called now. Raises OSError.
+def own_addresses(devices: Sequence[Device], addresses: Sequence[tuple[int, Address]]) -> Own:
+    """What the interfaces of our network namespace are called.
 
     The MACs are those of interfaces that have an address, whatever the interface: a bridge's packets leave
     by its ports.
     """
-    named = addresses()
-    bearing = {index for index, _ in named}
+    bearing = {index for index, _ in addresses}
     macs = {
         device.mac
-        for device in devices()
+        for device in devices
         if device.index in bearing and len(device.mac) == 6 and not device.flags & IFF_LOOPBACK
     }
-    addressed = sorted({ip.packed for _, ip in named if not ip.is_loopback and not ip.is_unspecified})
+    addressed = sorted({ip.packed for _, ip in addresses if not ip.is_loopback and not ip.is_unspecified})
     return Own(
         tuple(sorted(macs - {bytes(6)})),
         tuple(packed for packed in addressed if len(packed) == 4),

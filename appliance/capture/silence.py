@@ -142,7 +142,11 @@ def _run_tc(*words: str) -> str:
     try:
         # Fixed words, and a name that the kernel gave us.
         done = subprocess.run(  # noqa: S603
-            ["tc", *words], capture_output=True, text=True, timeout=_TC_PATIENCE_S, check=False
+            ["tc", *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=_TC_PATIENCE_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return "the command 'tc' cannot be run; install iproute2"

@@ -37,15 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Record, then say what happened. Exit code 6 when a file was no capture at all."""
     _check(args)
-    from appliance.services import recording
+    from appliance.services import live, recording, replay
 
     with recording.recording(args.home, _complain if args.interface else None) as at_work:
         if args.interface:
             with _interface_progress(args.interface) as told:
-                recording.record_interface(at_work, args.interface, args.seconds, told)
+                live.record_interface(at_work, args.interface, args.seconds, told)
         else:
             with _files_progress(args.files) as done:
-                recording.record_files(at_work, args.files, done)
+                replay.record_files(at_work, args.files, done)
     report = at_work.report
     for note in report.notes:
         _complain(note)

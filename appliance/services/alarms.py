@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from appliance.runtime.recorder_state import Alarm
 
@@ -16,8 +17,9 @@ class Alarms:
         return iter(self._standing.values())
 
     def rise(self, kind: str, message: str) -> bool:
-        """Raise an alarm; true if it was not standing already."""
+        """Raise an alarm; true if it was not standing already, else only its sentence is renewed."""
         if kind in self._standing:
+            self._standing[kind] = replace(self._standing[kind], message=message)
             return False
         self._standing[kind] = Alarm(kind, time.time_ns(), message)
         return True

@@ -6,17 +6,13 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from appliance.capture.files import CaptureFile
 from appliance.config import box
-from appliance.model.errors import CaptureError, HomeError, StorageError
-from appliance.model.frames import ETHERNET
-from appliance.model.reasons import Refusal
+from appliance.config.box import BoxConfig
+from appliance.model.errors import HomeError, StorageError
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services import tables
@@ -28,13 +24,6 @@ from appliance.vault import homes
 from appliance.vault.names import Home, VaultName
 from appliance.vault.run import Run
 from appliance.vault.writer import VaultWriter
-
-if TYPE_CHECKING:
-    from appliance.capture.ring import RingCounts
-
-POLL_S = 0.1
-LAST_BLOCK_S = 0.3
-"""The kernel hands its last block on 0.1 s after the block was begun, on a busy machine a little later."""
 
 STATE_EVERY_S = 1.0
 
@@ -60,6 +49,7 @@ class Report:
 class Recording:
     """A recorder at work in a home; made by `recording`."""
 
+    config: BoxConfig
     recorder: Recorder
     run: Run
     report: Report
@@ -118,7 +108,7 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
         recorder = Recorder(config, vaults, totals, time.monotonic)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
-        at_work = Recording(recorder, run, report, stopping, file, time.time_ns())
+        at_work = Recording(config, recorder, run, report, stopping, file, time.time_ns())
         at_work.say()
         ended = False
         try:
@@ -149,85 +139,6 @@ def _start(home: Home, stopping: threading.Event, waiting: Callable[[str], None]
                 waiting(f"{error}; recording begins as soon as the disk accepts")
                 said = True
             stopping.wait(RETRY_EVERY_S)
-
-
-def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[int], None]) -> None:
-    """Record capture files one after the other; `progress` is told the bytes read so far.
-
-    A file that is no capture, or is damaged, is counted, noted in the report, and the next one follows. A
-    file given twice is read once: read again among others its packets would count as new ones.
-    """
-    done = 0
-    names = Counter(path.name for path in {path.resolve(): path for path in paths}.values())
-    read: set[Path] = set()
-    for path in paths:
-        if path.resolve() in read:
-            at_work.report.notes.append(f"{path} was given twice and is recorded once")
-            continue
-        read.add(path.resolve())
-        name = path.name if names[path.name] == 1 else f"{path.resolve().parent.name}/{path.name}"
-        source = at_work.recorder.begin(f"file:{name}")
-        try:
-            with CaptureFile(path) as capture:
-                for frames in capture:
-                    if frames.link_type != ETHERNET and not source.refused[Refusal.LINK_TYPE.value]:
-                        at_work.report.notes.append(
-                            f"{path} has frames of link type {frames.link_type}; only Ethernet (1) is read"
-                        )
-                    at_work.recorder.take(frames)
-                    if at_work.is_due:
-                        at_work.say()
-                    progress(done + capture.read_bytes)
-                    if at_work.stopping.is_set():
-                        return
-                if capture.damaged:
-                    source.refused[Refusal.CAPTURE_DAMAGED.value] += capture.damaged
-                    at_work.report.notes.append(
-                        f"{path} is damaged or cut off: {capture.unread_bytes} bytes could not be read"
-                    )
-        except CaptureError as error:
-            source.refused[Refusal.NOT_A_CAPTURE.value] += 1
-            at_work.report.notes.append(str(error))
-        done += path.stat().st_size
-
-
-def record_interface(
-    at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
-) -> None:
-    """Record an interface until `seconds` have passed or a signal asks to stop."""
-    from appliance.capture.ring import Ring, RingCounts
-
-    recorder = at_work.recorder
-    source = recorder.begin(f"interface:{interface}", live=True)
-    until = None if seconds is None else time.monotonic() + seconds
-    with Ring(interface) as ring:
-        source.listen(time.time_ns())
-        counted = RingCounts(0, 0, 0, 0)
-        while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
-            frames = ring.read(POLL_S)
-            if frames is not None:
-                recorder.take(frames)
-            recorder.pass_time(time.time_ns())
-            if at_work.is_due:
-                counted = _count_ring(source, ring.statistics(), counted)
-                at_work.say()
-                progress(source)
-        ring.cease()
-        while (frames := ring.read(LAST_BLOCK_S)) is not None:  # what the kernel still holds
-            recorder.take(frames)
-        _count_ring(source, ring.statistics(), counted)
-        source.cease(time.time_ns())
-
-
-def _count_ring(source: SourceCounts, now: "RingCounts", before: "RingCounts") -> "RingCounts":
-    for counter, name, more in (
-        (source.lost, "kernel", now.drops - before.drops),
-        (source.noted, "ring_full", now.freezes - before.freezes),
-        (source.noted, "interface_interrupted", now.interruptions - before.interruptions),
-    ):
-        if more:
-            counter[name] += more
-    return now
 
 
 def _sum_up(report: Report, recorder: Recorder) -> None:

@@ -13,7 +13,8 @@ from appliance.capture import files
 from appliance.cli.main import main
 from appliance.model.errors import StorageError
 from appliance.services import recorder as recorder_module
-from appliance.services.recording import record_files, recording
+from appliance.services.recording import recording
+from appliance.services.replay import record_files
 from tests.system.boxes import Box, box_for, custodian
 
 CASES = Path(__file__).parents[1] / "cases"
