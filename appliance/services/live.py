@@ -1,0 +1,45 @@
+"""Recording an interface: the loop that takes blocks out of the kernel's ring."""
+
+import time
+from collections.abc import Callable
+
+from appliance.capture.ring import Ring
+from appliance.services.attendance import Attendance
+from appliance.services.recording import Recording
+from appliance.services.sources import SourceCounts
+
+POLL_S = 0.1
+LAST_BLOCK_S = 0.3
+"""The kernel hands its last block on 0.1 s after the block was begun, on a busy machine a little later."""
+
+MOST_SPELLS = 64
+"""A link that flaps is stated spell by spell; so many are sealed at once."""
+
+
+def record_interface(
+    at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
+) -> None:
+    """Record an interface until `seconds` have passed or a signal asks to stop."""
+    recorder = at_work.recorder
+    source = recorder.begin(f"interface:{interface}", live=True)
+    attendance = Attendance(interface, at_work.config.capture, source, recorder.alarms)
+    until = None if seconds is None else time.monotonic() + seconds
+    with Ring(interface, program=attendance.program) as ring:
+        attendance.look(ring)
+        while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
+            frames = ring.read(POLL_S)
+            if frames is not None:
+                recorder.take(frames)
+                attendance.count(frames)
+            recorder.pass_time(time.time_ns())
+            if at_work.is_due:
+                attendance.look(ring)
+                if len(source.spells(time.time_ns())) > MOST_SPELLS:
+                    recorder.seal(time.time_ns())
+                at_work.say()
+                progress(source)
+        ring.cease()
+        while (frames := ring.read(LAST_BLOCK_S)) is not None:  # what the kernel still holds
+            recorder.take(frames)
+            attendance.count(frames)
+        attendance.leave(ring)
