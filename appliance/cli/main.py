@@ -17,6 +17,7 @@ VERBS = {
     "bindings": "who held an address, with the custodians",
     "verify": "re-read and check everything that is kept",
     "coverage": "what was seen and what was not",
+    "statistics": "what the network was used for, and by how many",
     "retention": "destroy what has passed its term",
     "status": "sources, last record, next destruction, faults",
 }

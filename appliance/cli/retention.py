@@ -2,6 +2,7 @@
 
 The term is a calendar year from date to date (box.toml). The keys go first: from then on nobody can read
 the day, not even from a backup of its files. A clock that jumped is not believed until --now confirms it.
+Statistics, which name nobody, are deleted when they are older than box.toml says.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from appliance.model.errors import UsageError
 from appliance.model.instants import from_iso, to_iso
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from appliance.retention.destruction import Kept, Outcome
     from appliance.vault.seals import Destroyed
 
@@ -37,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from appliance.config import box
     from appliance.retention import destruction
     from appliance.runtime.clock import now_ns
+    from appliance.statistics import files
     from appliance.vault import homes
 
     try:
@@ -44,9 +48,24 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     home = homes.existing(args.home)
-    outcome = destruction.destroy(home, box.read(home.config), now_ns, stated_ns, args.dry_run)
-    print(json.dumps(_as_json(outcome, args.dry_run)) if args.json else _as_sentences(outcome, args.dry_run))
+    config = box.read(home.config)
+    outcome = destruction.destroy(home, config, now_ns, stated_ns, args.dry_run)
+    old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
+    if not args.dry_run:
+        files.delete(home, old)
+    if args.json:
+        shown = _as_json(outcome, args.dry_run) | {"statistics_deleted": [str(day) for day in old]}
+        print(json.dumps(shown))
+    else:
+        print("\n".join([_as_sentences(outcome, args.dry_run), *_statistics(old, args.dry_run)]))
     return 0
+
+
+def _statistics(old: "list[dt.date]", dry_run: bool) -> list[str]:
+    if not old:
+        return []
+    verb = "Would be deleted" if dry_run else "Deleted"
+    return [f"{verb}: the statistics of {len(old):,} days from {old[0]} to {old[-1]}."]
 
 
 def _as_json(outcome: "Outcome", dry_run: bool) -> dict[str, object]:

@@ -84,8 +84,8 @@ class Damage:
     lines: int = 0
 
 
-def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[Statement]:
-    """Statements of hours and days that begin in [from_ns, to_ns), in order of days; also counts damage."""
+def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[tuple[str, Statement]]:
+    """(run, statement) of hours and days that begin in [from_ns, to_ns), day by day; also counts damage."""
     first, last = day_of(from_ns), day_of(max(from_ns, to_ns - 1))
     for day in days(home):
         if not first <= day <= last:
@@ -93,7 +93,7 @@ def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[State
         for path in sorted((home.statistics / str(day)).glob(f"*{_FILE}")):
             for statement in _statements(path, damage):
                 if from_ns <= statement.start_ns < to_ns and day_of(statement.start_ns) == day:
-                    yield statement
+                    yield path.name.partition("-")[0], statement
 
 
 def _statements(path: Path, damage: Damage) -> Iterator[Statement]:
@@ -125,20 +125,20 @@ def days(home: Home) -> list[dt.date]:
     return sorted(found)
 
 
-def kept_from(now_ns: int, keep_days: int) -> dt.date:
-    """The first day that is kept at an instant: today and `keep_days` days before it."""
-    return day_of(now_ns - keep_days * DAY_NS)
+def past_term(home: Home, now_ns: int, keep_days: int) -> list[dt.date]:
+    """The days whose statistics are older than `keep_days` before today."""
+    first = day_of(now_ns - keep_days * DAY_NS)
+    return [day for day in days(home) if day < first]
 
 
-def delete_before(home: Home, day: dt.date) -> None:
-    """Delete the statistics of earlier days. Raises StorageError; the next call goes on."""
-    gone = [old for old in days(home) if old < day]
+def delete(home: Home, gone: Sequence[dt.date]) -> None:
+    """Delete the statistics of these days. Raises StorageError; the next call goes on."""
     try:
-        for old in gone:
-            shutil.rmtree(home.statistics / str(old))
+        for day in gone:
+            shutil.rmtree(home.statistics / str(day))
         if gone:
             sync_folder(home.statistics)
     except OSError as error:
         raise StorageError(
-            f"cannot delete old statistics: {error}; repair the disk and run this again"
+            f"cannot delete old statistics: {error.strerror}; repair the disk and run this again"
         ) from error
