@@ -41,13 +41,15 @@ class Layer:
 
 
 def frames(capture: Path) -> list[list[Layer]]:
-    """The layers of every frame, outermost first.
+    """The layers of every frame, outermost first, begun by tshark's own called `frame`.
 
     What an ICMP error quotes is nested in its layer, not beside it: no layer here lies in a quotation.
     """
     # JSON names a key twice where a protocol comes twice, so that its order is read as pairs.
     said = json.loads(_tshark(capture, "json") or "[]", object_pairs_hook=list)
-    return [[_layer(*pair) for pair in dict(dict(frame)["_source"])["layers"]] for frame in said]
+    dissected = [dict(dict(frame)["_source"])["layers"] for frame in said]
+    # A comment in the capture comes as a layer before all others.
+    return [[_layer(*pair) for pair in layers if pair[0] != "pkt_comment"] for layers in dissected]
 
 
 def starts(capture: Path, numbers: list[int]) -> dict[tuple[int, int], int]:
