@@ -65,7 +65,7 @@ def _statistics(old: "list[dt.date]", dry_run: bool) -> list[str]:
     if not old:
         return []
     verb = "Would be deleted" if dry_run else "Deleted"
-    return [f"{verb}: the statistics of {len(old):,} days from {old[0]} to {old[-1]}."]
+    return [f"{verb}: the statistics of {len(old):,} day(s) from {old[0]} to {old[-1]}."]
 
 
 def _as_json(outcome: "Outcome", dry_run: bool) -> dict[str, object]:

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     found = summary.periods(files.read(homes.existing(args.home), from_ns, to_ns, damage), args.by)
     if damage.lines:
         print(
-            f"greffier: {damage.lines} lines of statistics are damaged or not ours and were left out",
+            f"greffier: {damage.lines} line(s) of statistics are damaged or not ours and were left out",
             file=sys.stderr,
         )
     if args.json:
