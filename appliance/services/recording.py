@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services import tables
 from appliance.services.recorder import RETRY_EVERY_S, Recorder
+from appliance.services.signals import stop_on_signals
 from appliance.services.sources import SourceCounts
 from appliance.services.totals import Totals
 from appliance.statistics.files import StatisticsWriter
@@ -102,9 +102,9 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
     keep_freed_memory()
     home = homes.existing(home_path)
     config = box.read(home.config)
-    with _stop_on_signals() as stopping, _start(home, stopping, waiting) as run:
+    with stop_on_signals() as stopping, _start(home, stopping, waiting) as run:
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
-        totals = Totals(config.statistics, tables.load(home.path), StatisticsWriter(home, run.id))
+        totals = Totals(config, tables.load(home.path), StatisticsWriter(home, run.id))
         recorder = Recorder(config, vaults, totals, time.monotonic)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
@@ -156,20 +156,3 @@ def _sum_up(report: Report, recorder: Recorder) -> None:
     firsts = [source.first_ns for source in recorder.sources if source.first_ns is not None]
     lasts = [source.last_ns for source in recorder.sources if source.last_ns is not None]
     report.first_ns, report.last_ns = min(firsts, default=None), max(lasts, default=None)
-
-
-@contextlib.contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: recording ends in order, sealing what it has."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    before = {
-        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -89,8 +89,9 @@ class SourceCounts:
             self._listening_ns = None
 
     def measure(self, what: str, value: int) -> None:
-        """Keep the worst value of the period."""
-        self.measured[what] = max(value, self.measured.get(what, 0))
+        """Keep the worst value of the period; what is always 0 is not worth a word."""
+        if value:
+            self.measured[what] = max(value, self.measured.get(what, 0))
 
     def spells(self, now_ns: int) -> list[tuple[int, int]]:
         """The periods of a live source that are not sealed yet."""

@@ -1,0 +1,73 @@
+"""What a recording did, in its closing words: as sentences and as one JSON object."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from appliance.model.instants import to_iso
+
+if TYPE_CHECKING:
+    from appliance.services.recording import Report
+
+_COUNTS = ("packets", "bytes", "records", "bindings", "lost", "kernel_drops")
+_BY_REASON = ("refused", "lost_by_place", "noted")
+
+
+def as_json(report: "Report", live: bool) -> dict[str, Any]:
+    """The report of one recorder."""
+    shown = {
+        "packets": report.packets,
+        "bytes": report.bytes,
+        "records": report.records,
+        "bindings": report.bindings,
+        "refused": report.refused,
+        "lost": sum(report.lost.values()),
+        "lost_by_place": report.lost,
+        "noted": report.noted,
+        "first": None if report.first_ns is None else to_iso(report.first_ns),
+        "last": None if report.last_ns is None else to_iso(report.last_ns),
+        "seconds": round(report.seconds, 3),
+    }
+    if live:
+        shown["kernel_drops"] = report.lost.get("kernel", 0)
+    return shown
+
+
+def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One report out of those of several interfaces, which it holds as `interfaces`."""
+    given = [part for part in parts if part["seconds"] is not None]
+    total: dict[str, Any] = {name: sum(part[name] for part in given) for name in _COUNTS}
+    for name in _BY_REASON:
+        counts: Counter[str] = Counter()
+        for part in given:
+            counts.update(part[name])
+        total[name] = dict(counts)
+    total["first"] = min((part["first"] for part in given if part["first"]), default=None)
+    total["last"] = max((part["last"] for part in given if part["last"]), default=None)
+    total["seconds"] = max((part["seconds"] for part in given), default=0.0)
+    return {**total, "interfaces": list(parts)}
+
+
+def as_sentences(shown: Mapping[str, Any]) -> str:
+    """The same for a person."""
+    lines = [
+        f"{shown['packets']:,} packets became {shown['records']:,} traffic records "
+        f"and {shown['bindings']:,} bindings, sealed in {shown['seconds']:.1f} s."
+    ]
+    if shown["first"] and shown["last"]:
+        lines.append(f"They were sent between {shown['first']} and {shown['last']}.")
+    if shown["refused"]:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(shown["refused"].items()))
+        lines.append(f"Gave no record, counted by reason: {told}.")
+    if shown["lost"]:
+        places = ", ".join(f"{count:,} at {place}" for place, count in sorted(shown["lost_by_place"].items()))
+        lines.append(f"Lost: {places}.")
+    elif "capture_damaged" not in shown["refused"]:
+        lines.append("Nothing was lost.")
+    for part in shown.get("interfaces", ()):
+        again = f", its recorder died {part['restarts']} times" if part["restarts"] else ""
+        told = (
+            "no report" if part["seconds"] is None else f"{part['packets']:,} packets, {part['lost']:,} lost"
+        )
+        lines.append(f"  {part['interface']}: {told}{again}")
+    return "\n".join(lines)

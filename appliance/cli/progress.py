@@ -1,0 +1,62 @@
+"""What a recording shows of itself on a terminal while it runs; nothing elsewhere."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appliance.runtime.recorder_state import RecorderState
+    from appliance.services.sources import SourceCounts
+
+
+@contextlib.contextmanager
+def of_files(files: list[Path]) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("recording"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("recording", total=sum(path.stat().st_size for path in files))
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextlib.contextmanager
+def of_interface(interface: str) -> "Iterator[Callable[[SourceCounts], None]]":
+    """A line that counts on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda source: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"listening on {interface}") as line:
+        yield lambda source: line.update(
+            f"listening on {interface}: {source.packets:,} packets, {source.records:,} records closed, "
+            f"{source.lost['kernel']:,} lost (Ctrl-C ends and seals)"
+        )
+
+
+@contextlib.contextmanager
+def of_interfaces(names: list[str]) -> "Iterator[Callable[[Sequence[RecorderState]], None]]":
+    """One line for several interfaces, each with its packets and what it lost."""
+    if not sys.stderr.isatty():
+        yield lambda states: None
+        return
+    from rich.console import Console
+
+    def told(states: "Sequence[RecorderState]") -> str:
+        parts = [
+            f"{source.name.removeprefix('interface:')} {source.packets:,} packets, "
+            f"{sum(source.lost.values()):,} lost"
+            for state in states
+            for source in state.sources
+        ]
+        return f"listening: {'; '.join(sorted(parts))} (Ctrl-C ends and seals)"
+
+    with Console(stderr=True).status(f"listening on {', '.join(names)}") as line:
+        yield lambda states: line.update(told(states))
