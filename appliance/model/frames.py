@@ -8,8 +8,13 @@ from numpy.typing import NDArray
 PADDING_BYTES = 128
 """Readable bytes that must follow the last frame, so that a fixed-size window never leaves the buffer."""
 
-ETHERNET, RAW_IP = 1, 101
-"""LINKTYPE_ETHERNET and LINKTYPE_RAW (https://www.tcpdump.org/linktypes.html)."""
+ETHERNET = 1
+BSD_NULL, BSD_LOOP = 0, 108
+RAW_IP, RAW_IP_BSD, RAW_IP_OPENBSD, IPV4_ONLY, IPV6_ONLY = 101, 12, 14, 228, 229
+PPP, PPP_SERIAL, PPPOE, CISCO_HDLC = 9, 50, 51, 104
+COOKED, COOKED_V2 = 113, 276
+MPLS_LABELS = 219
+"""LINKTYPE values (https://www.tcpdump.org/linktypes.html)."""
 
 
 @dataclass(frozen=True)

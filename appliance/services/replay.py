@@ -6,7 +6,6 @@ from pathlib import Path
 
 from appliance.capture.files import CaptureFile
 from appliance.model.errors import CaptureError
-from appliance.model.frames import ETHERNET
 from appliance.model.reasons import Refusal
 from appliance.services.recording import Recording
 
@@ -30,11 +29,12 @@ def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[
         try:
             with CaptureFile(path) as capture:
                 for frames in capture:
-                    if frames.link_type != ETHERNET and not source.refused[Refusal.LINK_TYPE.value]:
-                        at_work.report.notes.append(
-                            f"{path} has frames of link type {frames.link_type}; only Ethernet (1) is read"
-                        )
+                    unread = source.refused[Refusal.LINK_TYPE.value]
                     at_work.recorder.take(frames)
+                    if not unread and source.refused[Refusal.LINK_TYPE.value]:
+                        at_work.report.notes.append(
+                            f"{path} has frames of link type {frames.link_type}, which nothing here reads"
+                        )
                     if at_work.is_due:
                         at_work.say()
                     progress(done + capture.read_bytes)

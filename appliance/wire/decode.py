@@ -1,5 +1,6 @@
 """A batch of frames to packet columns, claims and refusals: the one door of this room."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,22 +9,33 @@ from numpy.typing import NDArray
 
 from appliance.model.frames import ETHERNET, Frames
 from appliance.model.reasons import Note, Refusal
-from appliance.model.rows import CLAIM
-from appliance.wire import careful, leases, neighbours, plain
-from appliance.wire.claims import Heard
+from appliance.wire import careful, datalinks, plain, ports, radio, shims, tunnels, wlan
+from appliance.wire.carriers import LATER
+from appliance.wire.control import Control
 from appliance.wire.fragments import Fragments
-from appliance.wire.packets import Packets, untagged
+from appliance.wire.levels import Batch, Numbered, inner
+from appliance.wire.links import Refusals
+from appliance.wire.packets import Packets
+from appliance.wire.tunnels import Tunnels
 
-_DHCP_PORTS, _DHCPV6_PORTS = (67, 68), (546, 547)
-_ND_TYPES = (133, 137)  # router solicitation to redirect (RFC 4861)
-_UDP_HEADER_BYTES = 8
+Rows = NDArray[np.int64]
+
+DEEPEST = 8
+"""IP layers that are read in one frame; what lies deeper is recorded at this one and counted."""
+
+LAST_LINK_TYPE = 0xFFFF
+"""No capture has a higher one: this room's own numbers are no link types of files."""
+
+_NONE = np.empty(0, np.int64)
+_WIRELESS = frozenset({radio.IEEE802_11, radio.PRISM, radio.RADIOTAP, radio.AVS, radio.PPI, radio.SWAPPED})
 
 
 @dataclass(frozen=True)
 class Decoded:
     """What a batch said. Every frame is an IP packet, carries ARP, or is counted in `refused`.
 
-    `noted` counts what was kept all the same but not understood in full.
+    Only a frame that bundles several (A-MSDU) counts once for each. `noted` counts what was kept all the
+    same but not understood in full.
     """
 
     packets: tuple[Packets, ...]  # one or a few batches a family, each in capture order
@@ -32,146 +44,199 @@ class Decoded:
     noted: Mapping[Note, int] = field(default_factory=dict)
 
 
+@dataclass
+class _Reading:
+    """IP packets read from one batch, until it is known which of them are tunnels whose inside was read."""
+
+    packets: Packets
+    carriers: list[Numbered]
+    fragments: Fragments | None = None  # which knows the later fragments of what is peeled
+
+    def rows(self, entered: NDArray[np.bool_]) -> Rows:
+        """Those of the carriers whose inside stands for them."""
+        return np.concatenate([each.of(entered) for each in self.carriers])
+
+
 class Decoder:
     """Decodes batch after batch; keeps nothing between them but the ports of split datagrams."""
 
-    def __init__(self) -> None:
-        self._fragments = {4: Fragments(), 6: Fragments()}
+    def __init__(self, tunnels: Tunnels = Tunnels()) -> None:  # noqa: B008  a frozen value
+        self.tunnels = tunnels
+        self.codes = ports.table(tunnels.vxlan_ports)
+        self._fragments: dict[tuple[int, int, int], Fragments] = {}
 
     def decode(self, frames: Frames) -> Decoded:
         """Columns of all packets of a batch; never raises, whatever the bytes."""
-        tally = careful.Tally()
-        if frames.link_type != ETHERNET:
-            tally.add(Refusal.LINK_TYPE, len(frames))
-            return Decoded((), np.empty(0, CLAIM), tally)
-        said = _Control(frames)
-        families, odd = self._plain(frames, said)
-        if len(odd):
-            families += self._careful(frames, odd, said, tally)
-        return Decoded(tuple(families), said.together(), tally, said.noted())
+        return _Decoding(self, frames).decoded()
 
-    def _plain(self, frames: Frames, said: "_Control") -> tuple[list[Packets], NDArray[np.int64]]:
-        """What is plain behind no tag, one or two; and the positions of all that is not."""
-        families: list[Packets] = []
-        rest = np.ones(len(frames), np.bool_)
-        odd: NDArray[np.int64] | None = None
-        for tags in range(plain.MOST_TAGS + 1):
-            ipv4, ipv6 = plain.starts(frames, odd, tags)
-            for read, starting in ((plain.ipv4, ipv4), (plain.ipv6, ipv6)):
-                if not len(starting):
-                    continue
-                packets, at = read(frames, starting, tags)
-                rest[at] = False
-                if len(packets):
-                    said.dhcp(packets)
-                    families.append(packets)
-            odd = np.flatnonzero(rest)
-            if not len(odd):
+    def fragments(self, family: int, depth: int, link_type: int) -> Fragments:
+        """Those of packets that are as deep in tunnels and came the same way: a bounded number."""
+        return self._fragments.setdefault((family, depth, link_type), Fragments())
+
+
+class _Decoding:
+    """One batch on its way: level after level, from the captured frames into their tunnels.
+
+    A packet that carries a tunnel is kept back until its inside was read. If that is understood, it stands
+    for the packet; if not, the packet itself is recorded.
+    """
+
+    def __init__(self, decoder: Decoder, frames: Frames) -> None:
+        self._decoder = decoder
+        self._frames = frames
+        self._said = Control()
+        self._packets: list[Packets] = []
+        self._refused: Counter[Refusal] = Counter()
+        self._noted: Counter[Note] = Counter()
+        self._carriers = 0  # found at the present depth
+        self._later: list[Rows] = []  # numbers of those that are a later piece of what a tunnel split
+
+    def decoded(self) -> Decoded:
+        outer: list[_Reading] = []
+        batches = [Batch(self._frames)]
+        for depth in range(DEEPEST):
+            entered = self._fresh()
+            readings = [reading for batch in batches for reading in self._read(batch, depth, entered)]
+            self._settle(outer, entered)
+            outer = readings
+            if not self._carriers:
                 break
-        return families, np.flatnonzero(rest) if odd is None else odd
+            batches = inner(self._frames, [(read.packets, each) for read in outer for each in read.carriers])
+        self._settle(outer, self._fresh())
+        if self._said.unreadable:
+            self._noted[Note.UNREADABLE_CONTROL] = self._said.unreadable
+        return Decoded(tuple(self._packets), self._said.together(), +self._refused, +self._noted)
+
+    def _fresh(self) -> NDArray[np.bool_]:
+        """(carriers,) which carriers of the last level need not be recorded: later pieces, to begin with."""
+        entered = np.zeros(self._carriers, np.bool_)
+        for numbers in self._later:
+            entered[numbers] = True
+            self._refused[Refusal.TUNNEL_FRAGMENT] += len(numbers)
+        self._carriers, self._later = 0, []
+        return entered
+
+    def _settle(self, readings: list[_Reading], entered: NDArray[np.bool_]) -> None:
+        """Record what was read one level further out, but for the packets whose inside stands for them."""
+        self._noted[Note.UNKNOWN_INNER] += len(entered) - int(np.count_nonzero(entered))
+        for reading in readings:
+            packets, gone = reading.packets, [_NONE]
+            if reading.carriers:
+                gone.append(reading.rows(entered))
+            if reading.fragments is not None:
+                reading.fragments.peeled(gone[-1])
+                gone.append(reading.fragments.later_of_peeled())
+                self._refused[Refusal.TUNNEL_FRAGMENT] += len(gone[-1])
+            if any(map(len, gone)):
+                kept = np.ones(len(packets), np.bool_)
+                kept[np.concatenate(gone)] = False
+                packets = packets.take(np.flatnonzero(kept))
+            if len(packets):
+                self._packets.append(packets)
+
+    def _read(self, batch: Batch, depth: int, entered: NDArray[np.bool_]) -> list[_Reading]:
+        """The IP packets of one batch. `entered` is set at the carriers whose inside was understood."""
+        frames, carried = batch.frames, batch.carried
+        refusals = Refusals()
+        told = np.zeros(0 if carried is None else len(frames), np.bool_)
+        odd = np.arange(len(frames))
+        readings = []
+        if frames.link_type == ETHERNET:
+            families, odd = _plain(frames)
+            readings = [self._reading(batch.placed(packets, self._frames)) for packets in families]
+            if carried is not None:
+                for packets in families:
+                    told[packets.at] = True
+        if len(odd):
+            readings += self._careful(batch, odd, depth, refusals, told)
+            if carried is not None:
+                refusals.mark_understood(told)
+            self._refused.update(refusals.count(None if carried is None else told))
+        if carried is not None:
+            entered[carried.carrier[told]] = True
+        return readings
 
     def _careful(
-        self,
-        frames: Frames,
-        odd: NDArray[np.int64],
-        said: "_Control",
-        tally: careful.Tally,
-    ) -> list[Packets]:
-        """Decode the odd frames, one batch a family.
+        self, batch: Batch, odd: Rows, depth: int, refusals: Refusals, told: NDArray[np.bool_]
+    ) -> list[_Reading]:
+        """The packets of the frames at these positions, whatever they are wrapped in.
 
         They are not merged into the plain ones' order: the flow table does not mind, and putting 65,000
         packets in order for the sake of ten costs 13 ns each.
         """
-        found = careful.layers(frames, odd, tally)
-        tally.add(Refusal.BAD_CONTROL, said.arp(found.arp))
-        families = []
-        for layers, family in ((found.ipv4, 4), (found.ipv6, 6)):
-            if not len(layers.at):
-                continue
-            packets = careful.packets(frames, layers, family)
-            self._fragments[family].attribute(packets, layers)
-            said.dhcp(packets, np.flatnonzero(layers.fragment < 0))
-            if family == 6:
-                said.nd(packets, layers)
-            families.append(packets)
-        return families
-
-
-@dataclass
-class _Control:
-    """Gathers what the control packets of one batch claim."""
-
-    frames: Frames
-    claims: list[NDArray[np.void]] = field(default_factory=list)
-    unreadable: int = 0
-
-    def together(self) -> NDArray[np.void]:
-        return np.concatenate(self.claims) if self.claims else np.empty(0, CLAIM)
-
-    def noted(self) -> Mapping[Note, int]:
-        return {Note.UNREADABLE_CONTROL: self.unreadable} if self.unreadable else {}
-
-    def dhcp(self, packets: Packets, among: NDArray[np.int64] | None = None) -> None:
-        """DHCP on IPv4, DHCPv6 on IPv6, in these rows or in all."""
-        low, high = _DHCP_PORTS if packets.family == 4 else _DHCPV6_PORTS
-        source = packets.ports.astype(np.uint16).byteswap()
-        destination = (packets.ports >> np.uint32(16)).astype(np.uint16).byteswap()
-        served = ((source == low) | (source == high)) & ((destination == low) | (destination == high))
-        rows = np.flatnonzero(served & (packets.shape == careful.UDP))
-        if among is not None:
-            rows = np.intersect1d(rows, among)
-        if not len(rows):
-            return
-        payload = packets.transport[rows] + _UDP_HEADER_BYTES
-        at = packets.at[rows]
-        available = np.maximum(self.frames.offsets[at] + self.frames.captured[at] - payload, 0)
-        vlan = untagged(len(rows)) if packets.vlan is None else packets.vlan[rows]
-        heard = Heard(packets.time[rows], vlan, np.zeros(len(rows), np.uint64))
-        if packets.family == 4:
-            found = leases.dhcp_claims(self.frames.data, payload, available, heard)
+        frames = batch.frames
+        foreign = batch.carried is None and frames.link_type > LAST_LINK_TYPE
+        if frames.link_type in _WIRELESS and not foreign:
+            found = wlan.reached(frames, odd, refusals)
+        elif frames.link_type in datalinks.LINK_TYPES:
+            found = datalinks.reached(frames, odd, refusals)
         else:
-            macs = _number(packets.destination_mac[rows]), _number(packets.source_mac[rows])
-            found = leases.dhcpv6_claims(self.frames.data, payload, available, heard, *macs)
-        self._take(*found)
-
-    def nd(self, packets: Packets, found: careful.Layers) -> None:
-        """Neighbour Discovery, believed only with hop limit 255 (RFC 4861: it was not forwarded)."""
-        whole = (found.protocol == careful.ICMPV6) & (found.fragment < 0) & (found.transport + 8 <= found.end)
-        rows = np.flatnonzero(whole)
-        kind = self.frames.data[found.transport[rows]]
-        hop_limit = self.frames.data[found.network[rows] + 7]
-        rows = rows[(kind >= _ND_TYPES[0]) & (kind <= _ND_TYPES[1]) & (hop_limit == 255)]
-        if not len(rows):
-            return
-        ends = np.minimum(found.end, found.network + found.octets)
-        self._take(
-            *neighbours.nd_claims(
-                self.frames.data,
-                found.transport[rows],
-                ends[rows] - found.transport[rows],
-                Heard(packets.time[rows], found.vlan[rows], np.zeros(len(rows), np.uint64)),
-                packets.addresses[0][rows].byteswap(),
-                packets.addresses[1][rows].byteswap(),
-                _number(packets.source_mac[rows]),
+            refusals.add(Refusal.LINK_TYPE, odd)
+            return []
+        found = shims.peel(frames, batch.within(found), refusals)
+        heard = found.take(np.flatnonzero(found.kind == datalinks.ARP))
+        if len(heard):
+            heard_at = self._said.arp(frames, heard, refusals)
+            if batch.carried is not None:
+                told[heard_at] = True
+        readings = []
+        for family, kind, layers_of in ((4, datalinks.IPV4, careful.ipv4), (6, datalinks.IPV6, careful.ipv6)):
+            of_family = np.flatnonzero(found.kind == kind)
+            if not len(of_family):
+                continue
+            layers = layers_of(
+                frames, found if len(of_family) == len(found) else found.take(of_family), refusals
             )
-        )
+            if not len(layers):
+                continue
+            if batch.carried is not None:
+                told[layers.link.at] = True
+            packets = batch.placed(careful.packets(frames, layers, family), self._frames)
+            readings.append(self._reading(packets, layers, depth, frames.link_type))
+        return readings
 
-    def arp(self, found: careful.Layers) -> int:
-        """Returns how many ARP frames were malformed: unlike ND and DHCP they are nothing else besides."""
-        if not len(found.at):
-            return 0
-        heard = Heard(self.frames.time[found.at], found.vlan, np.zeros(len(found.at), np.uint64))
-        claims, refused = neighbours.arp_claims(
-            self.frames.data, found.network, found.end - found.network, heard
-        )
-        self.claims.append(claims)
-        return refused
+    def _reading(
+        self, packets: Packets, layers: careful.Layers | None = None, depth: int = 0, link_type: int = 0
+    ) -> _Reading:
+        """Look behind the ports of these packets: control now, tunnels later."""
+        fragments = None
+        if layers is not None and (layers.fragment >= 0).any():
+            fragments = self._decoder.fragments(packets.family, depth, link_type)
+            self._noted.update(fragments.attribute(packets, layers))
+        if layers is not None and packets.family == 6:
+            self._said.nd(packets, layers)
+        ported = ports.look(packets, self._decoder.codes)
+        found: list[Numbered] = []
+        if len(ported):
+            rows = ported.control(ports.Behind.DHCP if packets.family == 4 else ports.Behind.DHCPV6)
+            if layers is not None:
+                rows = rows[layers.fragment[rows] < 0]
+            if len(rows):
+                self._said.dhcp(packets, rows)
+        if len(ported) or layers is not None:
+            for carriers in tunnels.carriers(packets, ported, layers is not None, self._decoder.tunnels):
+                found.append(Numbered(carriers, self._carriers))
+                later = np.flatnonzero(carriers.inside.link == LATER)
+                self._later.append(later + self._carriers)
+                self._carriers += len(carriers.rows)
+        return _Reading(packets, found, fragments)
 
-    def _take(self, claims: NDArray[np.void], unreadable: int) -> None:
-        self.claims.append(claims)
-        self.unreadable += unreadable
 
-
-def _number(macs: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """MACs as they lie on the wire to numbers as in `model.addresses`."""
-    return macs.byteswap() >> np.uint64(16)
+def _plain(frames: Frames) -> tuple[list[Packets], Rows]:
+    """What is plain behind no tag, one or two; and the positions of all that is not."""
+    families: list[Packets] = []
+    rest = np.ones(len(frames), np.bool_)
+    odd: Rows | None = None
+    for tags in range(plain.MOST_TAGS + 1):
+        ipv4, ipv6 = plain.starts(frames, odd, tags)
+        for read, starting in ((plain.ipv4, ipv4), (plain.ipv6, ipv6)):
+            if not len(starting):
+                continue
+            packets, at = read(frames, starting, tags)
+            rest[at] = False
+            if len(packets):
+                families.append(packets)
+        odd = np.flatnonzero(rest)
+        if not len(odd):
+            break
+    return families, np.flatnonzero(rest) if odd is None else odd

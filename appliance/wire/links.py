@@ -12,7 +12,10 @@ CUT = -1
 """In place of an ethertype: the frame was cut before it said one."""
 
 _UNDERSTOOD = frozenset(
-    {Refusal.NOT_IP, Refusal.WIFI_ENCRYPTED, Refusal.WIFI_NO_DATA, Refusal.TUNNEL_FRAGMENT}
+    {
+        *(Refusal.NOT_IP, Refusal.TUNNEL_FRAGMENT),
+        *(Refusal.WIFI_ENCRYPTED, Refusal.WIFI_NO_DATA, Refusal.WIFI_FRAGMENT, Refusal.WIFI_DAMAGED),
+    }
 )
 
 

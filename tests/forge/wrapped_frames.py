@@ -98,7 +98,7 @@ def ipv4() -> Iterator[Forged]:
 
 
 def tags() -> Iterator[Forged]:
-    for depth in range(1, 9):
+    for depth in (*range(1, 10), 32):
         wrapped = ethernet(*[Dot1Q(vlan=100 + number) for number in range(depth)])
         end = 14 + 4 * depth
         where = {"network": end, "transport": end + 20, "vlan": 99 + depth}
@@ -114,8 +114,8 @@ def tags() -> Iterator[Forged]:
         yield forged(name, ethernet(*wrapping) / udp4(), octets=68, **where)
     old = bytes(ethernet(Dot1Q(vlan=5)) / udp4()).replace(b"\x81\x00", b"\x91\x00", 1)
     yield forged("the older QinQ", Raw(old), octets=68, network=18, transport=38, vlan=5)
-    wrapped = ethernet(*[Dot1Q(vlan=100)] * 9)
-    yield forged("nine tags", wrapped / udp4(), kind="not_ip", network=46)
+    wrapped = ethernet(*[Dot1Q(vlan=100)] * 33)
+    yield forged("33 tags", wrapped / udp4(), kind="not_ip", network=14 + 32 * 4)
     arp = ethernet(Dot1Q(vlan=5)) / ARP(hwsrc=SOURCE, psrc="192.0.2.10")
     yield forged("tagged ARP", arp, kind="arp", network=18)
 
@@ -193,7 +193,7 @@ def other() -> Iterator[Forged]:
     loop = Ether(src=SOURCE, dst=DESTINATION, type=0x9000) / TEXT
     yield forged("neither IP nor ARP", loop, kind="not_ip")
     length = Ether(src=SOURCE, dst=DESTINATION, type=38) / TEXT
-    yield forged("802.3 with a length", length, kind="not_ip")
+    yield forged("802.3 with a length", length, kind="not_ip", network=17)
 
 
 if __name__ == "__main__":
