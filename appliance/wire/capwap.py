@@ -1,4 +1,4 @@
-"""What access points send their controllers: CAPWAP data (RFC 5415, UDP 5247) and LWAPP (RFC 5412, 12222).
+"""What access points send their controllers: CAPWAP data (RFC 5415, UDP 5247) and LWAPP (RFC 5412).
 
 A header is believed only where all of it fits together, since any client may send from or to these ports.
 """
@@ -12,7 +12,9 @@ from appliance.model.frames import ETHERNET, Frames
 from appliance.wire.packets import MAC_MASK
 from appliance.wire.radio import IEEE802_11, SWAPPED
 
-PORT, LWAPP_PORT = 5247, 12222
+PORT = 5247
+LWAPP_PORTS = (12222, 12223)
+"""For data and for control, but controllers send both from the second."""
 
 OPAQUE, LATER = -1, -2
 """In place of a link type: nothing that can be read (DTLS, keep-alive, no header); a later fragment."""

@@ -96,7 +96,7 @@ def _payloads(
     found = Payloads(bare.at[rows], start, bare.end[rows], bare.wire_end[rows], *_addresses(header, flags))
     quality = np.where(with_quality, quality, 0).astype(np.uint16)
     later = header["sequence"] & 0x0F != 0
-    if later.any():
+    if later.any() and frames.link_type != radio.SWAPPED:  # those access points join them before they tunnel
         later &= flags & PROTECTED == 0  # an encrypted one is refused as that
         kept = radio.sift(found.at, tally, (later, Refusal.WIFI_FRAGMENT))
         return found.take(kept), flags[kept], quality[kept]
