@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from appliance.classify.glance import MULTIPLIERS, Categories
 from appliance.classify.systems import systems
 from appliance.classify.tables import Tables
-from appliance.config.statistics import StatisticsConfig
+from appliance.config.box import BoxConfig
 from appliance.model.errors import StorageError
+from appliance.model.networks import Networks
 from appliance.statistics.counting import Counting
 from appliance.statistics.files import StatisticsWriter
 from appliance.statistics.statements import Statement
@@ -29,11 +30,13 @@ class Totals:
     `lost` counts statements of hours and days that a disk has refused to the end.
     """
 
-    def __init__(self, config: StatisticsConfig, tables: Tables, writer: StatisticsWriter) -> None:
+    def __init__(self, config: BoxConfig, tables: Tables, writer: StatisticsWriter) -> None:
         self.lost = 0
         self._categories = Categories(np.frombuffer(os.urandom(8 * MULTIPLIERS), np.uint64), tables)
         self._fingerprints = tables.fingerprints
-        self._counting = Counting(config.access_points, os.urandom)
+        self._counting = Counting(
+            Networks.of(config.client_networks), config.statistics.access_points, os.urandom
+        )
         self._writer = writer
         self._rows: list[NDArray[np.void]] = []
         self._row_count = 0

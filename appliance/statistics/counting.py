@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from appliance.classify.categories import Category
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
+from appliance.model.networks import Networks
 from appliance.statistics import anonymity, places
 from appliance.statistics.anonymity import Cells
 from appliance.statistics.day import DayTotals
-from appliance.statistics.distinct import KEY_BYTES, clients_of
+from appliance.statistics.distinct import KEY_BYTES, clients_of, routers_of
 from appliance.statistics.hour import HourTotals
 from appliance.statistics.statements import DayStatement, HourStatement, Statement, Use, Users
 
@@ -31,7 +32,8 @@ Rows = NDArray[np.int64] | slice
 class Counting:
     """Adds rows and sightings, gives statements. `draw` makes that many random bytes, for keys."""
 
-    def __init__(self, access_points: Sequence[str], draw: Callable[[int], bytes]) -> None:
+    def __init__(self, site: Networks, access_points: Sequence[str], draw: Callable[[int], bytes]) -> None:
+        self._site = site
         self._access_points = places.declared(access_points)
         self._draw = draw
         self._hours: dict[int, HourTotals] = {}
@@ -41,11 +43,11 @@ class Counting:
     def add(self, rows: NDArray[np.void], categories: NDArray[np.uint8]) -> None:
         """Count (k,) TRAFFIC rows of these categories; a row belongs to the hour of its start."""
         where = places.places_of(rows, self._access_points)
-        clients = clients_of(rows)
+        clients, routers = clients_of(rows), routers_of(rows, self._site)
         for hour, these in _spans(rows["first_seen"] // HOUR_NS):
-            self._hour(hour).add(rows[these], where[these], categories[these], clients[these])
+            self._hour(hour).add(rows[these], where[these], categories[these], clients[these], routers)
         for day, these in _spans(rows["first_seen"] // DAY_NS):
-            self._day(day).meet(clients[these])
+            self._day(day).meet(clients[these], routers)
 
     def sight(self, seen: NDArray[np.int64], macs: NDArray[np.uint64], systems: NDArray[np.uint8]) -> None:
         """These stations said at these instants (ns) which OsFamily they run."""

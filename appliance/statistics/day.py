@@ -9,17 +9,19 @@ from appliance.statistics.distinct import Clients, Distinct, macs
 from appliance.statistics.statements import DayStatement, Users
 
 _EVERYBODY = 0
+_ROUTERS = max(OsFamily) + 1
 
 
 class DayTotals:
-    """Cell 0 holds everybody, cell n the stations of OsFamily n."""
+    """Cell 0 holds everybody, cell n the stations of OsFamily n, a last one the routers, who do not count."""
 
     def __init__(self, key: bytes) -> None:
         self._clients = Distinct(key)
 
-    def meet(self, clients: Clients) -> None:
-        """These were there."""
+    def meet(self, clients: Clients, routers: NDArray[np.uint64]) -> None:
+        """These were there, and these MACs are routers."""
         self._clients.add(np.full(len(clients.name), _EVERYBODY, np.uint64), clients)
+        self._clients.add(np.full(len(routers), _ROUTERS, np.uint64), macs(routers))
 
     def sight(self, stations: NDArray[np.uint64], systems: NDArray[np.uint8]) -> None:
         """These run these systems."""
@@ -27,8 +29,8 @@ class DayTotals:
 
     def statement(self, start_ns: int) -> DayStatement:
         """What may be stored: no count below FEWEST, small systems among the others."""
-        count = max(OsFamily) + 1
-        pair_cells, pair_clients = self._clients.pairs()
+        count = _ROUTERS
+        pair_cells, pair_clients = self._clients.pairs(but_those_in=_ROUTERS)
         nothing = np.zeros(count, np.int64)
         codes = np.arange(count, dtype=np.uint64)
         cells = Cells(codes, nothing, nothing, pair_cells, pair_clients, self._clients.floors(count))

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL
+from appliance.model.networks import Networks
+
 UInt64 = NDArray[np.uint64]
 
 KEY_BYTES = 32
@@ -25,6 +28,13 @@ _KIND_BITS = 2
 _CELL_SHIFT = np.uint64(46)
 _CLIENT = (1 << 46) - 1
 _LOOSE = 1 << 14
+
+
+_SPECIAL = Networks.of(
+    ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+     "192.168.0.0/16", "224.0.0.0/3")
+)  # fmt: skip
+"""IPv4 that the Internet does not route (RFC 6890), and groups."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,22 @@ def clients_of(rows: NDArray[np.void]) -> Clients:
 def macs(numbers: UInt64) -> Clients:
     """Clients known by MAC."""
     return Clients(numbers, np.full(len(numbers), _MAC, np.uint64))
+
+
+def routers_of(rows: NDArray[np.void], site: Networks) -> UInt64:
+    """MACs that stood for addresses out in the Internet: routers, which are nobody's device.
+
+    Only public addresses outside the site's networks tell: a private network that was forgotten in the
+    settings must not make routers of its clients.
+    """
+    hi, lo = rows["peer_ip_hi"], rows["peer_ip_lo"]
+    is_ipv4 = (hi == 0) & (lo >> np.uint64(32) == 0xFFFF)
+    ipv4 = lo.astype(np.uint32).byteswap()
+    public = np.where(is_ipv4, ~_SPECIAL.hold_ipv4(ipv4), hi >> np.uint64(61) == 1)  # 2000::/3
+    inside = np.where(is_ipv4, site.hold_ipv4(ipv4), site.hold_ipv6(hi.byteswap(), lo.byteswap()))
+    macs = rows["peer_mac"]
+    is_station = (macs != MAC_NULL) & (macs & np.uint64(MAC_GROUP_BIT) == 0)
+    return np.unique(macs[public & ~inside & is_station])
 
 
 def tally(groups: UInt64, clients: UInt64, count: int) -> NDArray[np.int64]:
@@ -86,10 +112,15 @@ class Distinct:
         if self._loose_count > max(_LOOSE, len(self._pairs)):
             self._settle()
 
-    def pairs(self) -> tuple[UInt64, UInt64]:
-        """(m,) cells and (m,) hashes of clients, each pair once; of a cut cell only some."""
+    def pairs(self, but_those_in: int) -> tuple[UInt64, UInt64]:
+        """(m,) cells and (m,) hashes of clients, each pair once, without the clients of one cell.
+
+        Of a cut cell there are only some.
+        """
         self._settle()
-        return self._pairs >> _CELL_SHIFT, self._pairs & np.uint64(_CLIENT)
+        cells, clients = self._pairs >> _CELL_SHIFT, self._pairs & np.uint64(_CLIENT)
+        kept = ~np.isin(clients, clients[cells == but_those_in])
+        return cells[kept], clients[kept]
 
     def floors(self, count: int) -> NDArray[np.int64]:
         """(count,) how many clients a cell had when it was cut, 0 where it is whole."""

@@ -5,10 +5,12 @@ from numpy.typing import NDArray
 
 from appliance.model.reasons import EndReason
 from appliance.statistics.anonymity import Cells
-from appliance.statistics.distinct import Clients, Distinct
+from appliance.statistics.distinct import Clients, Distinct, macs
 
 CATEGORY_BITS = 8
 _SMALLEST = 64
+_ROUTERS = 0
+"""In `Distinct`, the cell of routers; those of places and categories follow."""
 
 
 class HourTotals:
@@ -26,6 +28,7 @@ class HourTotals:
         places: NDArray[np.uint64],
         categories: NDArray[np.uint8],
         clients: Clients,
+        routers: NDArray[np.uint64],
     ) -> None:
         """Count TRAFFIC rows. A part that ended at the active timeout goes on: its connection ends later."""
         codes, which = np.unique(places << np.uint64(CATEGORY_BITS) | categories, return_inverse=True)
@@ -35,7 +38,8 @@ class HourTotals:
         np.add.at(self._octets, cell, (rows["bytes_out"] + rows["bytes_in"]).astype(np.int64))
         ended = cell[rows["end_reason"] != EndReason.ACTIVE_TIMEOUT]
         self._connections += np.bincount(ended, minlength=len(self._connections))
-        self._clients.add(cell.astype(np.uint64), clients)
+        self._clients.add(cell.astype(np.uint64) + np.uint64(1), clients)
+        self._clients.add(np.full(len(routers), _ROUTERS, np.uint64), macs(routers))
 
     def _make_room(self) -> None:
         while len(self._cell_of) > len(self._octets):
@@ -45,12 +49,14 @@ class HourTotals:
     def cells(self) -> Cells:
         """Everything counted, for `anonymity.merged`; hashes of clients among it."""
         count = len(self._cell_of)
+        pair_cells, pair_clients = self._clients.pairs(but_those_in=_ROUTERS)
         return Cells(
             np.array(list(self._cell_of), np.uint64),
             self._octets[:count],
             self._connections[:count],
-            *self._clients.pairs(),
-            self._clients.floors(count),
+            pair_cells - np.uint64(1),
+            pair_clients,
+            self._clients.floors(count + 1)[1:],
         )
 
     def forget(self) -> None:

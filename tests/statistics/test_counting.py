@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.classify.categories import Category, OsFamily
+from appliance.model.addresses import ip_halves
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
+from appliance.model.networks import Networks
 from appliance.statistics.counting import GRACE_NS, OPEN_DAYS, OPEN_HOURS, Counting
 from appliance.statistics.statements import DayStatement, HourStatement, Statement, Users
 from tests.statistics import model
@@ -24,7 +26,7 @@ def draw() -> Callable[[int], bytes]:
 
 
 def counting() -> Counting:
-    return Counting(list(AP.values()), draw())
+    return Counting(Networks.of(["10.0.0.0/8", "2001:db8::/32"]), list(AP.values()), draw())
 
 
 def hours(statements: list[Statement]) -> list[HourStatement]:
@@ -204,7 +206,7 @@ def test_every_hour_and_day_has_a_key_of_its_own_and_forgets_it() -> None:
         drawn.append(np.random.default_rng(len(drawn)).bytes(size))
         return drawn[-1]
 
-    totals = Counting([], draw)
+    totals = Counting(Networks.of([]), [], draw)
     for number in range(3):
         add(totals, clients(4, hour=HOUR + 24 * number))
     assert len(drawn) == len(set(drawn)) == 6
@@ -213,3 +215,34 @@ def test_every_hour_and_day_has_a_key_of_its_own_and_forgets_it() -> None:
     assert all(key.any() for key in keys)
     totals.finish()
     assert not any(key.any() for key in keys)
+
+
+def peers(rows: Any, texts: list[str], mac: int) -> Any:
+    rows["peer_ip_hi"], rows["peer_ip_lo"] = zip(*map(ip_halves, texts), strict=True)
+    rows["peer_mac"] = mac
+    return rows
+
+
+def test_a_router_is_nobodys_device_whenever_it_gives_itself_away() -> None:
+    totals = counting()
+    add(totals, clients(1, first=99), Category.NAME_SERVICE)  # the router itself, before it is known
+    add(totals, peers(clients(2), ["1.1.1.1", "2a00::1"], mac=99))
+    stored = totals.finish()
+    assert [hour.users for hour in hours(stored)] == [None]
+    assert [day.users for day in days(stored)] == [None]
+
+
+def test_what_stands_for_no_address_of_the_internet_is_no_router() -> None:
+    for peer in (
+        "10.1.2.3",
+        "192.168.77.1",
+        "2001:db8::7",
+        "fe80::1",
+        "fd00::1",
+        "169.254.1.1",
+        "224.0.0.251",
+    ):
+        totals = counting()
+        add(totals, clients(3))
+        add(totals, peers(clients(1), [peer], mac=3))
+        assert [hour.users for hour in hours(totals.finish())] == [Users(3)], peer
