@@ -43,7 +43,7 @@ _PORTS = {
     capwap.PORT: Behind.CAPWAP,
     6081: Behind.GENEVE,
     6635: Behind.MPLS,
-    capwap.LWAPP_PORT: Behind.LWAPP,
+    **dict.fromkeys(capwap.LWAPP_PORTS, Behind.LWAPP),
     37008: Behind.TZSP,
 }
 
