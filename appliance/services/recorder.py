@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.config.box import BoxConfig
+from appliance.config.capture import CaptureConfig
 from appliance.flows.meter import MULTIPLIERS, Meter
 from appliance.flows.table import Limits
 from appliance.identity.bindings import Bindings
@@ -28,6 +29,7 @@ from appliance.services.totals import Totals
 from appliance.vault.names import VaultName
 from appliance.vault.writer import VaultWriter
 from appliance.wire.decode import Decoder
+from appliance.wire.tunnels import Tunnels
 
 JOURNAL_EVERY_S = 0.75
 """With the 0.1 s that the kernel's ring keeps a frame back, a connection is on disk within the second."""
@@ -54,7 +56,7 @@ class Recorder:
         self._vaults = vaults
         self._totals = totals
         self._monotonic = monotonic
-        self._decoder = Decoder()
+        self._decoder = Decoder(_tunnels(config.capture))
         self._meter = Meter(Networks.of(config.client_networks), limits, multipliers)
         self._bindings = Bindings()
         self._traffic = Backlog(TRAFFIC)
@@ -222,3 +224,8 @@ class Recorder:
 
     def _names(self) -> Sequence[str]:
         return [source.name for source in self.sources]
+
+
+def _tunnels(config: CaptureConfig) -> Tunnels:
+    ends = Networks.of(config.tunnel_ends) if config.tunnel_ends else None
+    return Tunnels(config.vxlan_ports, ends)

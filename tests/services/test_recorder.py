@@ -132,8 +132,8 @@ def test_a_capture_that_is_not_there_records_nothing(box: Box, capsys: pytest.Ca
 def test_frames_of_another_link_type_are_counted(
     box: Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = tmp_path / "cooked.pcap"
-    other.write_bytes(TELNET.read_bytes()[:20] + struct.pack("<I", 113) + TELNET.read_bytes()[24:])
+    other = tmp_path / "docsis.pcap"
+    other.write_bytes(TELNET.read_bytes()[:20] + struct.pack("<I", 143) + TELNET.read_bytes()[24:])
     said = record(box, other, capsys=capsys)
     count = len(instants(TELNET))
     assert (said["packets"], said["records"], said["refused"]) == (count, 0, {"link_type": count})
