@@ -35,14 +35,13 @@ WHOLE_FRAME = 0xFFFF
 NOTHING = assemble([(Op.RETURN, "", "", 0)])
 """The program that takes no frame at all: recording ends."""
 
-TUNNEL_PORTS = (4789, 8472, 6081, 37008, 2152, 5247)
-"""UDP: VXLAN (two), Geneve, TZSP, GTP-U, CAPWAP data."""
-
 _TAGS = (0x8100, 0x88A8, 0x9100)
 _DEEP = (*_TAGS, 0x8847, 0x8848, 0x8864)
 """Behind two tags: a third one, MPLS (RFC 5332), a PPPoE session (RFC 2516)."""
 
-_TUNNELS = (4, 41, 47)
+_TUNNELS = (4, 41, 47, 97, 137)
+"""IP in IP, 6in4, GRE, EtherIP, MPLS in IP."""
+
 _EXTENSIONS = (0, 43, 44, 60)
 """IPv6 extension headers: rare enough to be kept whole instead of being walked."""
 
@@ -55,8 +54,11 @@ _CLIENT_HELLO = 0x1603
 _PORT, _PAYLOAD = 2, 3  # cells of the scratch memory beside those of own_traffic
 
 
-def program(snaplen: int, tunnel_ports: Sequence[int] = TUNNEL_PORTS, own: Own | None = None) -> bytes:
-    """The program as the kernel takes it; `snaplen` in bytes, at least SHORTEST_SNAPLEN."""
+def program(snaplen: int, tunnel_ports: Sequence[int], own: Own | None = None) -> bytes:
+    """The program as the kernel takes it; `snaplen` in bytes, at least SHORTEST_SNAPLEN.
+
+    `tunnel_ports`: UDP ports behind which a tunnel may lie (see `appliance.wire.ports`).
+    """
     if snaplen < SHORTEST_SNAPLEN:
         raise ValueError(f"snaplen is {snaplen} bytes; the headers need at least {SHORTEST_SNAPLEN}")
     lines: list[Line] = [

@@ -21,6 +21,7 @@ from appliance.capture import block, bpf
 from appliance.capture.interface import Link, link_of
 from appliance.model.errors import CaptureError
 from appliance.model.frames import Frames
+from appliance.wire.ports import tunnel_ports
 
 BLOCK_BYTES = 4 << 20
 """The more frames in a batch the less each costs; at low rates a block is handed on after 0.1 s anyway."""
@@ -72,7 +73,7 @@ class Ring:
         self.link = Link.ABSENT
         self._block_bytes = min(BLOCK_BYTES, ring_bytes // FEWEST_BLOCKS)
         self._blocks = ring_bytes // self._block_bytes
-        self._program = program or bpf.program(SNAPLEN_BYTES)
+        self._program = program or bpf.program(SNAPLEN_BYTES, tunnel_ports(()))
         self._socket: socket.socket | None = None
         self._ring: NDArray[np.uint8] = np.empty(0, np.uint8)
         self._status: NDArray[np.uint32] = np.empty(0, np.uint32)

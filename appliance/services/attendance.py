@@ -17,6 +17,7 @@ from appliance.runtime.recorder_state import InterfaceState
 from appliance.runtime.timekeeping import Jumps, clock_state
 from appliance.services.alarms import Alarms
 from appliance.services.sources import SourceCounts
+from appliance.wire.ports import tunnel_ports
 
 LOSS_REMEMBERED_S = 600.0
 """A loss stays an alarm for so long: nobody looks every second."""
@@ -53,8 +54,7 @@ class Attendance:
     @property
     def program(self) -> bytes:
         """What the kernel is to keep of a frame, as the box is addressed now."""
-        ports = tuple(dict.fromkeys((*bpf.TUNNEL_PORTS, *self._config.vxlan_ports)))
-        return bpf.program(SNAPLEN_BYTES, ports, self._own)
+        return bpf.program(SNAPLEN_BYTES, tunnel_ports(self._config.vxlan_ports), self._own)
 
     def count(self, frames: Frames) -> None:
         """Note frames that no wire can have carried: the card or the kernel has merged several."""

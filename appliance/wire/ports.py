@@ -56,6 +56,11 @@ def table(vxlan_ports: Sequence[int]) -> NDArray[np.uint8]:
     return codes[np.arange(65536, dtype=np.uint16).byteswap()]
 
 
+def tunnel_ports(vxlan_ports: Sequence[int]) -> tuple[int, ...]:
+    """The ports behind which a tunnel may lie."""
+    return (*vxlan_ports, *(port for port, kind in _PORTS.items() if kind >= FIRST_TUNNEL))
+
+
 @dataclass(frozen=True)
 class Ported:
     """UDP packets with such a port: their rows, and what the source and the destination port is for."""

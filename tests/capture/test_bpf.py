@@ -17,10 +17,12 @@ import pytest
 from appliance.capture import bpf
 from appliance.capture.assembler import Op, assemble
 from appliance.capture.own_traffic import MOST_OWN, Own
+from appliance.wire.ports import tunnel_ports
 from demo.replay import read_capture
 
 CAPTURES = Path(__file__).parents[2] / "demo" / "captures"
 SNAPLEN = 128
+PORTS = tunnel_ports((4789, 8472))
 BOX_MAC, PHONE_MAC = bytes.fromhex("0200000000b0"), bytes.fromhex("02000000000a")
 BOX, PHONE = socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.77")
 BOX6, PHONE6 = (socket.inet_pton(socket.AF_INET6, text) for text in ("2001:db8::1", "2001:db8::77"))
@@ -96,6 +98,9 @@ WHOLE = {
     "GRE": (47, bytes(200)),
     "IP in IP": (4, bytes(200)),
     "6in4": (41, bytes(200)),
+    "EtherIP": (97, bytes(200)),
+    "LWAPP": (17, udp(12222, 12222)),
+    "L2TP": (17, udp(1701, 1701)),
     "ClientHello": (6, tcp(5000, 443, HELLO)),
     "ClientHello behind options, elsewhere": (6, tcp(5000, 993, HELLO, words=15)),
     "HTTP GET": (6, tcp(5000, 80, b"GET / HTTP/1.1" + bytes(200))),
@@ -115,7 +120,7 @@ CUT = {
 
 @pytest.fixture
 def kernel() -> Iterator[Kernel]:
-    with Kernel(bpf.program(SNAPLEN, (*bpf.TUNNEL_PORTS, 14789))) as kernel:
+    with Kernel(bpf.program(SNAPLEN, tunnel_ports((4789, 8472, 14789)))) as kernel:
         yield kernel
 
 
@@ -195,7 +200,7 @@ def test_of_real_phones_what_tshark_understands_is_kept_whole(kernel: Kernel, na
 
 def test_no_length_makes_a_frame_vanish() -> None:
     """A load beyond the end would: every packet above is tried at each length."""
-    with Kernel(bpf.program(bpf.SHORTEST_SNAPLEN, own=OWN)) as kernel:
+    with Kernel(bpf.program(bpf.SHORTEST_SNAPLEN, PORTS, OWN)) as kernel:
         stranger = {"source": bytes.fromhex("0200000000c0"), "to": PHONE_MAC}
         for protocol, payload in (*WHOLE.values(), *CUT.values(), (58, b"\x88" + bytes(200))):
             for version in (4, 6):
@@ -258,7 +263,10 @@ def own_frames() -> dict[str, tuple[bytes, bool]]:
 @pytest.mark.parametrize("name", own_frames())
 def test_the_box_s_own_packets_are_left_out_and_nothing_else(name: str) -> None:
     frame, left_out = own_frames()[name]
-    with Kernel(bpf.program(SNAPLEN, own=OWN)) as kernel, Kernel(bpf.program(SNAPLEN)) as without:
+    with (
+        Kernel(bpf.program(SNAPLEN, PORTS, own=OWN)) as kernel,
+        Kernel(bpf.program(SNAPLEN, PORTS)) as without,
+    ):
         assert (kernel.keeps(frame) == 0) is left_out
         assert without.keeps(frame) > 0
 
@@ -277,7 +285,7 @@ def test_tcpdump_calls_the_same_packets_the_box_s_own(tmp_path: Path) -> None:
     told = subprocess.run(
         ["tcpdump", "-r", capture, "--count", judge], capture_output=True, text=True, check=True
     ).stdout
-    with Kernel(bpf.program(SNAPLEN, own=Own((mac,), (address,)))) as kernel:
+    with Kernel(bpf.program(SNAPLEN, PORTS, own=Own((mac,), (address,)))) as kernel:
         left_out = sum(kernel.keeps(frame) == 0 for frame in frames)
     assert left_out == int(told.split()[0])
     assert 0 < left_out < len(frames)
@@ -291,7 +299,7 @@ def test_many_addresses_still_make_a_program_the_kernel_takes() -> None:
         (*(chance.randbytes(4) for _ in range(MOST_OWN - 1)), BOX),
         (*(chance.randbytes(16) for _ in range(MOST_OWN - 1)), BOX6),
     )
-    with Kernel(bpf.program(SNAPLEN, own=many)) as kernel:
+    with Kernel(bpf.program(SNAPLEN, PORTS, own=many)) as kernel:
         for name, (frame, left_out) in own_frames().items():
             assert (kernel.keeps(frame) == 0) is left_out, name
         for name, packet in WHOLE.items():

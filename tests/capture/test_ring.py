@@ -343,7 +343,7 @@ def test_without_the_right_to_listen_it_says_what_to_do() -> None:
 
 def test_a_snaplen_that_would_cut_headers_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 96"):
-        bpf.program(60)
+        bpf.program(60, ())
 
 
 def test_the_search_and_the_walk_find_the_same_frames() -> None:
