@@ -40,10 +40,8 @@ def frames_of(ring: NDArray[np.uint8], start: int, size_bytes: int) -> Frames:
     words = block.view(np.uint32)
     count = int(words[_COUNT_AT // 4])
     found = _search(words, count) if count >= _FEW else None
-    headers_at = _follow(words, count) if found is None else found
-    sliding = np.ndarray((size_bytes - _HEADER.itemsize + 1,), "V48", buffer=block, strides=(1,))
-    headers = sliding[headers_at].view(_HEADER)
-    offsets = headers_at + headers["mac"]
+    positions, headers = _follow(words, count) if found is None else found
+    offsets = positions * _ALIGNMENT + headers["mac"]
     captured = headers["captured"].astype(np.int64)
     data, offsets = _padded(ring, start, offsets, captured)
     tagged = (headers["status"] & _VLAN_VALID) != 0
@@ -70,38 +68,44 @@ def _padded(
     return np.concatenate([ring[start:end], np.zeros(PADDING_BYTES, np.uint8)]), offsets
 
 
-def _follow(words: NDArray[np.uint32], count: int) -> NDArray[np.int64]:
-    """Headers' positions, one after the other, as the kernel links them."""
+def _headers(words: NDArray[np.uint32]) -> NDArray[np.void]:
+    """The header that begins at each position of the block, if one does; indexing copies those wanted."""
+    count = (words.nbytes - _HEADER.itemsize) // _ALIGNMENT + 1
+    return np.ndarray((count,), f"V{_HEADER.itemsize}", buffer=words, strides=(_ALIGNMENT,))
+
+
+def _follow(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+    """Positions of all headers in units of 8 bytes, and the headers, followed one by one."""
     view = words.data
-    here = view[_FIRST_AT // 4] // 4
+    here = view[_FIRST_AT // 4] // _ALIGNMENT
     positions = []
     for _ in range(count):
-        positions.append(here * 4)
-        here += view[here] // 4
-    return np.array(positions, np.int64)
+        positions.append(here)
+        here += view[here * 2] // _ALIGNMENT
+    together = np.array(positions, np.int64)
+    return together, _headers(words)[together].view(_HEADER)
 
 
-def _search(words: NDArray[np.uint32], count: int) -> NDArray[np.int64] | None:
-    """All headers' positions at once, or None where something else looks like one.
+def _search(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], NDArray[np.void]] | None:
+    """The same as `_follow` in one step, or None where something else looks like a header.
 
     A frame's bytes may look like a header by chance or by malice; the chain then does not close, and the
     caller walks.
     """
-    first = int(words[_FIRST_AT // 4])
-    used = int(words[_USED_AT // 4])
-    pairs = words[first // 4 : used // 4 & ~1].reshape(-1, 2)
+    first, used = int(words[_FIRST_AT // 4]) // _ALIGNMENT, int(words[_USED_AT // 4]) // _ALIGNMENT
     low, high = words[_FIRST_SECOND_AT // 4], words[_LAST_SECOND_AT // 4]
-    seconds = pairs[:, 1]
+    everywhere = _headers(words)
+    seconds = words[2 * first + 1 : 2 * min(used, len(everywhere)) : 2]
     looks = seconds == low
     if high != low:
         looks |= seconds == high
-    candidates = np.flatnonzero(looks)
-    candidates = candidates[candidates < len(pairs) - 3]
-    constant = pairs[candidates + 3, 0] == pairs[3, 0]  # where the frame begins: the same in every header
-    positions: NDArray[np.int64] = candidates[constant].astype(np.int64) * _ALIGNMENT
-    if len(positions) != count or positions[0] != 0:
+    positions: NDArray[np.int64] = np.flatnonzero(looks)
+    positions += first
+    headers = everywhere[positions].view(_HEADER)
+    constant = headers["mac"] == headers["mac"][:1]  # where the frame begins: the same in every header
+    if not constant.all():
+        positions, headers = positions[constant], headers[constant]
+    if len(positions) != count or positions[0] != first:
         return None
-    onwards = pairs[positions[:-1] // _ALIGNMENT, 0]
-    if not np.array_equal(positions[:-1] + onwards, positions[1:]):
-        return None
-    return positions + first
+    onwards = headers["next"][:-1] >> np.uint32(3)
+    return (positions, headers) if np.array_equal(np.diff(positions), onwards) else None
