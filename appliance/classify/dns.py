@@ -22,6 +22,7 @@ MOST_RECORDS = 24
 
 _A, _AAAA, _INTERNET = 1, 28, 1
 _POINTER = 0xC0
+_GOOD_MASK, _GOOD = np.uint64(0xFFFF_0FF8_0000), np.uint64(0x0100_0080_0000)
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,17 @@ class Answers:
     lo: UInt64
 
 
+def starts_answer(data: Bytes, at: Int64) -> NDArray[np.bool_]:
+    """(k,) where a good answer (QR, opcode 0, no error) to one question may begin; positions need no care."""
+    at = np.clip(at, 0, len(data) - 8)
+    word = _window(data, at, 8).view("<u8").reshape(-1)
+    return np.asarray((word & _GOOD_MASK) == _GOOD)
+
+
 def answers(data: Bytes, at: Int64, stop: Int64) -> Answers:
-    """Read the messages at `at` whose bytes end at `stop`; what is malformed has neither name nor address."""
+    """Read what `starts_answer` said, up to `stop`; what is malformed has neither name nor address."""
     rows = np.flatnonzero(at + HEADER_BYTES < stop)
-    header = _window(data, at[rows], 8)
-    # A good answer (QR, opcode 0, no error) to one question.
-    good = (header[:, 2] & 0xF8 == 0x80) & (header[:, 3] & 0x0F == 0)
-    good &= (header[:, 4] == 0) & (header[:, 5] == 1)
-    rows, header = rows[good], header[good]
-    records = header[:, 6].astype(np.int64) << 8 | header[:, 7]
+    records = _window(data, at[rows] + 6, 2).view(">u2").reshape(-1).astype(np.int64)
     question = at[rows] + HEADER_BYTES
     lengths: list[tuple[Int64, Int64]] = []
     behind = _behind_name(data, question, stop[rows], lengths)

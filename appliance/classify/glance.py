@@ -28,8 +28,8 @@ _CONNECTION_BITS, _ADDRESS_BITS = 18, 16
 _TCP, _UDP = 6, 17
 _UDP_HEADER_BYTES = 8
 _SYSTEM_PORTS = 1024
-_LEAST_OCTETS = 72
-"""No IP packet is smaller that holds a TCP header and a ClientHello or a request with a host."""
+_LEAST_OCTETS = 120
+"""A ClientHello that names a server has some 70 octets at least, a browser's 200; headers come on top."""
 
 _DNS_PORT = np.uint16(53).byteswap()
 Int64 = NDArray[np.int64]
@@ -56,13 +56,14 @@ class Categories:
 
     def glance(self, packets: Packets) -> None:
         """Learn from one decoded batch, while its buffer is valid. Never raises, whatever the bytes."""
-        glanced_at = self._glanced_at[packets.ports >> np.uint32(16)]
-        rows = np.flatnonzero(glanced_at & (packets.octets >= _LEAST_OCTETS))
-        if len(rows):
-            is_tcp = packets.shape[rows] == _TCP
-            self._tcp(packets, rows[is_tcp])
-            self._quic(packets, rows[~is_tcp])
-        self._dns(packets, np.flatnonzero(packets.ports.astype(np.uint16) == _DNS_PORT))
+        chosen = np.take(self._glanced_at, packets.ports >> np.uint32(16), mode="clip")
+        chosen &= packets.octets >= _LEAST_OCTETS
+        rows = np.flatnonzero(chosen)
+        shape = packets.shape[rows]
+        self._tcp(packets, rows[shape == _TCP])
+        self._quic(packets, rows[shape == _UDP])
+        rows = np.flatnonzero(packets.ports.astype(np.uint16) == _DNS_PORT)
+        self._dns(packets, rows[packets.shape[rows] == _UDP])
 
     def of(self, rows: NDArray[np.void]) -> NDArray[np.uint8]:
         """(k,) Category of TRAFFIC rows: by what was glanced at, then the peer's address, then the ports."""
@@ -77,24 +78,27 @@ class Categories:
 
     def _tcp(self, packets: Packets, rows: Int64) -> None:
         """ClientHellos and HTTP requests at the beginning of segments."""
-        data, end, transport = packets.frames.data, packets.ends(rows), packets.transport[rows]
-        readable = (transport >= 0) & (transport + 13 <= end)
-        payload = transport + (data[np.where(readable, transport + 12, 0)] >> 4).astype(np.int64) * 4
-        kept = np.flatnonzero(readable & (payload + 8 <= end))
-        segments = Segments(packets, rows[kept], payload[kept], end[kept])
-        words = packets.frames.window(segments.payload, 8).view("<u8")
-        hello = np.flatnonzero(tls.starts_hello(words))[:MOST_AT_ONCE]
-        if len(hello):
-            self._hellos(segments, hello)
-        request = np.flatnonzero(starts_request(words))[:MOST_AT_ONCE]
-        if len(request):
-            asking = segments.some(request)
-            start, stop = self._hosts.find(data, asking.payload, asking.end)
+        data, transport = packets.frames.data, packets.transport[rows]
+        words_of_header = np.take(data, transport + 12, mode="clip") >> 4
+        payload = transport + words_of_header * np.int64(4)
+        first = packets.frames.window(np.clip(payload, 0, len(data) - 8), 8).view("<u8")
+        hello, request = tls.starts_hello(first), starts_request(first)
+        if not (hello.any() or request.any()):
+            return
+        held = (transport >= 0) & (payload + 8 <= packets.ends(rows))
+        segments = Segments(packets, rows, payload)
+        saying = np.flatnonzero(hello & held)[:MOST_AT_ONCE]
+        if len(saying):
+            self._hellos(segments, saying)
+        asked = np.flatnonzero(request & held)[:MOST_AT_ONCE]
+        if len(asked):
+            asking = segments.some(asked)
+            start, stop = self._hosts.find(data, asking.payload, asking.ends())
             self._learn(packets, asking.rows, data, start, stop, Category.WEB)
 
     def _hellos(self, segments: Segments, hello: Int64) -> None:
         data, whose = segments.packets.frames.data, segments.some(hello)
-        found = tls.server_names(data, whose.payload + tls.RECORD_BYTES, whose.end)
+        found = tls.server_names(data, whose.payload + tls.RECORD_BYTES, whose.ends())
         self._learn(segments.packets, whose.rows, data, found.start, found.stop, Category.TLS_WEB)
         if not found.cut.any():
             return
@@ -108,9 +112,9 @@ class Categories:
 
     def _quic(self, packets: Packets, rows: Int64) -> None:
         """Initials of QUIC clients."""
+        rows = rows[packets.octets[rows] >= SMALLEST_DATAGRAM]
         payload = packets.transport[rows] + _UDP_HEADER_BYTES
-        large = packets.ends(rows) - payload >= SMALLEST_DATAGRAM
-        large &= (packets.shape[rows] == _UDP) & (payload >= _UDP_HEADER_BYTES)
+        large = (packets.ends(rows) - payload >= SMALLEST_DATAGRAM) & (payload >= _UDP_HEADER_BYTES)
         rows, payload = rows[large], payload[large]
         first = packets.frames.window(payload, 8).view(np.uint8).reshape(-1, 8)
         begins = starts_initial(first)
@@ -130,12 +134,11 @@ class Categories:
 
     def _dns(self, packets: Packets, rows: Int64) -> None:
         """Answers of name servers: the addresses of a name are of its category until another has them."""
-        at = packets.transport[rows] + _UDP_HEADER_BYTES
-        whole = (packets.shape[rows] == _UDP) & (at >= _UDP_HEADER_BYTES)
-        rows, at = rows[whole][:MOST_AT_ONCE], at[whole][:MOST_AT_ONCE]
-        if not len(rows):
+        data, at = packets.frames.data, packets.transport[rows] + _UDP_HEADER_BYTES
+        answering = np.flatnonzero((at >= _UDP_HEADER_BYTES) & dns.starts_answer(data, at))[:MOST_AT_ONCE]
+        if not len(answering):
             return
-        data = packets.frames.data
+        rows, at = rows[answering], at[answering]
         said = dns.answers(data, at, packets.ends(rows))
         known = self._names.categories(data, said.start, said.stop, said.dots)
         self._addresses.put(self._keys.addresses(said.hi, said.lo), known[said.of])

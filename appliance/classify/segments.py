@@ -17,55 +17,69 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Segments:
-    """k TCP segments with payload: their packets, where it begins, where their captured bytes end."""
+    """k TCP segments: their packets, and where their payload begins (it need not lie in the packet)."""
 
     packets: Packets
     rows: Int64
     payload: Int64
-    end: Int64
 
-    def some(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "Segments":
+    def some(self, which: Int64) -> "Segments":
         """Only these."""
-        return Segments(self.packets, self.rows[which], self.payload[which], self.end[which])
+        return Segments(self.packets, self.rows[which], self.payload[which])
+
+    def ends(self) -> Int64:
+        """(k,) where their captured bytes stop."""
+        return self.packets.ends(self.rows)
 
 
 def join(segments: Segments, first: Int64, pieces: Pieces) -> Int64:
     """Put the ClientHellos begun in segments `first` together, one a slot; returns whose slots they are."""
-    chains = _chains(segments, first[:SLOTS])
-    joined = chains[chains[:, 1] >= 0]
-    buffer = segments.packets.frames.data.data
-    for chain in joined.tolist():
+    whole = np.flatnonzero(_are_whole(segments))
+    place = np.searchsorted(whole, first)
+    place = place[np.isin(first, whole)][:SLOTS]
+    segments = segments.some(whole)
+    chains = _chains(segments, place)
+    chains = chains[chains[:, 1] >= 0]
+    buffer, ends = segments.packets.frames.data.data, segments.ends()
+    for chain in chains.tolist():
         pieces.begin()
         offset = -RECORD_BYTES
         for segment in chain:
             if segment < 0:
                 break
-            start, stop = int(segments.payload[segment]), int(segments.end[segment])
+            start, stop = int(segments.payload[segment]), int(ends[segment])
             if offset < 0:
                 start, offset = start + RECORD_BYTES, 0
             pieces.put(offset, buffer[start:stop])
             offset += stop - start
-    return joined[:, 0]
+    return whole[chains[:, 0]]
+
+
+def _are_whole(segments: Segments) -> NDArray[np.bool_]:
+    """(k,) captured to their end, with payload: what follows can be told from their length."""
+    packets, rows, ends = segments.packets, segments.rows, segments.ends()
+    transport = packets.transport[rows]
+    held = (transport >= 0) & (transport + 20 <= segments.payload) & (segments.payload < ends)
+    return np.asarray(held & (ends == packets.network[rows] + packets.octets[rows]))
 
 
 def _chains(segments: Segments, first: Int64) -> Int64:
     """(f, 1 + FOLLOWERS) numbers of the segments that follow each other, -1 where none does."""
     packets, rows = segments.packets, segments.rows
-    window = packets.frames.window(packets.transport[rows] + 4, 4)
-    sequence = window.view(">u4").astype(np.uint64)
+    sequence = packets.frames.window(packets.transport[rows] + 4, 4).view(">u4").astype(np.uint64)
     ports = packets.ports[rows].astype(np.uint64) << np.uint64(32)
-    order = np.argsort(ports | sequence)
-    sought_in = (ports | sequence)[order]
-    whole = segments.end == packets.network[rows] + packets.octets[rows]
-    behind = sequence + (segments.end - segments.payload).astype(np.uint64) & np.uint64(0xFFFF_FFFF)
+    behind = sequence + (segments.ends() - segments.payload).astype(np.uint64) & np.uint64(0xFFFF_FFFF)
+    here_is, next_is = ports | sequence, ports | behind
+    order = np.argsort(here_is)
+    in_order = here_is[order]
     chains = np.full((len(first), 1 + FOLLOWERS), -1)
     chains[:, 0] = first
     for step in range(FOLLOWERS):
         here = chains[:, step]
-        place = np.searchsorted(sought_in, ports[here] | behind[here])
-        next_one = order[np.minimum(place, len(order) - 1)]
-        follows = (here >= 0) & whole[here] & ((ports | sequence)[next_one] == (ports[here] | behind[here]))
+        place = np.searchsorted(in_order, next_is[here])
+        follower = order[np.minimum(place, len(order) - 1)]
+        follows = (here >= 0) & (here_is[follower] == next_is[here])
         for column in packets.addresses:
-            follows &= column[rows[next_one]] == column[rows[here]]
-        chains[:, step + 1] = np.where(follows & (next_one != here), next_one, -1)
+            follows &= column[rows[follower]] == column[rows[here]]
+        chains[:, step + 1] = np.where(follows, follower, -1)
     return chains
