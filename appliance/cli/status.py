@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
+    from appliance.runtime.recorder_state import SourceState
     from appliance.services.status import Recorder, Status
 
 EXAMPLES = """  greffier status --home /var/lib/greffier
@@ -77,10 +78,8 @@ def _as_sentences(status: "Status") -> str:
     lines = [f"{status.config.site}  (box {status.fingerprint})"]
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
-        lines += [
-            f"  {one.name}: {one.packets:,} packets, {one.records:,} records, {sum(one.lost.values()):,} lost"
-            for one in recorder.state.sources
-        ]
+        for source in recorder.state.sources:
+            lines += _source(source, recorder.live)
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
     kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())
     lines.append(f"Last record: {last}.")
@@ -98,6 +97,25 @@ def _as_sentences(status: "Status") -> str:
     lines.append(f"Head of the chain: {status.head}")
     lines += [f"FAULT: {fault}" for fault in status.faults] or ["No fault."]
     return "\n".join(lines)
+
+
+def _source(source: "SourceState", live: bool) -> list[str]:
+    """A source's counts, and how its interface stands while it is recorded."""
+    lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
+    told = f"  {source.name}: {source.packets:,} packets, {source.records:,} records, "
+    lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
+    stands = source.interface
+    if live and stands:
+        speed = "of unknown speed" if stands.speed_mbps is None else f"at {stands.speed_mbps:,} Mbit/s"
+        told = f"link {stands.link}" + (f" {speed}" if stands.link == "up" else "")
+        told += "; never sends" if stands.silent else "; CAN SEND"
+        if stands.own_addresses_left_out:
+            told += f"; the box's own traffic is left out ({stands.own_addresses_left_out} addresses)"
+        lines.append(f"    {told}")
+    noted = ", ".join(f"{name} {count:,}" for name, count in sorted(source.noted.items()) if count)
+    if live and noted:
+        lines.append(f"    noted: {noted}")
+    return lines
 
 
 def _recorder(recorder: "Recorder") -> str:

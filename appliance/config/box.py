@@ -96,6 +96,7 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
         "tunnel_ends": _TEXTS,
         "record_own_traffic": _CHOICE,
         "silent_alarm_minutes": _NUMBER,
+        "ring_mib": _NUMBER,
     },
     "recording": dict.fromkeys(("idle_timeout_s", "active_timeout_s", "flow_limit", "row_limit"), _NUMBER),
     "statistics": {"access_points": _TEXTS, "keep_days": _NUMBER},

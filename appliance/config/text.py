@@ -50,6 +50,8 @@ tunnel_ends = {tunnel_ends}
 record_own_traffic = {own}
 # An alarm is raised when a mirror gives no frame for so long: is it still configured?
 silent_alarm_minutes = {capture.silent_alarm_minutes}
+# Memory (MiB) in which the kernel keeps what comes while the recorder seals; 128 is 620,000 short frames.
+ring_mib = {capture.ring_mib}
 
 [recording]
 # A connection is closed after this silence, and written at least this often.

@@ -24,7 +24,8 @@ def record_interface(
     source = recorder.begin(f"interface:{interface}", live=True)
     attendance = Attendance(interface, at_work.config.capture, source, recorder.alarms)
     until = None if seconds is None else time.monotonic() + seconds
-    with Ring(interface, program=attendance.program) as ring:
+    ring_bytes = at_work.config.capture.ring_mib << 20
+    with Ring(interface, ring_bytes, attendance.program) as ring:
         attendance.look(ring)
         while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
             frames = ring.read(POLL_S)

@@ -1,0 +1,245 @@
+"""Live recorders on real cables: several at once, killed, unplugged, overwhelmed; nothing is lost unsaid."""
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system import load
+from tests.system.boxes import Box, make_box
+from tests.system.networks import Network, may_make
+from tests.system.warm import Warm, is_alive, kill, wait_for
+
+pytestmark = pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
+
+PATIENCE_S = 30
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with Network() as network:
+        network.cable("switch", "mirror")
+        yield network
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return make_box(tmp_path, [load.CLIENT_NET])
+
+
+def states(box: Box) -> dict[str, dict[str, Any]]:
+    """What the living recorders say of themselves, by interface."""
+    told = [json.loads(path.read_text()) for path in (box.home / "state").glob("recorder-*.json")]
+    return {
+        source["name"].removeprefix("interface:"): {**state, **source}
+        for state in sorted(told, key=lambda state: str(state["started"]))
+        if is_alive(state["pid"])
+        for source in state["sources"]
+    }
+
+
+def link(box: Box, interface: str) -> str:
+    """up, down, absent, or nothing where the recorder has not said so yet."""
+    stands = states(box).get(interface, {}).get("interface")
+    return str(stands["link"]) if stands else ""
+
+
+def send(network: Network, end: str, numbers: Iterable[int]) -> None:
+    with network.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as wire:
+        wire.bind((end, 0))
+        for number in numbers:
+            wire.send(load.frame_of(number))
+
+
+def said_in(output: Path) -> dict[str, Any]:
+    """The closing report of a recorder."""
+    return dict(json.loads(next(line for line in output.read_text().splitlines() if line.startswith("{"))))
+
+
+def test_two_interfaces_at_once_and_one_recorder_that_dies(
+    network: Network, box: Box, tmp_path: Path
+) -> None:
+    network.cable("switch2", "mirror2")
+    settings = box.home / "box.toml"
+    settings.write_text(settings.read_text().replace("interfaces = []", 'interfaces = ["mirror", "mirror2"]'))
+    output = tmp_path / "recorder"
+    with network.inside(), Warm() as warm:
+        parent = warm.start(["record", "--home", str(box.home), "--json"], output)
+        wait_for(
+            lambda: [link(box, one) for one in ("mirror", "mirror2")] == ["up", "up"], PATIENCE_S, "both"
+        )
+        pids = {name: state["pid"] for name, state in states(box).items()}
+        assert len({*pids.values(), parent}) == 3, "a process each"
+        send(network, "switch", range(500))
+        send(network, "switch2", range(1000, 1500))
+        wait_for(lambda: states(box)["mirror2"]["packets"] == 500, PATIENCE_S, "the first frames")
+        time.sleep(1.5)  # they are in the journal then
+        kill(pids["mirror2"], signal.SIGKILL)
+        wait_for(
+            lambda: link(box, "mirror2") == "up" and states(box)["mirror2"]["pid"] != pids["mirror2"],
+            PATIENCE_S,
+            "a new recorder",
+        )
+        send(network, "switch", range(500, 600))
+        send(network, "switch2", range(1500, 1600))
+        wait_for(
+            lambda: [states(box)[one]["packets"] for one in ("mirror", "mirror2")] == [600, 100],
+            PATIENCE_S,
+            "the last frames",
+        )
+        faults = " ".join(box.json("status")["faults"])
+        warm.end(parent, signal.SIGTERM)
+    report = said_in(output)
+    assert [(part["interface"], part["packets"], part["restarts"]) for part in report["interfaces"]] == [
+        ("mirror", 600, 0),
+        ("mirror2", 100, 1),
+    ]
+    assert (report["packets"], report["lost"]) == (700, 0)
+    assert "greffier: the recorder of mirror2 was killed by signal 9; it starts again" in output.read_text()
+    assert "ended without closing" not in faults
+    rows = box.search()
+    kept = {load.number_of(row["client_ip"], row["client_port"]): row["source"] for row in rows}
+    expected = dict.fromkeys(range(600), "interface:mirror")
+    assert kept == expected | dict.fromkeys(range(1000, 1600), "interface:mirror2")
+    covered = {source["source"]: source for source in box.json("coverage")["sources"]}
+    assert sum(part["packets"] for part in covered["interface:mirror2"]["periods"]) == 600
+    assert any("interrupted" in part["noted"] for part in covered["interface:mirror2"]["periods"])
+    assert [part["packets"] for part in covered["interface:mirror"]["periods"]] == [600]
+    box.run("verify")
+    assert not any(is_alive(pid) for pid in pids.values())
+
+
+def test_the_recorders_end_with_the_one_that_started_them(network: Network, box: Box, tmp_path: Path) -> None:
+    network.cable("switch2", "mirror2")
+    command = ["record", "--home", str(box.home), "--interface", "mirror", "--interface", "mirror2"]
+    with network.inside(), Warm() as warm:
+        parent = warm.start(command, tmp_path / "recorder")
+        wait_for(
+            lambda: [link(box, one) for one in ("mirror", "mirror2")] == ["up", "up"], PATIENCE_S, "both"
+        )
+        pids = [state["pid"] for state in states(box).values()]
+        warm.end(parent, signal.SIGKILL)
+        wait_for(lambda: not any(map(is_alive, pids)), PATIENCE_S, "both to end")
+    told = [json.loads(path.read_text()) for path in (box.home / "state").glob("recorder-*.json")]
+    assert [state["ended"] for state in told] == [True, True]
+    assert box.json("status")["faults"] == []
+
+
+def test_unplugged_and_plugged_again_it_resumes_and_the_time_between_is_a_gap(
+    network: Network, box: Box, tmp_path: Path
+) -> None:
+    output = tmp_path / "recorder"
+    away_s = 3.0
+    with network.inside(), Warm() as warm:
+        recorder = warm.start(["record", "--home", str(box.home), "--json", "--interface", "mirror"], output)
+
+        def wait_for_link(link_wanted: str) -> None:
+            wait_for(lambda: link(box, "mirror") == link_wanted, PATIENCE_S, f"a link that is {link_wanted}")
+
+        def send_and_wait(first: int) -> None:
+            send(network, "switch", range(first, first + 100))
+            wait_for(lambda: states(box)["mirror"]["packets"] == first + 100, PATIENCE_S, "the frames")
+
+        wait_for_link("up")
+        send_and_wait(0)
+        for undo in ("switch down", "delete", "rename"):
+            if undo == "switch down":
+                network.run("ip", "link", "set", "switch", "down")
+                wait_for_link("down")
+                assert "has no link" in " ".join(box.json("status")["faults"])
+                time.sleep(away_s)
+                network.run("ip", "link", "set", "switch", "up")
+            elif undo == "delete":
+                network.run("ip", "link", "del", "mirror")
+                wait_for_link("absent")
+                time.sleep(away_s)
+                network.cable("switch", "mirror")
+            else:
+                network.run("ip", "link", "set", "mirror", "down")
+                network.run("ip", "link", "set", "mirror", "name", "elsewhere")
+                wait_for_link("absent")
+                time.sleep(away_s)
+                network.run("ip", "link", "set", "elsewhere", "name", "mirror", "up")
+            wait_for_link("up")
+            assert states(box)["mirror"]["interface"]["silent"]
+            send_and_wait(states(box)["mirror"]["packets"])
+        running = box.json("coverage")["sources"][0]
+        warm.end(recorder, signal.SIGTERM)
+    report = said_in(output)
+    assert (report["packets"], report["lost"]) == (400, 0)
+    assert report["noted"]["interface_interrupted"] >= 3
+    assert report["noted"]["interface_down_s"] >= 3 * (away_s - 1)
+    sealed = box.json("coverage")["sources"][0]
+    for covered in (running, sealed):
+        assert [part["packets"] for part in covered["periods"]][-1] > 0
+        assert len(covered["periods"]) == 4
+        assert sum(part["packets"] for part in covered["periods"]) == 400
+        assert len(covered["gaps"]) >= 3
+    assert len(box.search()) == 400
+    box.run("verify")
+
+
+def test_what_is_beyond_capacity_is_reported_to_the_frame(network: Network, box: Box, tmp_path: Path) -> None:
+    """The recorder is held up while more comes than the smallest ring takes."""
+    box.settings(ring_mib=8)
+    output, sent = tmp_path / "recorder", 120_000
+    with network.inside(), Warm() as warm:
+        recorder = warm.start(["record", "--home", str(box.home), "--json", "--interface", "mirror"], output)
+        wait_for(lambda: link(box, "mirror") == "up", PATIENCE_S, "the recorder to listen")
+        kill(recorder, signal.SIGSTOP)
+        send(network, "switch", range(sent))
+        kill(recorder, signal.SIGCONT)
+        wait_for(lambda: states(box)["mirror"]["lost"].get("kernel"), PATIENCE_S, "the loss to be said")
+        send(network, "switch", range(sent, sent + 1000))
+        wait_for(
+            lambda: states(box)["mirror"]["packets"] + states(box)["mirror"]["lost"]["kernel"] == sent + 1000,
+            PATIENCE_S,
+            "everything to be read or said to be lost",
+        )
+        status = box.json("status")
+        warm.end(recorder, signal.SIGTERM)
+    report = said_in(output)
+    assert 0 < report["lost_by_place"]["kernel"] < sent
+    assert report["packets"] + report["lost"] == sent + 1000
+    assert report["noted"]["ring_full"] > 0
+    assert any("were lost since the start" in fault for fault in status["faults"])
+    (period,) = box.json("coverage")["sources"][0]["periods"]
+    assert (period["packets"], period["lost"]) == (report["packets"], {"kernel": report["lost"]})
+    assert len(box.search()) == report["packets"]
+
+
+def test_a_mirror_that_gives_nothing_is_seen_to_give_nothing(
+    network: Network, box: Box, tmp_path: Path
+) -> None:
+    with network.inside():
+        box.run("record", "--interface", "mirror", "--seconds", "1.5")
+    source = box.json("coverage")["sources"][0]
+    (period,) = source["periods"]
+    assert (period["packets"], period["lost"]) == (0, {})
+    assert period["last"] > period["first"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--interface", "mirror", "--interface", "mirror"], 2, "'mirror' is given twice"),
+        (["--interface", "mirror", "--interface", "nowhere"], 6, "'nowhere': there is no such interface"),
+        (["--interface", "mirror", "hotel.pcap"], 2, "not both"),
+        ([], 2, "nothing to record"),
+        (["--interface", "mirror", "--seconds", "0"], 2, "above 0"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_no_trace(
+    network: Network, box: Box, capfd: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    from appliance.cli.main import main
+
+    with network.inside():
+        assert main(["record", "--home", str(box.home), *arguments]) == code
+    assert words in capfd.readouterr().err
+    assert len((box.home / "chain.jsonl").read_text().splitlines()) == 1
