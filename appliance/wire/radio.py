@@ -1,5 +1,7 @@
 """What monitoring radios put before 802.11 frames: radiotap, PPI, Prism, AVS. Only lengths and flags count.
 
+PPI stands before Ethernet frames too.
+
 Nothing a header says is believed beyond the frame it stands in, and no loop runs longer than a constant.
 """
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.model.frames import Frames
+from appliance.model.frames import ETHERNET, Frames
 from appliance.model.reasons import Refusal
 from appliance.wire.links import Refusals
 
@@ -30,13 +32,25 @@ _MOST_PPI_FIELDS = 8
 
 @dataclass(frozen=True)
 class Bare:
-    """k 802.11 frames without what the radio put before them, nor their checksum where one is told of."""
+    """k frames without what the radio put before them, nor their checksum where one is told of."""
 
     at: NDArray[np.int64]  # position of the frame in its batch
-    start: NDArray[np.int64]  # byte position of the 802.11 header
+    start: NDArray[np.int64]  # byte position of the frame's own header
     end: NDArray[np.int64]  # where its captured bytes stop
     wire_end: NDArray[np.int64]  # where it ended on the air
     padded: NDArray[np.bool_]  # the radio padded its header to a multiple of four bytes
+    wired: NDArray[np.bool_]  # it is no 802.11 but an Ethernet frame
+
+    def take(self, rows: NDArray[np.int64]) -> "Bare":
+        """These of them."""
+        return Bare(
+            self.at[rows],
+            self.start[rows],
+            self.end[rows],
+            self.wire_end[rows],
+            self.padded[rows],
+            self.wired[rows],
+        )
 
 
 def sift(
@@ -53,12 +67,13 @@ def sift(
 
 
 def bare(frames: Frames, at: NDArray[np.int64], tally: Refusals) -> Bare:
-    """The 802.11 frames at these positions of a batch of one of the link types above."""
+    """The frames at these positions of a batch of one of the link types above."""
     start = frames.offsets[at]
     end = start + frames.captured[at]
     wire_end = np.maximum(start + frames.length[at], end)
     rows = sift(at, tally, (start == end, Refusal.EMPTY))
-    whole = Bare(at[rows], start[rows], end[rows], wire_end[rows], np.zeros(len(rows), np.bool_))
+    no = np.zeros(len(rows), np.bool_)
+    whole = Bare(at[rows], start[rows], end[rows], wire_end[rows], no, no)
     if frames.link_type in (IEEE802_11, SWAPPED):
         return whole
     if frames.link_type == RADIOTAP:
@@ -74,6 +89,7 @@ def _behind(
     size: NDArray[np.int64],
     with_fcs: NDArray[np.bool_],
     padded: NDArray[np.bool_] | None = None,
+    wired: NDArray[np.bool_] | None = None,
 ) -> Bare:
     """These frames behind `size` bytes of header, which fit; the columns given are those of all frames."""
     start = found.start[rows] + size[rows]
@@ -85,6 +101,7 @@ def _behind(
         end,
         np.maximum(wire_end, end),
         found.padded[rows] if padded is None else padded[rows],
+        found.wired[rows] if wired is None else wired[rows],
     )
 
 
@@ -148,11 +165,11 @@ def _ppi(frames: Frames, found: Bare, tally: Refusals) -> Bare:
         (captured < 8, Refusal.CUT_SHORT),
         (octets[:, 0] != 0, Refusal.BAD_VERSION),
         (size < 8, Refusal.BAD_LENGTH),
-        (inside != IEEE802_11, Refusal.LINK_TYPE),
+        ((inside != IEEE802_11) & (inside != ETHERNET), Refusal.LINK_TYPE),
         (size > captured, Refusal.CUT_SHORT),
         (flags & _PPI_DAMAGED != 0, Refusal.WIFI_DAMAGED),
     )
-    return _behind(found, rows, size, flags & _PPI_FCS != 0)
+    return _behind(found, rows, size, flags & _PPI_FCS != 0, wired=inside == ETHERNET)
 
 
 def _ppi_flags(

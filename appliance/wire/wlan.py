@@ -10,14 +10,17 @@ IEEE 802.11-2020, 9.3.2.1. What cannot be read or is not there is refused by its
 A frame that was repeated on the air is heard twice; that is for whoever looks for duplicates.
 """
 
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.model.frames import Frames
 from appliance.model.reasons import Refusal
 from appliance.wire import radio
+from appliance.wire.datalinks import macs, u16
 from appliance.wire.links import Reached, Refusals
-from appliance.wire.packets import MAC_MASK
+from appliance.wire.packets import MAC_MASK, untagged
 from appliance.wire.payloads import FROM_DS, LLC_BYTES, PROTECTED, SNAP, Payloads, joined, opened, subframes
 
 _HEADER = np.dtype(
@@ -39,11 +42,42 @@ def reached(frames: Frames, at: NDArray[np.int64], tally: Refusals) -> Reached:
 
     Each subframe of an A-MSDU counts for itself, in the result as in the refusals.
     """
-    payloads, aggregated = opened(frames, *_payloads(frames, radio.bare(frames, at, tally), tally), tally)
+    bare = radio.bare(frames, at, tally)
+    if not bare.wired.any():
+        return _wireless(frames, bare, tally)
+    parts = (
+        _wireless(frames, bare.take(np.flatnonzero(~bare.wired)), tally),
+        _wired(frames, bare.take(np.flatnonzero(bare.wired)), tally),
+    )
+    names = [field.name for field in fields(Reached) if getattr(parts[0], field.name) is not None]
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    whole = Reached(**columns)
+    return whole.take(np.argsort(whole.at, kind="stable"))
+
+
+def _wired(frames: Frames, bare: radio.Bare, tally: Refusals) -> Reached:
+    """Ethernet frames behind a radio header."""
+    bare = bare.take(radio.sift(bare.at, tally, (bare.start + 14 > bare.end, Refusal.CUT_SHORT)))
+    destination, source = macs(frames, bare.start)
+    return Reached(
+        bare.at,
+        bare.start + 14,
+        bare.end,
+        u16(frames, bare.start + 12),
+        source,
+        destination,
+        _vlan(frames, bare.at),
+        np.zeros(len(bare.at), np.uint64),
+        wire_end=bare.wire_end,
+    )
+
+
+def _wireless(frames: Frames, bare: radio.Bare, tally: Refusals) -> Reached:
+    """802.11 frames, what they carry being LLC."""
+    payloads, aggregated = opened(frames, *_payloads(frames, bare, tally), tally)
     if aggregated.any():
-        payloads = joined(
-            payloads.take(np.flatnonzero(~aggregated)), subframes(frames, payloads, aggregated, tally)
-        )
+        whole = payloads.take(np.flatnonzero(~aggregated))
+        payloads = joined(whole, subframes(frames, payloads, aggregated, tally))
     llc = frames.window(payloads.start, 8).view("<u8")
     snap = llc & MAC_MASK
     rows = radio.sift(
@@ -60,10 +94,16 @@ def reached(frames: Frames, at: NDArray[np.int64], tally: Refusals) -> Reached:
         (llc[rows].byteswap() & np.uint64(0xFFFF)).astype(np.int64),
         found.source,
         found.destination,
-        np.full(len(rows), -1, np.int16) if frames.vlan is None else frames.vlan[found.at].astype(np.int16),
+        _vlan(frames, found.at),
         found.access_point,
         wire_end=found.wire_end,
     )
+
+
+def _vlan(frames: Frames, at: NDArray[np.int64]) -> NDArray[np.int16]:
+    if frames.vlan is None:
+        return untagged(len(at))
+    return frames.vlan[at].astype(np.int16)
 
 
 def _payloads(
