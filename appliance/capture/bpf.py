@@ -36,11 +36,11 @@ NOTHING = assemble([(Op.RETURN, "", "", 0)])
 """The program that takes no frame at all: recording ends."""
 
 _TAGS = (0x8100, 0x88A8, 0x9100)
-_DEEP = (*_TAGS, 0x8847, 0x8848, 0x8864)
-"""Behind two tags: a third one, MPLS (RFC 5332), a PPPoE session (RFC 2516)."""
+_DEEP = (*_TAGS, 0x9200, 0x9300, 0x8847, 0x8848, 0x8864, 0x88E7)
+"""Behind two tags: a third one, MPLS (RFC 5332), a PPPoE session (RFC 2516), backbone bridging (802.1ah)."""
 
-_TUNNELS = (4, 41, 47, 97, 137)
-"""IP in IP, 6in4, GRE, EtherIP, MPLS in IP."""
+_TUNNELS = (4, 41, 47, 97, 137, 143)
+"""IP in IP, 6in4, GRE, EtherIP, MPLS in IP, Ethernet."""
 
 _EXTENSIONS = (0, 43, 44, 60)
 """IPv6 extension headers: rare enough to be kept whole instead of being walked."""
