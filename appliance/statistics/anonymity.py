@@ -16,14 +16,17 @@ from appliance.statistics.places import EVERYWHERE
 FEWEST = 3
 """A number is stored only if at least so many clients stand behind it."""
 
-_CATEGORY = np.uint64(0xFF)
+CATEGORY_BITS = 5
+"""A cell's code is its place << CATEGORY_BITS | its category."""
+
+_CATEGORY = np.uint64((1 << CATEGORY_BITS) - 1)
 _OTHER = np.uint64(Category.OTHER)
-_LAST = np.uint64(EVERYWHERE << 8 | Category.OTHER)
+_LAST = np.uint64(EVERYWHERE << CATEGORY_BITS | Category.OTHER)
 
 
 @dataclass(frozen=True)
 class Cells:
-    """n cells (place << 8 | category) with their totals, and m pairs of a cell's number and a client's hash.
+    """n cells with their totals, and m pairs of a cell's number and a client's hash.
 
     `floors` is 0, or for a cell of which only some clients are held how many it had at least.
     """

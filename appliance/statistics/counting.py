@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from appliance.classify.categories import Category
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from appliance.model.networks import Networks
-from appliance.statistics import anonymity, places
-from appliance.statistics.anonymity import Cells
+from appliance.statistics import anonymity
+from appliance.statistics.anonymity import CATEGORY_BITS, Cells
 from appliance.statistics.day import DayTotals
 from appliance.statistics.distinct import KEY_BYTES, clients_of, routers_of
 from appliance.statistics.hour import HourTotals
+from appliance.statistics.places import Places
 from appliance.statistics.statements import DayStatement, HourStatement, Statement, Use, Users
 
 GRACE_NS = 5 * MINUTE_NS
@@ -34,7 +35,7 @@ class Counting:
 
     def __init__(self, site: Networks, access_points: Sequence[str], draw: Callable[[int], bytes]) -> None:
         self._site = site
-        self._access_points = places.declared(access_points)
+        self._places = Places(access_points)
         self._draw = draw
         self._hours: dict[int, HourTotals] = {}
         self._days: dict[int, DayTotals] = {}
@@ -42,7 +43,7 @@ class Counting:
 
     def add(self, rows: NDArray[np.void], categories: NDArray[np.uint8]) -> None:
         """Count (k,) TRAFFIC rows of these categories; a row belongs to the hour of its start."""
-        where = places.places_of(rows, self._access_points)
+        where = self._places.of(rows)
         clients, routers = clients_of(rows), routers_of(rows, self._site)
         for hour, these in _spans(rows["first_seen"] // HOUR_NS):
             self._hour(hour).add(rows[these], where[these], categories[these], clients[these], routers)
@@ -96,7 +97,7 @@ class Counting:
 
     def _close_hour(self, hour: int) -> None:
         totals = self._hours.pop(hour)
-        self._closed.append(hour_statement(hour * HOUR_NS, totals.cells()))
+        self._closed.append(hour_statement(hour * HOUR_NS, totals.cells(), self._places))
         totals.forget()
 
     def _close_day(self, day: int) -> None:
@@ -105,18 +106,23 @@ class Counting:
         totals.forget()
 
 
-def hour_statement(start_ns: int, cells: Cells) -> HourStatement:
+def hour_statement(start_ns: int, cells: Cells, places: Places) -> HourStatement:
     """What may be stored of an hour's cells."""
     kept = anonymity.merged(cells)
     if kept is None:
         return HourStatement(start_ns, None)
+    told = zip(
+        kept.codes.tolist(), kept.octets.tolist(), kept.connections.tolist(), _users(kept), strict=True
+    )
     uses = tuple(
-        Use(places.place_text(code >> 8), Category(code & 0xFF).name.lower(), octets, connections, users)
-        for code, octets, connections, users in zip(
-            kept.codes.tolist(), kept.octets.tolist(), kept.connections.tolist(), _users(kept), strict=True
-        )
+        Use(places.text(code >> CATEGORY_BITS), _category(code), octets, connections, users)
+        for code, octets, connections, users in told
     )
     return HourStatement(start_ns, Users(cells.users(), not cells.floors.any()), uses)
+
+
+def _category(code: int) -> str:
+    return Category(code & (1 << CATEGORY_BITS) - 1).name.lower()
 
 
 def _users(cells: Cells) -> list[Users]:

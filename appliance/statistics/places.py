@@ -11,39 +11,44 @@ from numpy.typing import NDArray
 
 from appliance.model.addresses import mac_number, mac_text
 
+PLACE_LIMIT = 1 << 13
+"""Places are numbered below this: none, the VLANs, the access points of the settings, all."""
+
 NOWHERE = 0
 """Neither a declared access point nor a VLAN is known."""
 
-EVERYWHERE = 1 << 50
+EVERYWHERE = PLACE_LIMIT - 1
 """All places of the site together."""
 
-_VLAN = 1 << 49
+_FIRST_VLAN, _FIRST_ACCESS_POINT = 1, 4097
 _VLAN_TEXT = re.compile(r"vlan (0|[1-9]\d{0,3})")
 _MAC_TEXT = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
-def declared(access_points: Sequence[str]) -> NDArray[np.uint64]:
-    """Sorted MAC numbers of these texts. Raises ValueError."""
-    return np.unique(np.array([mac_number(text) for text in access_points], np.uint64))
+class Places:
+    """Numbers of places. `access_points` are MACs in text, fewer than 4,000. Raises ValueError."""
 
+    def __init__(self, access_points: Sequence[str]) -> None:
+        self._macs = np.unique(np.array([mac_number(text) for text in access_points], np.uint64))
 
-def places_of(rows: NDArray[np.void], access_points: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """(k,) the place of each TRAFFIC row; `access_points` from `declared`."""
-    vlan = rows["vlan"].astype(np.int64)
-    places = np.where(vlan >= 0, vlan + _VLAN, NOWHERE).astype(np.uint64)
-    if len(access_points):
-        nearest = np.searchsorted(access_points, rows["ap_mac"]).clip(max=len(access_points) - 1)
-        places = np.where(access_points[nearest] == rows["ap_mac"], rows["ap_mac"], places)
-    return places
+    def of(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
+        """(k,) the place of each TRAFFIC row."""
+        places = rows["vlan"].astype(np.int64) + _FIRST_VLAN
+        if len(self._macs):
+            nearest = np.searchsorted(self._macs, rows["ap_mac"]).clip(max=len(self._macs) - 1)
+            declared = self._macs[nearest] == rows["ap_mac"]
+            places = np.where(declared, nearest + _FIRST_ACCESS_POINT, places)
+        return places
 
-
-def place_text(place: int) -> str:
-    """`aa:bb:cc:dd:ee:ff`, `vlan 20`, `none` or `all`."""
-    if place in (NOWHERE, EVERYWHERE):
-        return "all" if place else "none"
-    return f"vlan {place - _VLAN}" if place & _VLAN else mac_text(place)
+    def text(self, place: int) -> str:
+        """`aa:bb:cc:dd:ee:ff`, `vlan 20`, `none` or `all`."""
+        if place in (NOWHERE, EVERYWHERE):
+            return "all" if place else "none"
+        if place < _FIRST_ACCESS_POINT:
+            return f"vlan {place - _FIRST_VLAN}"
+        return mac_text(int(self._macs[place - _FIRST_ACCESS_POINT]))
 
 
 def is_place(text: str) -> bool:
-    """Whether a text is one that `place_text` makes."""
+    """Whether a text is one that `Places.text` makes."""
     return text in ("all", "none") or bool(_VLAN_TEXT.fullmatch(text) or _MAC_TEXT.fullmatch(text))

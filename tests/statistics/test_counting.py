@@ -9,10 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.classify.categories import Category, OsFamily
-from appliance.model.addresses import ip_halves
+from appliance.config.statistics import ACCESS_POINT_LIMIT
+from appliance.model.addresses import ip_halves, mac_text
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from appliance.model.networks import Networks
+from appliance.statistics.anonymity import CATEGORY_BITS
 from appliance.statistics.counting import GRACE_NS, OPEN_DAYS, OPEN_HOURS, Counting
+from appliance.statistics.distinct import CELL_LIMIT
+from appliance.statistics.places import EVERYWHERE, PLACE_LIMIT, Places, is_place
 from appliance.statistics.statements import DayStatement, HourStatement, Statement, Users
 from tests.statistics import model
 
@@ -246,3 +250,23 @@ def test_what_stands_for_no_address_of_the_internet_is_no_router() -> None:
         add(totals, clients(3))
         add(totals, peers(clients(1), [peer], mac=3))
         assert [hour.users for hour in hours(totals.finish())] == [Users(3)], peer
+
+
+def test_every_cell_has_a_number_of_its_own() -> None:
+    """As many access points as settings may declare, every VLAN, every category."""
+    assert max(Category) < 1 << CATEGORY_BITS
+    assert min(Category) > 0
+    macs = [mac_text(0x0200_0000_0000 + number) for number in range(ACCESS_POINT_LIMIT)]
+    places = Places(macs)
+    rows = model.rows(ACCESS_POINT_LIMIT + 4096)
+    rows["ap_mac"][:ACCESS_POINT_LIMIT] = 0x0200_0000_0000 + np.arange(ACCESS_POINT_LIMIT)
+    rows["vlan"][ACCESS_POINT_LIMIT:] = np.arange(-1, 4095)
+    numbers = places.of(rows).tolist()
+    assert len(set(numbers)) == len(rows)
+    assert EVERYWHERE not in numbers
+    assert max(numbers) < EVERYWHERE < PLACE_LIMIT
+    assert PLACE_LIMIT << CATEGORY_BITS == CELL_LIMIT
+    texts = [places.text(number) for number in numbers]
+    assert texts[:ACCESS_POINT_LIMIT] == macs
+    assert texts[ACCESS_POINT_LIMIT:] == ["none", *(f"vlan {vlan}" for vlan in range(4095))]
+    assert all(map(is_place, texts))
