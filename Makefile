@@ -8,10 +8,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench fuzz lock clean
+.PHONY: help setup demo test lint bench bench-live fuzz lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.with-run ## prepare .venv with .venv/bin/greffier
 	@echo '.venv/bin/greffier is ready'
@@ -35,6 +35,10 @@ bench: .venv/.with-run ## Greffier and its peers side by side on one core, then 
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench
 	@taskset -c $$(($$(nproc) - 1)) $(BIN)/python -m bench.search
+
+bench-live: .venv/.with-run ## the same peers live: frames sent at given rates, what each loses and takes (root)
+	@.ci/debian-packages bench
+	@$(BIN)/python -m bench.live
 
 fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_time=60 bounds it
 	@mkdir -p build/fuzz

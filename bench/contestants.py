@@ -42,18 +42,18 @@ class Greffier(Contestant):
     name = "greffier"
 
     def is_there(self) -> bool:
-        return _greffier().exists()
+        return program().exists()
 
     def prepare(self, scratch: Path) -> None:
         recipients = []
         for number in (1, 2):
-            answer = _call("custodian", "new", "--out", str(scratch / f"custodian-{number}"), "--json")
+            answer = greffier("custodian", "new", "--out", str(scratch / f"custodian-{number}"), "--json")
             recipients += ["--custodian", str(json.loads(answer)["recipient"])]
         networks = ["--client-network", *CLIENT_NETWORKS]
-        _call("init", "--home", str(scratch / "home"), "--site", "bench", *recipients, *networks)
+        greffier("init", "--home", str(scratch / "home"), "--site", "bench", *recipients, *networks)
 
     def command(self, files: list[Path], scratch: Path) -> list[str]:
-        return [str(_greffier()), "record", "--json", "--home", str(scratch / "home"), *map(str, files)]
+        return [str(program()), "record", "--json", "--home", str(scratch / "home"), *map(str, files)]
 
     def packets(self, said: str) -> int | None:
         return int(json.loads(said)["packets"])
@@ -130,10 +130,12 @@ def _one_by_one(command: str, files: list[Path]) -> list[str]:
     return ["sh", "-c", f'for file; do {command} "$file"; done; true', "sh", *map(str, files)]
 
 
-def _greffier() -> Path:
+def program() -> Path:
+    """The command `greffier` of this environment."""
     return Path(sys.executable).with_name("greffier")
 
 
-def _call(*arguments: str) -> str:
-    done = subprocess.run([_greffier(), *arguments], check=True, capture_output=True, text=True)
+def greffier(*arguments: str) -> str:
+    """Run one of its verbs; what it printed."""
+    done = subprocess.run([program(), *arguments], check=True, capture_output=True, text=True)
     return done.stdout

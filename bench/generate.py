@@ -21,6 +21,7 @@ from bench import frames
 from bench.frames import ACK, FIN, PSH, SYN, TCP, UDP, Conversations, Packets
 
 FOLDER = Path(__file__).parent.parent / "build" / "bench"
+NAMES = ("hotspot", "hostile", "snaplen", "tiny")
 CLIENT_NETWORKS = ("10.20.0.0/16", "2001:db8::/48")
 
 _START_US = 1_767_271_200_000_000  # 2026-01-01T12:40:00Z: neither capture crosses an hour or a day
@@ -28,6 +29,9 @@ _GATEWAY = np.array([0x02, 0, 0x5E, 0x10, 0, 1], dtype=np.uint8)
 
 
 def main(names: list[str]) -> int:
+    if not names or not set(names) <= set(NAMES):
+        print(__doc__, file=sys.stderr)
+        return 2
     for name in names:
         print(draw(name))
     return 0

@@ -76,12 +76,7 @@ def write(races: Mapping[str, list[Result]]) -> None:
     """All results, lap by lap, with the kind of machine and the date."""
     content = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "captures": {
             name: {
                 "wanted": asdict(WANTED[name]),
@@ -99,6 +94,16 @@ def _ratios(results: list[Result], of: str) -> dict[str, float]:
     ours = next((result for result in results if result.name == "greffier"), None)
     others = [result for result in results if result is not ours]
     return {other.name: round(getattr(other, of) / getattr(ours, of), 3) for other in others} if ours else {}
+
+
+def machine() -> dict[str, Any]:
+    """What a figure was measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
+        "python": platform.python_version(),
+    }
 
 
 def _processor() -> str:
