@@ -33,16 +33,24 @@ class Outer:
         return self.frames.window(self.start, count * 2).view(">u2").reshape(-1, count).astype(np.int64)
 
     def judge(
-        self, size: int | NDArray[np.int64], sound: NDArray[np.bool_], link: int | NDArray[np.int64]
+        self,
+        fixed: int,
+        sound: NDArray[np.bool_],
+        link: int | NDArray[np.int64],
+        size: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int64]:
-        """(k,) link types where the header of `size` bytes is there and sound.
+        """(k,) link types where the header is there and sound: `fixed` bytes that say so, `size` in all.
 
         Where it was cut off nobody can say whether it was one: UNKNOWN, so that it is counted.
         """
+        told = self.start + fixed <= self.end
+        could = self.start + fixed <= self.wire_end
+        said = np.where(told, np.where(sound, link, NOT_A_TUNNEL), np.where(could, UNKNOWN, NOT_A_TUNNEL))
+        if size is None:
+            return said
         behind = self.start + size
-        cut = (behind > self.end) & (behind <= self.wire_end)
-        whole = behind <= self.end
-        return np.where(whole & sound, link, np.where(cut, UNKNOWN, NOT_A_TUNNEL))
+        longer = np.where(behind <= self.wire_end, UNKNOWN, NOT_A_TUNNEL)
+        return np.where(told & sound & (behind > self.end), longer, said)
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,7 @@ def gre(outer: Outer) -> Inside:
 def _version_0(outer: Outer, words: NDArray[np.int64]) -> Inside:
     flags, protocol = words[:, 0], words[:, 1]
     routed = flags & _ROUTING != 0
-    size = 4 + 4 * (
-        (flags & (_CHECKSUM | _ROUTING) != 0)
-        + (flags & _KEY != 0)
-        + (flags & _SEQUENCE != 0).astype(np.int64)
-    )
+    size = 4 + 4 * _count(flags, _CHECKSUM | _ROUTING, _KEY, _SEQUENCE)
     start = outer.start + size
     sound = flags & _RESERVED == 0
     if routed.any():
@@ -57,6 +53,11 @@ def _version_0(outer: Outer, words: NDArray[np.int64]) -> Inside:
         link = np.where(redirected & sound, IPV4_ONLY, link)
         start = start + np.where(redirected & second, 4, 0)
     return Inside(link, start, vlan=vlan)
+
+
+def _count(flags: NDArray[np.int64], *masks: int) -> NDArray[np.int64]:
+    """(k,) how many of these are set, of a mask of two any."""
+    return np.asarray(np.sum([flags & mask != 0 for mask in masks], axis=0, dtype=np.int64))
 
 
 def _past_routes(
@@ -110,11 +111,10 @@ def _erspan(
 def _version_1(outer: Outer, words: NDArray[np.int64]) -> Inside:
     """RFC 2637 section 4.1: key always, sequence only with a payload; the key's first half is its length."""
     flags, protocol, length = words[:, 0], words[:, 1], words[:, 2]
-    size = 8 + 4 * ((flags & _SEQUENCE != 0) + (flags & _ACKNOWLEDGED != 0).astype(np.int64))
+    size = 8 + 4 * _count(flags, _SEQUENCE, _ACKNOWLEDGED)
     start = outer.start + size
     sound = (flags & (_CHECKSUM | _ROUTING | _KEY) == _KEY) & (protocol == _PPP)
-    sound &= start + length <= outer.wire_end
     empty = sound & ((flags & _SEQUENCE == 0) | (length == 0))
-    link = np.where(outer.judge(size, sound, PPP) == PPP, PPP, UNKNOWN)
+    link = np.where(outer.judge(8, sound, PPP, size) == PPP, PPP, UNKNOWN)
     link[empty & (outer.start + 8 <= outer.end)] = NOT_A_TUNNEL  # acknowledges, carries nothing
     return Inside(link, start, start + length)

@@ -43,7 +43,7 @@ def geneve(outer: Outer) -> Inside:
     size = 8 + 4 * (header[:, 0] & 0x3F)
     link = LINK_OF_ETHERTYPE[header[:, 2] << 8 | header[:, 3]]
     sound = (header[:, 0] >> 6 == 0) & (header[:, 1] & 0x3F == 0) & (header[:, 7] == 0) & (link != UNKNOWN)
-    return Inside(outer.judge(size, sound, link), outer.start + size)
+    return Inside(outer.judge(8, sound, link, size), outer.start + size)
 
 
 def tzsp(outer: Outer) -> Inside:
@@ -75,7 +75,7 @@ def gtp(outer: Outer) -> Inside:
     size = np.where(optional, 12, 8)
     sound = (header[:, 0] & 0xF8 == 0x30) & (header[:, 1] == 255)
     sound &= (header[:, 2] << 8 | header[:, 3]) + 8 == outer.wire_end - outer.start
-    link = outer.judge(size, sound, RAW_IP)
+    link = outer.judge(8, sound, RAW_IP, size)
     start = outer.start + size
     following = np.where(header[:, 0] & 0x04 != 0, header[:, 11], 0)
     walking = np.flatnonzero((link >= 0) & (following != 0))
@@ -89,7 +89,7 @@ def gtp(outer: Outer) -> Inside:
         walking = walking[whole]
         walking = walking[outer.frames.data[start[walking] - 1] != 0]
     link[walking] = UNKNOWN
-    return _exact(outer, link, start)
+    return _ip(outer, link, start, exact=False)
 
 
 def mpls(outer: Outer) -> Inside:
@@ -105,7 +105,7 @@ def mpls(outer: Outer) -> Inside:
         start[walking] += 4
         walking = walking[~last[walking]]
     cut = (start + 4 > outer.end) & (outer.end < outer.wire_end)
-    return _exact(outer, np.where(last, RAW_IP, np.where(cut, UNKNOWN, NOT_A_TUNNEL)), start)
+    return _ip(outer, np.where(last, RAW_IP, np.where(cut, UNKNOWN, NOT_A_TUNNEL)), start, exact=True)
 
 
 def l2tp(outer: Outer) -> Inside:
@@ -116,19 +116,20 @@ def l2tp(outer: Outer) -> Inside:
     before = 6 + 2 * length.astype(np.int64) + 4 * sequence
     place = np.minimum(outer.start + before, outer.end)
     padding = outer.frames.window(place, 2).view(">u2").astype(np.int64)
-    size = before + np.where(offset, 2 + padding, 0)
+    size = before + np.where(offset, np.where(place + 2 <= outer.end, 2 + padding, 2), 0)
     sound = (flags & 0xB4FF == 0x0002) & (~length | (words[:, 1] == outer.wire_end - outer.start))
     session = np.where(length, words[:, 3], words[:, 2])
-    return Inside(outer.judge(size, sound & (session != 0), PPP), outer.start + size)
+    return Inside(outer.judge(8, sound & (session != 0), PPP, size), outer.start + size)
 
 
-def _exact(outer: Outer, link: NDArray[np.int64], start: NDArray[np.int64]) -> Inside:
-    """Only what begins with an IP header whose length is that of the rest is taken for IP."""
+def _ip(outer: Outer, link: NDArray[np.int64], start: NDArray[np.int64], exact: bool) -> Inside:
+    """Only what begins with an IP header that fits into the rest, or is all of it, is taken for IP."""
     at = np.minimum(start, outer.end)
     header = outer.frames.window(at, 6).view(np.uint8).reshape(-1, 6).astype(np.int64)
     room = outer.wire_end - start
     version = header[:, 0] >> 4
     total = np.where(version == 4, header[:, 2] << 8 | header[:, 3], (header[:, 4] << 8 | header[:, 5]) + 40)
     cut = start + 6 > outer.end
-    fits = ((version == 4) | (version == 6)) & (total == room)
-    return Inside(np.where(link < 0, link, np.where(cut, UNKNOWN, np.where(fits, link, NOT_A_TUNNEL))), start)
+    fits = ((version == 4) | (version == 6)) & ((total == room) if exact else (total <= room))
+    said = np.where(cut, UNKNOWN, np.where(fits, link, NOT_A_TUNNEL))
+    return Inside(np.where(link < 0, link, said), start)

@@ -200,11 +200,11 @@ class _Walk:
         controlled = (nibble == 0) & self._looks_ethernet(rows, wire + 4)
         is_ip = self._looks_ip(rows, nibble)
         kind = np.select(
-            [is_ip & (nibble == 4), is_ip & (nibble == 6), controlled, ethernet],
+            [is_ip & (nibble == 4), is_ip & (nibble == 6), ethernet, controlled],
             [IPV4, IPV6, KIND_ETHERNET, KIND_ETHERNET],
             np.select([nibble == 4, nibble == 6], [IPV4, IPV6], _REFUSED),
         )
-        found.start[rows] += np.where(controlled & ~is_ip, 4, 0)  # RFC 4385: the control word
+        found.start[rows] += np.where(controlled & ~ethernet & ~is_ip, 4, 0)  # RFC 4385: the control word
         self._refuse(rows[kind == _REFUSED], Refusal.NOT_IP, understood=False)
         found.kind[rows] = kind
 

@@ -17,7 +17,7 @@ from appliance.wire.ports import FIRST_TUNNEL, Behind, Ported
 Rows = NDArray[np.int64]
 
 _UDP_HEADER_BYTES = 8
-_IPV4, _IPV6, _GRE, _ETHERIP, _MPLS = 4, 41, 47, 97, 137  # IANA protocol numbers
+_IPV4, _IPV6, _GRE, _ETHERIP, _MPLS, _ETHERNET = 4, 41, 47, 97, 137, 143  # IANA protocol numbers
 _TO_TUNNEL_ONLY = (Behind.GENEVE, Behind.MPLS)
 """Their source port is drawn from the inner flow: it is never the tunnel's own."""
 
@@ -141,4 +141,5 @@ _BY_PROTOCOL: dict[int, Callable[[Outer], Inside]] = {
     _GRE: gre,
     _ETHERIP: _etherip,
     _MPLS: _always(MPLS_LABELS),
+    _ETHERNET: _always(ETHERNET),  # RFC 8986
 }
