@@ -72,7 +72,7 @@ def group(
     hashed = oriented.key[0] * multipliers[0]
     for word, multiplier in zip(oriented.key[1:], multipliers[1:], strict=False):
         hashed += word * multiplier
-    leader = _leaders(hashed, oriented.key)
+    leader = leaders(hashed, oriented.key)
     time = packets.time
     earliest, latest = int(time.min()), int(time.max())
     if latest - earliest <= min(idle_ns, active_ns) and earliest // HOUR_NS == latest // HOUR_NS:
@@ -86,7 +86,7 @@ def group(
     return _sums(packets, oriented, hashed, head, heads, leader[heads] != heads)
 
 
-def _leaders(hashed: NDArray[np.uint64], key: tuple[NDArray[np.uint64], ...]) -> NDArray[np.int64]:
+def leaders(hashed: NDArray[np.uint64], key: tuple[NDArray[np.uint64], ...]) -> NDArray[np.int64]:
     """(n,) number of the first packet with the same key."""
     leader = np.empty(len(hashed), np.int64)
     bucket = np.empty(1 << _BUCKET_BITS, np.int32)
@@ -131,7 +131,7 @@ def _runs(
     time: NDArray[np.int64], leader: NDArray[np.int64], idle_ns: int, active_ns: int
 ) -> NDArray[np.int64]:
     """(n,) number of the first packet of each packet's run: silence, the hour and the active timeout cut."""
-    order = _by_number(leader)
+    order = by_number(leader)
     leader, time = leader[order], time[order]
     begins = np.ones(len(order), np.bool_)
     begins[1:] = (leader[1:] != leader[:-1]) | (np.abs(np.diff(time)) > idle_ns)
@@ -147,7 +147,7 @@ def _runs(
     return head
 
 
-def _by_number(leader: NDArray[np.int64]) -> NDArray[np.int64]:
+def by_number(leader: NDArray[np.int64]) -> NDArray[np.int64]:
     """The stable order by leader: two radix sorts, which numpy has for 16 bits only."""
     order = np.argsort(leader.astype(np.uint16), kind="stable")
     return order[np.argsort((leader >> 16)[order].astype(np.uint16), kind="stable")]

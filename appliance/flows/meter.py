@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.flows.contents import WORDS
+from appliance.flows.duplicates import Duplicates
 from appliance.flows.groups import MOST_PACKETS, group
 from appliance.flows.orient import orient
 from appliance.flows.table import FlowTable, Limits
@@ -17,7 +19,7 @@ from appliance.wire.packets import Packets
 EXPIRE_EVERY_NS = NS
 """Looking through the table costs more than a small batch; a silence is exact when a packet ends it."""
 
-MULTIPLIERS = 7
+MULTIPLIERS = 7 + WORDS
 """How many random odd 64-bit numbers a meter wants."""
 
 
@@ -29,6 +31,8 @@ class Meter:
         self._limits = limits
         self._multipliers = multipliers | np.uint64(1)
         self._expired_ns = 0
+        self._source = 0
+        self._duplicates = Duplicates(networks, self._multipliers)
         self._tables = {family: FlowTable(family, limits) for family in (4, 6)}
 
     def __len__(self) -> int:
@@ -39,8 +43,27 @@ class Meter:
         """Connections that gave way because a table was full."""
         return sum(table.evicted for table in self._tables.values())
 
+    @property
+    def duplicates(self) -> int:
+        """Packets that were seen more than once and counted once: how many sightings were left out."""
+        return self._duplicates.count
+
     def add(self, batches: Iterable[Packets], source: int, now_ns: int) -> NDArray[np.void]:
-        """Meter the packets of one batch of frames; returns the TRAFFIC rows that closed by `now_ns`."""
+        """Meter the packets of one batch of frames; returns the TRAFFIC rows that closed by `now_ns`.
+
+        Packets of its last 20 ms may wait for the next batch, or for `expire`, in case they come again.
+        """
+        closed = []
+        if source != self._source:
+            closed += self._meter(self._duplicates.drain())
+            self._source = source
+        closed += self._meter(self._duplicates.sift(batches, now_ns))
+        if abs(now_ns - self._expired_ns) >= EXPIRE_EVERY_NS:
+            closed.append(self.expire(now_ns))
+        return _together(closed)
+
+    def _meter(self, batches: Iterable[Packets]) -> list[NDArray[np.void]]:
+        """The rows that these packets of the current source closed."""
         closed = []
         for packets in batches:
             table = self._tables[packets.family]
@@ -53,23 +76,25 @@ class Meter:
                     self._limits.idle_ns,
                     self._limits.active_ns,
                 )
-                closed += table.add(groups, source)
-        if abs(now_ns - self._expired_ns) >= EXPIRE_EVERY_NS:
-            closed.append(self.expire(now_ns))
-        return _together(closed)
+                closed += table.add(groups, self._source)
+        return closed
 
     def expire(self, now_ns: int) -> NDArray[np.void]:
         """Rows of what has ended by `now_ns` without a further packet."""
         self._expired_ns = now_ns
-        return _together([table.expire(now_ns) for table in self._tables.values()])
+        closed = self._meter(self._duplicates.release(now_ns))
+        heard_ns = self._duplicates.passed_until(now_ns)
+        return _together([*closed, *(table.expire(heard_ns) for table in self._tables.values())])
 
     def cut(self) -> NDArray[np.void]:
         """A row for everything open; connections go on, in a further part."""
-        return _together([table.cut(EndReason.ACTIVE_TIMEOUT) for table in self._tables.values()])
+        closed = self._meter(self._duplicates.drain())
+        return _together([*closed, *(table.cut(EndReason.ACTIVE_TIMEOUT) for table in self._tables.values())])
 
     def finish(self) -> NDArray[np.void]:
         """A row for everything open, because recording ends."""
-        return _together([table.cut(EndReason.FORCED_END) for table in self._tables.values()])
+        closed = self._meter(self._duplicates.drain())
+        return _together([*closed, *(table.cut(EndReason.FORCED_END) for table in self._tables.values())])
 
     def changed(self) -> NDArray[np.void]:
         """Rows, with end_reason 0, of every part that is new or has grown since the last call."""

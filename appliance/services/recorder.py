@@ -162,6 +162,7 @@ class Recorder:
             self._note(self.sources[-1])
         self._write_seals(now_ns)
         if self._seal_due:
+            self.journal()  # what it does not hold yet: it may be written where segments are refused
             raise StorageError(self.alarms.message("storage"))
 
     def _keep(self, rows: NDArray[np.void]) -> None:
@@ -214,6 +215,7 @@ class Recorder:
         """State what the rooms have counted since the last call as circumstances of this source."""
         totals = {
             "table_full": self._meter.evicted + self._bindings.evicted,
+            "duplicate": self._meter.duplicates,
             "uncategorised": self._totals.passed_over,
             "statistics_lost": self._totals.lost,
         }

@@ -2,11 +2,13 @@
 
 import ipaddress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
+from appliance.model.frames import PADDING_BYTES, RAW_IP, Frames
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import PORTS_UNKNOWN, Packets
 
@@ -16,9 +18,7 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_OF_FLOW, FORCED_END, NO_ROOM = 1, 2, 3, 4, 5
 
 
-_NOTHING = np.zeros(0, np.int64)
-_NO_FRAMES = Frames(np.zeros(PADDING_BYTES, np.uint8), _NOTHING, _NOTHING, _NOTHING, _NOTHING, ETHERNET)
-"""A meter does not look at bytes."""
+Indices = NDArray[np.int64]
 
 
 class Side(NamedTuple):
@@ -36,6 +36,12 @@ class Packet:
     octets: int = 100
     flags: int = 0
     has_ports: bool = True
+    number: int = field(default_factory=count(1).__next__, compare=False)
+    """What its sender wrote into it that makes it one of its kind; two of one number are one packet."""
+    hops: int = 64
+    vlan: int = -1
+    ap_mac: int = 0
+    identified: bool = True  # IPv4: the number stands in the identification
 
     @property
     def back(self) -> "Packet":
@@ -70,10 +76,45 @@ def columns(packets: list[Packet], family: int) -> Packets:
         np.array([packet.flags for packet in packets], np.uint8),
         macs("source"),
         macs("destination"),
-        None,
-        _NO_FRAMES,
-        *[np.zeros(len(packets), np.int64)] * 3,
+        np.array([packet.vlan for packet in packets], np.int16),
+        *_lying(packets, family),
+        np.frombuffer(b"".join(packet.ap_mac.to_bytes(6, "big") + bytes(2) for packet in packets), "<u8"),
     )
+
+
+_BYTES = 64  # of each packet that are in the buffer
+
+
+def _lying(packets: list[Packet], family: int) -> tuple[Frames, Indices, Indices, Indices]:
+    """Frames, their numbers, where IP and where transport begin; what a router writes anew differs."""
+    before = 20 if family == 4 else 40
+    content = b"".join(_header(packet, family) + _transport(packet) for packet in packets)
+    start = np.arange(len(packets)) * _BYTES
+    size = np.full(len(packets), _BYTES)
+    data = np.frombuffer(content + b"\xa5" * PADDING_BYTES, np.uint8)
+    time = np.array([packet.time for packet in packets], np.int64)
+    return Frames(data, start, size, size, time, RAW_IP), np.arange(len(packets)), start, start + before
+
+
+def _header(packet: Packet, family: int) -> bytes:
+    ends = [ipaddress.ip_address(side.ip).packed for side in (packet.source, packet.destination)]
+    octets = (packet.octets & 0xFFFF).to_bytes(2, "big")
+    if family == 6:
+        return bytes(4) + octets + bytes([packet.protocol, packet.hops]) + b"".join(ends)
+    number = packet.number % 0xFFFF + 1 if packet.identified else 0
+    checksum = packet.hops.to_bytes(2, "big")  # changes with the hops, that is all that matters of it
+    return (
+        bytes([0x45, 0]) + octets + number.to_bytes(2, "big") + b"\x40\0"
+        + bytes([packet.hops, packet.protocol]) + checksum + b"".join(ends)
+    )  # fmt: skip
+
+
+def _transport(packet: Packet) -> bytes:
+    """What a TCP header holds, whatever the protocol; 100 octets or more carry data then."""
+    ports = (packet.source.port, packet.destination.port) if packet.has_ports else (0, 0)
+    header = b"".join(port.to_bytes(2, "big") for port in ports) + packet.number.to_bytes(8, "big")
+    family = 6 if ":" in packet.source.ip else 4
+    return (header + bytes([0x50, packet.flags])).ljust(_BYTES - (40 if family == 6 else 20), b"\0")
 
 
 @dataclass

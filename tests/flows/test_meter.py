@@ -1,6 +1,7 @@
 """The meter against a model of one dictionary; whatever the batches, the connections are the same."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from appliance.flows.meter import MULTIPLIERS, Meter
 from appliance.flows.table import Limits
+from appliance.flows.twins import WINDOW_NS
+from appliance.model.frames import PADDING_BYTES, RAW_IP, Frames
 from appliance.model.networks import Networks
+from appliance.wire.packets import Packets
 from tests.flows.model import (
     ACK,
     ACTIVE,
@@ -87,7 +91,7 @@ def streams(draw: st.DrawFn) -> list[list[Packet]]:
                 st.booleans(),
                 st.sampled_from(PAUSES),
                 FLAGS,
-                st.integers(20, 1 << 20),
+                st.integers(100, 1 << 20),
                 st.sampled_from([False, False, False, True]),
             ),
             min_size=1,
@@ -99,7 +103,9 @@ def streams(draw: st.DrawFn) -> list[list[Packet]]:
         now += pause
         turned = kind.back if back else kind
         has_flags = turned.protocol == 6 and turned.has_ports
-        packet = replace(turned, time=now, octets=octets, flags=flags if has_flags else 0)
+        packet = replace(
+            turned, time=now, octets=octets, flags=flags if has_flags else 0, number=sum(map(len, batches))
+        )
         if model.is_ambiguous(packet):
             continue
         model.add(packet)
@@ -119,9 +125,10 @@ def test_the_connections_are_those_of_the_model_whatever_the_batches(collide: bo
         for batch in batches:
             for packet in batch:
                 model.add(packet)
-        rows += [made.expire(batches[-1][-1].time), made.finish()]
+        end = batches[-1][-1].time + WINDOW_NS + 1  # no copy will come any more
+        rows += [made.expire(end), made.finish()]
         written = together(rows)
-        assert merged(written) == model.finish(batches[-1][-1].time)
+        assert merged(written) == model.finish(end)
         check_parts(written)
 
     judge()
@@ -152,6 +159,7 @@ def test_the_journal_and_the_closed_rows_tell_everything(
         for packet in batch:
             model.add(packet)
         if number == cut_after or data.draw(st.booleans()):
+            told.append(made.expire(batch[-1].time + WINDOW_NS + 1))  # no copy will come any more
             told.append(made.changed())
             assert not len(made.changed()), "nothing has changed since"
         elif data.draw(st.booleans()):
@@ -221,7 +229,7 @@ def at(packet: Packet, seconds: float, back: bool = False, **changed: int) -> Pa
 def test_the_longest_silent_gives_way_and_it_is_said_why() -> None:
     made = meter(flows=32)
     packets = [Packet(START + n, Side("10.0.0.1", 1000 + n, MACS[0]), B) for n in range(40)]
-    rows = feed(made, packets)
+    rows = together([feed(made, packets), made.expire(START + WINDOW_NS + 100)])
     assert made.evicted == len(rows) == 10  # eight too many, and a sixteenth more
     assert sorted(rows["client_port"].tolist()) == list(range(1000, 1010))
     assert set(rows["end_reason"].tolist()) == {NO_ROOM}
@@ -266,11 +274,22 @@ def test_two_sources_do_not_share_parts() -> None:
     assert together([*rows, made.finish()])["source"].tolist() == [0, 1]
 
 
+def numbered(one: Packets, count: int) -> tuple[Frames, *tuple[np.ndarray[Any, Any], ...]]:
+    """`count` copies of the bytes of one packet, each with a number of its own as TCP's."""
+    size = int(one.frames.captured[0])
+    data = np.zeros(count * size + PADDING_BYTES, np.uint8)
+    rows = data[: count * size].reshape(count, size)
+    rows[:] = one.frames.data[:size]
+    rows[:, 24:28] = np.arange(count, dtype="<u4").view(np.uint8).reshape(count, 4)
+    start, sizes = np.arange(count) * size, np.full(count, size)
+    return Frames(data, start, sizes, sizes, start, RAW_IP), np.arange(count), start, start + 20
+
+
 def test_more_packets_than_one_batch_may_group() -> None:
     """200,000 packets of 3,000 connections at once; sums as numpy counts them."""
     count, generator = 200_000, np.random.default_rng(11)
     ports = generator.integers(1024, 4024, count)
-    octets = generator.integers(20, 1500, count)
+    octets = generator.integers(100, 1500, count)
     kinds = {port: columns([Packet(0, Side("10.0.0.1", port, MACS[0]), B)], 4) for port in range(1024, 4024)}
     one = kinds[1024]
     words = np.array([kinds[port].ports[0] for port in range(1024, 4024)])
@@ -285,8 +304,7 @@ def test_more_packets_than_one_batch_may_group() -> None:
         np.repeat(one.source_mac, count),
         np.repeat(one.destination_mac, count),
         None,
-        one.frames,
-        *[np.zeros(count, np.int64)] * 3,
+        *numbered(one, count),
     )
     made = meter()
     assert not len(made.add([packets], 0, int(packets.time[-1])))
