@@ -1,6 +1,6 @@
 """Classic BPF programs with named jumps (Documentation/networking/filter.rst), assembled for the kernel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
 
@@ -39,6 +39,7 @@ class Op(IntEnum):
 
 _CONDITIONS = {Op.IF_EQUAL, Op.IF_GREATER, Op.IF_AT_LEAST, Op.IF_ANY_BIT, Op.IF_AT_LEAST_X}
 _FARTHEST = 255
+_FEW = 3
 LONGEST_PROGRAM = 4096
 """BPF_MAXINSNS, linux/bpf_common.h."""
 
@@ -56,6 +57,28 @@ def assemble(program: Iterable[Line]) -> bytes:
     if len(instructions) > LONGEST_PROGRAM:
         raise ValueError(f"the program has {len(instructions)} instructions, the kernel takes 4096")
     return b"".join(_encoded(line, here, names) for here, line in enumerate(instructions))
+
+
+def among(values: Sequence[int], then: str, name: str = "") -> Iterator[Line]:
+    """Go to `then` if A is one of the values, else on; many are searched by halves, named after `name`."""
+    if not name:
+        for value in values:
+            yield (Op.IF_EQUAL, then, "", value)
+        return
+    yield from _halves(sorted(set(values)), then, name, f"none {name}")
+    yield f"none {name}"
+
+
+def _halves(values: Sequence[int], then: str, name: str, otherwise: str) -> Iterator[Line]:
+    if len(values) <= _FEW:
+        yield from among(values, then)
+        yield (Op.JUMP, otherwise, "", 0)
+        return
+    middle = len(values) // 2
+    yield (Op.IF_AT_LEAST, f"{name}+", "", values[middle])
+    yield from _halves(values[:middle], then, f"{name}-", otherwise)
+    yield f"{name}+"
+    yield from _halves(values[middle:], then, f"{name}+.", otherwise)
 
 
 def _encoded(line: tuple[int, str, str, int], here: int, names: dict[str, int]) -> bytes:

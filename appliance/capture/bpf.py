@@ -11,7 +11,7 @@ a look at the length that puts it inside.
 
 from collections.abc import Iterator, Sequence
 
-from appliance.capture.assembler import Line, Op, assemble
+from appliance.capture.assembler import Line, Op, among, assemble
 from appliance.capture.own_traffic import (
     DHCP_PORTS,
     DHCPV6_PORTS,
@@ -23,7 +23,6 @@ from appliance.capture.own_traffic import (
     TCP,
     UDP,
     Own,
-    among,
     leave_out,
 )
 
@@ -77,6 +76,7 @@ def _link() -> Iterator[Line]:
     yield (Op.IF_AT_LEAST, "", "cut", 34)
     yield (Op.SET_X, "", "", 0)
     yield (Op.LOAD_HALF, "", "", 12)
+    yield from among((IPV4, IPV6), "network")
     yield from among(_TAGS, "tagged")
     yield (Op.JUMP, "network", "", 0)
     yield "tagged"
@@ -150,10 +150,13 @@ def _udp(tunnel_ports: Sequence[int]) -> Iterator[Line]:
     yield "udp"
     ports = (*DHCP_PORTS, *DHCPV6_PORTS, *tunnel_ports)
     yield (Op.LOAD_HALF_X, "", "", 14)
-    yield from among((_DNS, *ports), "whole")
+    yield (Op.IF_EQUAL, "cut", "", _QUIC)  # most of UDP; a tunnel that came from there keeps its headers
+    yield from among((_DNS, *ports), "whole", "source ports")
     yield (Op.LOAD_HALF_X, "", "", 16)
-    yield from among(ports, "whole")
-    yield (Op.IF_EQUAL, "", "cut", _QUIC)
+    yield (Op.IF_EQUAL, "quic", "", _QUIC)
+    yield from among(ports, "whole", "destination ports")
+    yield (Op.JUMP, "cut", "", 0)
+    yield "quic"
     yield (Op.LOAD_BYTE_X, "", "", 22)
     yield (Op.AND, "", "", 0xC0)  # RFC 9000, 17.2: a long header, which only the handshake has
     yield (Op.IF_EQUAL, "whole", "cut", 0xC0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from appliance.capture.assembler import Line, Op
+from appliance.capture.assembler import Line, Op, among
 from appliance.capture.netlink import IFF_LOOPBACK, Address, Device
 
 IPV4, IPV6 = 0x0800, 0x86DD
@@ -47,12 +47,6 @@ def own_addresses(devices: Sequence[Device], addresses: Sequence[tuple[int, Addr
         tuple(packed for packed in addressed if len(packed) == 4),
         tuple(packed for packed in addressed if len(packed) == 16),
     )
-
-
-def among(values: Sequence[int], then: str) -> Iterator[Line]:
-    """Go to `then` if A is one of the values, else on."""
-    for value in values:
-        yield (Op.IF_EQUAL, then, "", value)
 
 
 def leave_out(own: Own, tunnel_ports: Sequence[int]) -> Iterator[Line]:
@@ -105,7 +99,7 @@ def _left_out(tunnel_ports: Sequence[int]) -> Iterator[Line]:
     yield (Op.IF_EQUAL, "", "recorded", 0x45)  # with options its ports lie elsewhere
     for port_at in (34, 36):
         yield (Op.LOAD_HALF_X, "", "", port_at)
-        yield from among((*DHCP_PORTS, *tunnel_ports), "recorded")
+        yield from among((*DHCP_PORTS, *tunnel_ports), "recorded", f"own ipv4 {port_at}")
     yield (Op.JUMP, "left out", "", 0)
     yield "own ipv6"
     yield (Op.LOAD_BYTE_X, "", "", 20)
@@ -114,7 +108,7 @@ def _left_out(tunnel_ports: Sequence[int]) -> Iterator[Line]:
     yield (Op.IF_EQUAL, "", "recorded", UDP)
     for port_at in (54, 56):
         yield (Op.LOAD_HALF_X, "", "", port_at)
-        yield from among((*DHCPV6_PORTS, *tunnel_ports), "recorded")
+        yield from among((*DHCPV6_PORTS, *tunnel_ports), "recorded", f"own ipv6 {port_at}")
     yield (Op.JUMP, "left out", "", 0)
     yield "own icmpv6"  # echoes only: neighbours' answers to the box say who holds an address
     yield (Op.LOAD_BYTE_X, "", "", 54)
