@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from appliance.vault.chain import Head
 
 EXAMPLES = """  greffier init --home /var/lib/greffier --site "Hotel du Port" \\
-      --custodian age1... --custodian age1... --client-network 192.168.0.0/16 2001:db8:12::/48
+      --custodian age1... --custodian age1... --client-network 192.168.0.0/16 2001:db8:12::/48 \\
+      --interface mirror0
   greffier init --home box --site demo --custodian age1... --custodian age1... --custodian age1... \\
       --quorum 2 --client-network 10.0.0.0/8 --json"""
 
@@ -43,12 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CIDR",
         help="where clients have addresses",
     )
+    parser.add_argument(
+        "--interface",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="IF",
+        help="what 'greffier record' listens to when it is told nothing else",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the home and say what comes next."""
     from appliance.config.box import BoxConfig
+    from appliance.config.capture import CaptureConfig
     from appliance.config.values import canonical_network
     from appliance.model.errors import UsageError
     from appliance.vault import homes
@@ -57,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     quorum = min(2, len(custodians)) if args.quorum is None else args.quorum
     try:
         networks = tuple(dict.fromkeys(canonical_network(text) for text in args.client_network))
-        config = BoxConfig(args.site.strip(), quorum, custodians, networks)
+        capture = CaptureConfig(tuple(args.interface))
+        config = BoxConfig(args.site.strip(), quorum, custodians, networks, capture=capture)
     except ValueError as error:
         raise UsageError(f"{error}; see 'greffier init --help'") from None
     home, head, fingerprint = homes.create(args.home, config)
@@ -78,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
         f"Fingerprint of the box: {fingerprint}\n"
         f"{quorum} of its {len(custodians)} custodians must come together to read. "
         f"Clients are in {', '.join(networks)}.\n"
-        f"Note the fingerprint apart from the box, then record:  greffier record --home {home.path} FILE"
+        f"Note the fingerprint apart from the box, then record:  greffier record --home {home.path}"
+        + ("" if config.capture.interfaces else " FILE")
     )
     return 0
 
@@ -91,5 +103,6 @@ def _as_json(path: Path, config: "BoxConfig", fingerprint: str, head: "Head") ->
         "quorum": config.quorum,
         "custodians": list(config.custodians),
         "client_networks": list(config.client_networks),
+        "interfaces": list(config.capture.interfaces),
         "head": str(head),
     }
