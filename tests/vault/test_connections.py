@@ -136,6 +136,17 @@ def test_keys_differ_in_every_column_of_the_key() -> None:
     assert len(once(to_table(rows, ["a", "b"]))) == 9
 
 
+def test_roaming_is_seen_and_a_router_is_not_forgotten() -> None:
+    rows = as_rows([(1, START + at * NS, START + at * NS, 1, 5, 2) for at in (0, 30, 60, 90)])
+    rows["ap_mac"] = [0x02B000000001, 0x02B000000001, 0x02B000000002, 0x02B000000002]
+    rows["behind_router"] = [False, True, False, False]
+    merge = Connections()
+    (over,) = merge.add(to_table(rows, ["a"]), START + HOUR_NS)
+    assert [mac.hex() for mac in over["ap_mac"].to_pylist()] == ["02b000000001", "02b000000002"]
+    assert over["packets_out"].to_pylist() == [2, 2]
+    assert over["behind_router"].to_pylist() == [True, False]
+
+
 def test_hashes_that_collide_do_not_merge_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "mixed", lambda hi, lo: np.zeros(len(lo), np.uint64))
     parts = [(port, START + at * NS, START + at * NS, 1, 5, 1) for at in range(6) for port in (1, 2, 3)]

@@ -136,7 +136,15 @@ def test_a_search_gives_what_a_loop_gives(tmp_path: Path, number: int) -> None:
 def chain(starts_s: list[float], end_reasons: list[int], seconds: float = 50) -> NDArray[np.void]:
     """Parts of one connection from 10.0.0.7 that start so many seconds after the hour 14."""
     rows = traffic(len(starts_s))
-    for name in ("client_mac", "client_port", "client_ip_lo", "peer_ip_hi", "peer_ip_lo", "peer_port"):
+    for name in (
+        "client_mac",
+        "client_port",
+        "client_ip_lo",
+        "peer_ip_hi",
+        "peer_ip_lo",
+        "peer_port",
+        "ap_mac",
+    ):
         rows[name] = rows[name][0]
     rows["protocol"], rows["source"] = 6, 0
     rows["first_seen"] = START + 14 * HOUR_NS + (np.array(starts_s) * NS).astype(np.int64)

@@ -3,7 +3,8 @@
 Pure. A part is one row as written; parts of one key (client MAC, address and port, peer address and
 port, protocol, source) follow one another. Rule 1: the same part is found more than once, in a journal
 every second and in a segment, and counts once. Rule 2: a part continues the one before unless that one
-saw the end of its flow or more than the idle timeout lies between. What is held from one hour to the
+saw the end of its flow, more than the idle timeout lies between, or the client has changed its AP: each
+row says one AP, and roaming is not hidden. What is held from one hour to the
 next is only what may still go on.
 """
 
@@ -80,6 +81,7 @@ class Connections:
         follows = np.diff(key, prepend=-1) == 0
         follows[1:] &= ended[:-1] != EndReason.END_OF_FLOW
         follows[1:] &= first[1:] - last[:-1] <= self._idle_ns
+        follows[1:] &= parts.ap_mac[order][1:] == parts.ap_mac[order][:-1]
         starts = np.flatnonzero(~follows)
         ends = np.append(starts[1:], len(order)) - 1
         return _Chains(
@@ -88,6 +90,7 @@ class Connections:
             np.maximum.reduceat(last, starts),
             ended[ends],
             tuple(np.add.reduceat(count[order], starts) for count in parts.counts),
+            np.logical_or.reduceat(parts.behind_router[order], starts),
         )
 
 
@@ -100,6 +103,7 @@ class _Chains:
     last_ns: I64
     end_reason: NDArray[np.uint8]
     counts: tuple[U64, ...]
+    behind_router: Mask  # of any part: a hop limit is looked at when a part begins
 
     def of(self, table: pa.Table, which: I64) -> pa.Table:
         """Some connections as rows of the table their parts stand in."""
@@ -107,6 +111,7 @@ class _Chains:
         columns = {
             "last_seen": pa.array(self.last_ns[which]).view(pa.timestamp("ns", "UTC")),
             "end_reason": pa.array(self.end_reason[which]),
+            "behind_router": pa.array(self.behind_router[which]),
         }
         columns |= {name: pa.array(count[which]) for name, count in zip(COUNTERS, self.counts, strict=True)}
         return pa.Table.from_arrays(
@@ -121,6 +126,8 @@ class _Parts:
         self.first_ns, self.last_ns = instants(table, "first_seen"), instants(table, "last_seen")
         self.counts = tuple(np.asarray(table[name].to_numpy(), np.uint64) for name in COUNTERS)
         self.end_reason = np.asarray(pc.fill_null(table["end_reason"], 0).to_numpy(), np.uint8)
+        self.ap_mac = mac_numbers(table["ap_mac"])
+        self.behind_router = table["behind_router"].to_numpy()
         self._key = _key_columns(table)
         self._hash = _hashed(self._key)
 
