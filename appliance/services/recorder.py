@@ -2,12 +2,12 @@
 
 It holds public keys only: what it has written it cannot read back. Rows of the running hour stay in
 memory; every second they are in the journal too; at the seal the segment is written from memory and the
-journal dropped. When the disk refuses, rows wait in memory, bounded; what has to be given up is counted.
+journal dropped (`ledger`). Beside the records it counts totals that name nobody (`totals`).
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,10 @@ from appliance.flows.table import Limits
 from appliance.identity.bindings import Bindings
 from appliance.model.errors import StorageError
 from appliance.model.frames import Frames
-from appliance.model.instants import HOUR_NS, NS, day_of
+from appliance.model.instants import HOUR_NS, NS
 from appliance.model.networks import Networks
-from appliance.model.rows import BINDING, TRAFFIC
 from appliance.services.alarms import Alarms
-from appliance.services.backlog import Backlog
+from appliance.services.ledger import Ledger
 from appliance.services.sources import SourceCounts
 from appliance.services.totals import Totals
 from appliance.vault.names import VaultName
@@ -33,9 +32,6 @@ from appliance.wire.tunnels import Tunnels
 
 JOURNAL_EVERY_S = 0.75
 """With the 0.1 s that the kernel's ring keeps a frame back, a connection is on disk within the second."""
-
-RETRY_EVERY_S = 5.0
-"""A disk that refused is asked again this often."""
 
 
 class Recorder:
@@ -53,16 +49,13 @@ class Recorder:
         self.alarms = Alarms()
         self.sources: list[SourceCounts] = []
         self._row_limit = config.row_limit
-        self._vaults = vaults
+        self._ledger = Ledger(vaults, self.sources, self.alarms, config.row_limit, monotonic)
         self._totals = totals
         self._monotonic = monotonic
         self._decoder = Decoder(_tunnels(config.capture))
         self._meter = Meter(Networks.of(config.client_networks), limits, multipliers)
         self._bindings = Bindings()
-        self._traffic = Backlog(TRAFFIC)
-        self._source = Backlog(BINDING)
         self._journal_due = monotonic() + JOURNAL_EVERY_S
-        self._seal_due = 0.0
         self._hour: int | None = None
         self._live = False
         self._told: Counter[str] = Counter()
@@ -76,12 +69,12 @@ class Recorder:
     @property
     def bindings(self) -> int:
         """Binding rows closed so far."""
-        return self._source.total
+        return self._ledger.bindings.total
 
     @property
     def records(self) -> int:
         """Traffic rows closed so far."""
-        return self._traffic.total
+        return self._ledger.traffic.total
 
     def take(self, frames: Frames) -> None:
         """Record one batch of frames of the current source."""
@@ -92,7 +85,7 @@ class Recorder:
         now_ns = int(frames.time[-1])
         self._keep(self._meter.add(decoded.packets, number, now_ns))
         if len(decoded.claims):
-            self._source.add(self._bindings.observe(decoded.claims, number))
+            self._ledger.bindings.add(self._bindings.observe(decoded.claims, number))
         self._note(source)
         self.pass_time(now_ns)
 
@@ -101,7 +94,7 @@ class Recorder:
         moment = self._monotonic()
         if moment >= self._journal_due:
             self._keep(self._meter.expire(now_ns))
-            self._source.add(self._bindings.expire(now_ns))
+            self._ledger.bindings.add(self._bindings.expire(now_ns))
             self.journal()
             self._write_totals(now_ns)
             self._journal_due = self._monotonic() + JOURNAL_EVERY_S
@@ -109,7 +102,7 @@ class Recorder:
         # A replayed file runs through many hours a second: it is cut into hours when it is sealed.
         new_hour = self._live and self._hour is not None and now_ns // HOUR_NS != self._hour
         self._hour = now_ns // HOUR_NS
-        if (full or new_hour or self._seal_due) and moment >= self._seal_due:
+        if (full or new_hour or self._ledger.seal_due) and moment >= self._ledger.seal_due:
             self.seal(now_ns)
 
     def _is_full(self) -> bool:
@@ -117,24 +110,14 @@ class Recorder:
 
         Flows stay in the table through a seal: without enough closed rows the next batch would seal again.
         """
-        closed = len(self._traffic)
+        closed = len(self._ledger.traffic)
         return closed + len(self._meter) >= self._row_limit and closed * 4 >= self._row_limit
 
     def journal(self) -> None:
         """Make durable what is new since the last call; a disk that refuses raises an alarm, not an error."""
-        names = self._names()
-        try:
-            self._vaults[VaultName.TRAFFIC].journal(self._traffic.unwritten(self._meter.changed()), names)
-            self._traffic.written()
-            self._vaults[VaultName.SOURCE].journal(self._source.unwritten(self._bindings.changed()), names)
-            self._source.written()
-        except StorageError as error:
+        if not self._ledger.journal(self._meter.changed(), self._bindings.changed()):
             self._meter.forget_reported()
             self._bindings.forget_reported()
-            self._refused(error)
-        else:
-            if not self._seal_due:
-                self.alarms.lower("storage")
 
     def _write_totals(self, now_ns: int) -> None:
         try:
@@ -147,26 +130,26 @@ class Recorder:
     def seal(self, now_ns: int) -> None:
         """Fix everything recorded until now in segments and seals, and drop the journal."""
         self._keep(self._meter.cut())
-        self._source.add(self._bindings.cut(now_ns))
-        self._write_seals(now_ns)
+        self._ledger.bindings.add(self._bindings.cut(now_ns))
+        self._ledger.seal(now_ns)
 
     def finish(self, now_ns: int) -> None:
         """Recording ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
         self._keep(self._meter.finish())
-        self._source.add(self._bindings.close())
+        self._ledger.bindings.add(self._bindings.close())
         try:
             self._totals.finish()
         except StorageError as error:
             self.alarms.rise("statistics", str(error))
         if self.sources:
             self._note(self.sources[-1])
-        self._write_seals(now_ns)
-        if self._seal_due:
+        self._ledger.seal(now_ns)
+        if self._ledger.seal_due:
             self.journal()  # what it does not hold yet: it may be written where segments are refused
             raise StorageError(self.alarms.message("storage"))
 
     def _keep(self, rows: NDArray[np.void]) -> None:
-        self._traffic.add(rows)
+        self._ledger.traffic.add(rows)
         self._totals.keep(rows)
         for number, count in enumerate(np.bincount(rows["source"]).tolist()):
             self.sources[number].records += count
@@ -174,42 +157,6 @@ class Recorder:
             routed = rows["source"][rows["behind_router"]]
             for number, count in enumerate(np.bincount(routed).tolist()):
                 self.sources[number].noted["behind_router"] += count
-
-    def _write_seals(self, now_ns: int) -> None:
-        names = self._names()
-        stated = [part for source in self.sources for part in source.coverage(now_ns)]
-        try:
-            if len(self._traffic) or stated:
-                self._vaults[VaultName.TRAFFIC].seal(self._traffic.take(), names, stated)
-                self._traffic.sealed()
-                for source in self.sources:
-                    source.sealed()
-            if len(self._source):
-                self._vaults[VaultName.SOURCE].seal(self._source.take(), names, [])
-                self._source.sealed()
-        except StorageError as error:
-            self._refused(error)
-            self._give_up_oldest()
-            self._seal_due = self._monotonic() + RETRY_EVERY_S
-            return
-        self._seal_due = 0.0
-        self.alarms.lower("storage")
-        for writer in self._vaults.values():
-            writer.forget_keys_before(day_of(now_ns))
-
-    def _refused(self, error: StorageError) -> None:
-        if self.alarms.rise("storage", str(error)) and self.sources:
-            self.sources[-1].noted["storage_refused"] += 1
-
-    def _give_up_oldest(self) -> None:
-        """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be, in packets."""
-        rows = self._traffic.give_up(self._row_limit)
-        packets = (rows["packets_out"] + rows["packets_in"]).astype(np.int64)
-        for number, lost in enumerate(np.bincount(rows["source"], packets).astype(int).tolist()):
-            if lost:
-                self.sources[number].lost["storage"] += lost
-        for number in self._source.give_up(self._row_limit)["source"].tolist():
-            self.sources[number].noted["bindings_given_up"] += 1
 
     def _note(self, source: SourceCounts) -> None:
         """State what the rooms have counted since the last call as circumstances of this source."""
@@ -223,9 +170,6 @@ class Recorder:
             if total != self._told[name]:
                 source.noted[name] += total - self._told[name]
                 self._told[name] = total
-
-    def _names(self) -> Sequence[str]:
-        return [source.name for source in self.sources]
 
 
 def _tunnels(config: CaptureConfig) -> Tunnels:

@@ -15,7 +15,8 @@ from appliance.model.errors import HomeError, StorageError
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services import tables
-from appliance.services.recorder import RETRY_EVERY_S, Recorder
+from appliance.services.ledger import RETRY_EVERY_S
+from appliance.services.recorder import Recorder
 from appliance.services.signals import stop_on_signals
 from appliance.services.sources import SourceCounts
 from appliance.services.totals import Totals

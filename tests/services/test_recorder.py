@@ -12,6 +12,7 @@ import pytest
 from appliance.capture import files
 from appliance.cli.main import main
 from appliance.model.errors import StorageError
+from appliance.services import ledger as ledger_module
 from appliance.services import recorder as recorder_module
 from appliance.services.recording import recording
 from appliance.services.replay import record_files
@@ -209,7 +210,7 @@ def test_a_disk_that_refuses_is_an_alarm_and_the_rows_wait(
     record(box, TELNET, capsys=capsys)
     segments = box.home / "segments"
     aside = box.home / "aside"
-    monkeypatch.setattr(recorder_module, "RETRY_EVERY_S", 0.0)
+    monkeypatch.setattr(ledger_module, "RETRY_EVERY_S", 0.0)
     with recording(box.home) as at_work:
         record_files(at_work, [ANDROID], lambda done: None)
         segments.rename(aside)

@@ -1,0 +1,99 @@
+"""Closed rows on their way to disk: the journal each second, segments and seals, and a disk that refuses.
+
+When the disk refuses, rows wait in memory, bounded; what has to be given up is counted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.model.errors import StorageError
+from appliance.model.instants import day_of
+from appliance.model.rows import BINDING, TRAFFIC
+from appliance.services.alarms import Alarms
+from appliance.services.backlog import Backlog
+from appliance.services.sources import SourceCounts
+from appliance.vault.names import VaultName
+from appliance.vault.writer import VaultWriter
+
+RETRY_EVERY_S = 5.0
+"""A disk that refused is asked again this often."""
+
+Rows = NDArray[np.void]
+
+
+class Ledger:
+    """The backlogs of both vaults. `seal_due` is 0, or in monotonic seconds when a refused seal is due."""
+
+    def __init__(
+        self,
+        vaults: Mapping[VaultName, VaultWriter],
+        sources: Sequence[SourceCounts],
+        alarms: Alarms,
+        row_limit: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.traffic = Backlog(TRAFFIC)
+        self.bindings = Backlog(BINDING)
+        self.seal_due = 0.0
+        self._vaults = vaults
+        self._sources = sources
+        self._alarms = alarms
+        self._row_limit = row_limit
+        self._monotonic = monotonic
+
+    def journal(self, traffic: Rows, bindings: Rows) -> bool:
+        """Make durable what closed since the last call, and these open rows; false if the disk refused."""
+        names = self._names()
+        try:
+            self._vaults[VaultName.TRAFFIC].journal(self.traffic.unwritten(traffic), names)
+            self.traffic.written()
+            self._vaults[VaultName.SOURCE].journal(self.bindings.unwritten(bindings), names)
+            self.bindings.written()
+        except StorageError as error:
+            self._refused(error)
+            return False
+        if not self.seal_due:
+            self._alarms.lower("storage")
+        return True
+
+    def seal(self, now_ns: int) -> None:
+        """Fix all rows in segments and seals, with what the sources state; a refusal raises the alarm."""
+        names = self._names()
+        stated = [part for source in self._sources for part in source.coverage(now_ns)]
+        try:
+            if len(self.traffic) or stated:
+                self._vaults[VaultName.TRAFFIC].seal(self.traffic.take(), names, stated)
+                self.traffic.sealed()
+                for source in self._sources:
+                    source.sealed()
+            if len(self.bindings):
+                self._vaults[VaultName.SOURCE].seal(self.bindings.take(), names, [])
+                self.bindings.sealed()
+        except StorageError as error:
+            self._refused(error)
+            self._give_up_oldest()
+            self.seal_due = self._monotonic() + RETRY_EVERY_S
+            return
+        self.seal_due = 0.0
+        self._alarms.lower("storage")
+        for writer in self._vaults.values():
+            writer.forget_keys_before(day_of(now_ns))
+
+    def _refused(self, error: StorageError) -> None:
+        if self._alarms.rise("storage", str(error)) and self._sources:
+            self._sources[-1].noted["storage_refused"] += 1
+
+    def _give_up_oldest(self) -> None:
+        """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be, in packets."""
+        rows = self.traffic.give_up(self._row_limit)
+        packets = (rows["packets_out"] + rows["packets_in"]).astype(np.int64)
+        for number, lost in enumerate(np.bincount(rows["source"], packets).astype(int).tolist()):
+            if lost:
+                self._sources[number].lost["storage"] += lost
+        for number in self.bindings.give_up(self._row_limit)["source"].tolist():
+            self._sources[number].noted["bindings_given_up"] += 1
+
+    def _names(self) -> Sequence[str]:
+        return [source.name for source in self._sources]
