@@ -28,6 +28,9 @@ _AMSDU, _MESH = 0x0080, 0x0100  # of the QoS control; bit 8 means mesh control o
 _SUBFRAME_BYTES, _MESH_BYTES = 14, 6
 _CLEAR_BYTES = 10
 _CIPHER_BYTES = (0, 8, 4)
+_CIPHERS = np.dtype(
+    {"names": [str(size) for size in _CIPHER_BYTES], "formats": ["<u8"] * 3, "offsets": list(_CIPHER_BYTES)}
+)
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,18 @@ def _clear(
 ) -> NDArray[np.int64]:
     """(k,) bytes of cipher header before what lies in clear although marked as protected; else -1."""
     skip = np.full(len(payloads.at), -1, np.int64)
+    rows = np.flatnonzero(protected)
+    place = payloads.start[rows] + np.where(aggregated[rows], _SUBFRAME_BYTES, 0)
+    begins = frames.window(place, _CIPHERS.itemsize).view(_CIPHERS)
     for size in _CIPHER_BYTES:
-        rows = np.flatnonzero(protected & (skip < 0))
-        place = payloads.start[rows] + size + np.where(aggregated[rows], _SUBFRAME_BYTES, 0)
-        inside = place + _CLEAR_BYTES <= payloads.end[rows]
-        rows, place = rows[inside], place[inside]
-        found = frames.window(place, 16).view(np.uint8).reshape(-1, 16)
-        snap = frames.window(place, 8).view("<u8")
-        kind, begins = snap >> np.uint64(48), found[:, 8]
-        known = (kind == 0x0008) & (begins >> 4 == 4) | (kind == 0xDD86) & (begins >> 4 == 6)
-        known |= (kind == 0x0608) & (begins == 0) & (found[:, 9] == 1)
-        skip[rows[(snap & MAC_MASK == SNAP) & known]] = size
+        likely = np.flatnonzero(begins[str(size)] & MAC_MASK == SNAP)
+        at = place[likely] + size
+        network = frames.window(at + 6, 4).view(np.uint8).reshape(-1, 4)
+        kind, first, second = network.view(">u2")[:, 0], network[:, 2], network[:, 3]
+        known = (kind == 0x0800) & (first >> 4 == 4) | (kind == 0x86DD) & (first >> 4 == 6)
+        known |= (kind == 0x0806) & (first == 0) & (second == 1)
+        known &= (at + _CLEAR_BYTES <= payloads.end[rows[likely]]) & (skip[rows[likely]] < 0)
+        skip[rows[likely[known]]] = size
     return skip
 
 
