@@ -241,3 +241,30 @@ def test_a_disk_that_refuses_to_the_end_is_said_and_the_journal_keeps_the_rows(b
         recorded_onto_a_disk_that_refuses()
     segments.unlink()
     assert packets(box.search()) == ip_packets(ANDROID)
+
+
+def test_records_from_behind_a_router_are_counted(
+    box: Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A capture in which one client's packets have passed a router: their hop limit is one lower."""
+    routed = tmp_path / "routed.pcap"
+    content = bytearray(ANDROID.read_bytes())
+    order = "<" if content[:4] == b"\xd4\xc3\xb2\xa1" else ">"
+    at, count = 24, 0
+    while at < len(content):
+        (captured,) = struct.unpack_from(f"{order}I", content, at + 8)
+        frame = at + 16
+        if content[frame + 12 : frame + 14] == b"\x08\x00" and content[frame + 26 : frame + 30] == bytes(
+            (192, 168, 2, 16)
+        ):
+            content[frame + 22] -= 1
+            count += 1
+        at = frame + captured
+    routed.write_bytes(content)
+    assert count == sum(source == "192.168.2.16" for (source,) in tshark(ANDROID, "ip.src")) > 100
+    said = record(box, routed, capsys=capsys)
+    rows = box.search("--parts")
+    from_behind = {row["client_ip"] for row in rows if row["behind_router"]}
+    assert from_behind == {"192.168.2.16"}
+    assert said["noted"]["behind_router"] == sum(row["behind_router"] for row in rows)
+    assert "behind_router" in box.run("coverage", "--json")
