@@ -75,3 +75,31 @@ def test_users_are_the_devices_that_tshark_saw(period: dict[str, Any]) -> None:
     seen = devices(list(CAPTURES.values()))
     assert period["users"] == {"least": len(seen), "most": len(seen)}
     assert len(seen) >= 3
+
+
+def test_hours_and_days_of_a_long_recording_stand_apart(tmp_path: Path) -> None:
+    """The same people on three evenings, their files given out of order."""
+    together = tmp_path / "together.pcap"
+    subprocess.run(["mergecap", "-F", "pcap", "-w", together, *CAPTURES.values()], check=True)
+    parts = {}
+    for hours in (30, 0, 5):
+        parts[hours] = tmp_path / f"{hours}.pcap"
+        shift = ["editcap", "-t", str(hours * 3600), together, parts[hours]]
+        subprocess.run(shift, check=True, capture_output=True)
+    box = make_box(tmp_path, NETWORKS)
+    box.run("record", *parts.values())
+    by_hour = box.json("statistics", "--by", "hour")["periods"]
+    assert [period["start"] for period in by_hour] == [
+        "2020-02-23T10:00Z",
+        "2020-02-23T15:00Z",
+        "2020-02-24T16:00Z",
+    ]
+    assert {period["bytes"] for period in by_hour} == {octets(together, "ip || ipv6")}
+    users = {"least": len(devices([together])), "most": len(devices([together]))}
+    assert [period["users"] for period in by_hour] == [users] * 3
+    by_day = box.json("statistics")["periods"]
+    assert [(period["start"], period["users"]) for period in by_day] == [
+        ("2020-02-23", users),
+        ("2020-02-24", users),
+    ]
+    assert by_day[0]["bytes"] == 2 * by_day[1]["bytes"]
