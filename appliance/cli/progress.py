@@ -37,7 +37,7 @@ def of_interface(interface: str) -> "Iterator[Callable[[SourceCounts], None]]":
     with Console(stderr=True).status(f"listening on {interface}") as line:
         yield lambda source: line.update(
             f"listening on {interface}: {source.packets:,} packets, {source.records:,} records closed, "
-            f"{source.lost['kernel']:,} lost (Ctrl-C ends and seals)"
+            f"{source.lost.total():,} lost (Ctrl-C ends and seals)"
         )
 
 

@@ -28,11 +28,15 @@ def record_interface(
     with Ring(interface, ring_bytes, attendance.program) as ring:
         attendance.look(ring)
         while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
+            link = ring.link
             frames = ring.read(POLL_S)
             if frames is not None:
                 recorder.take(frames)
                 attendance.count(frames)
             recorder.pass_time(time.time_ns())
+            # What was plugged in again is silenced before anybody else can set it up.
+            if ring.link is not link:
+                attendance.look(ring)
             if at_work.is_due:
                 attendance.look(ring)
                 if len(source.spells(time.time_ns())) > MOST_SPELLS:

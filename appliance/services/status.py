@@ -87,7 +87,7 @@ def status(home: Home, now_ns: int) -> Status:
         days[-1] if days else None,
         NextDestruction(going[0][2], going[0][1], going[0][0]) if going else None,
         tuple(catalogue.certificates),
-        tuple(_faults(home, entries, catalogue, noted, recorders, going, now_ns)),
+        tuple(_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
     )
 
 
@@ -109,6 +109,7 @@ def _size(home: Home, catalogue: Catalogue) -> int:
 
 def _faults(
     home: Home,
+    config: BoxConfig,
     entries: Sequence[Entry],
     catalogue: Catalogue,
     noted: Head | None,
@@ -124,9 +125,7 @@ def _faults(
             seen = to_iso(recorder.state.updated_ns)[:19]
             yield f"the recorder runs but has said nothing since {seen}Z; if the disk is well, restart it"
     yield from _disk_faults(home)
-    if recorders and not recorders[-1].live and not recorders[-1].state.ended:
-        seen = to_iso(recorders[-1].state.updated_ns)[:19]
-        yield f"the last recorder ended without closing (last seen {seen}Z); start 'greffier record' again"
+    yield from _recorder_faults(config, recorders)
     orphans = _orphans(home, catalogue)
     if orphans:
         yield f"{orphans} journal files of a dead recorder wait; the next 'greffier record' seals them"
@@ -141,6 +140,23 @@ def _faults(
     late = [day for on, day, _ in going if on < day_of(now_ns)]
     if late:
         yield f"{len(late)} days are past their term, the oldest {late[0]}; run 'greffier retention'"
+
+
+def _recorder_faults(config: BoxConfig, recorders: Sequence[Recorder]) -> Iterator[str]:
+    """Recorders that died, and interfaces that nobody records."""
+    for recorder in recorders:
+        if not recorder.live and not recorder.state.ended:
+            seen = to_iso(recorder.state.updated_ns)[:19]
+            names = ", ".join(source.name for source in recorder.state.sources)
+            of_what = f" of {names}" if names else ""
+            yield (
+                f"the recorder{of_what} ended without closing (last seen {seen}Z); "
+                "start 'greffier record' again"
+            )
+    listening = {source.name for one in recorders if one.live for source in one.state.sources}
+    for interface in config.capture.interfaces:
+        if f"interface:{interface}" not in listening:
+            yield f"'{interface}' stands in box.toml and is not recorded; start 'greffier record'"
 
 
 def _disk_faults(home: Home) -> Iterator[str]:

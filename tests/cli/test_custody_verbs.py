@@ -57,7 +57,9 @@ def record(path: Path) -> None:
         first = int(rows["first_seen"].min())
         parts = [
             Coverage(SOURCES[0], first, first + HOUR_NS, 100, 5000, {"not_ip": 2}, {"kernel": 3}),
-            Coverage(SOURCES[0], first + 3 * HOUR_NS, first + 4 * HOUR_NS, 50, 70),
+            Coverage(
+                SOURCES[0], first + 3 * HOUR_NS, first + 4 * HOUR_NS, 50, 70, measured={"clock_error_us": 7}
+            ),
             Coverage(SOURCES[1], first, first + NS, 7, 8),
         ]
         writer.journal(rows, SOURCES)
@@ -188,6 +190,8 @@ def test_coverage_says_what_was_seen_and_the_gaps_of_live_sources(greffier: Gref
     words = greffier("coverage", "--home", home)[1]
     assert "GAP" in words
     assert "3 kernel" in words
+    assert [period["measured"] for period in live["periods"]] == [{}, {"clock_error_us": 7}]
+    assert "at worst 7 clock_error_us" in words
 
 
 def test_coverage_of_a_time_holds_only_what_touches_it(greffier: Greffier, home: Path) -> None:
@@ -233,6 +237,9 @@ def test_status_names_what_a_person_must_look_at(greffier: Greffier, home: Path)
     (home / "state" / "recorder-dead.json").write_text(json.dumps(state))
     (home / "chain.jsonl").write_bytes((home / "chain.jsonl").read_bytes().splitlines(keepends=True)[0])
     faults = " ".join(as_json(greffier("status", "--home", home, "--json"))["faults"])  # type: ignore[arg-type]
+    settings_file = home / "box.toml"
+    settings_file.write_text(settings_file.read_text().replace("interfaces = []", 'interfaces = ["mirror7"]'))
+    assert "'mirror7' stands in box.toml and is not recorded" in greffier("status", "--home", home)[1]
     for expected in ("the disk is full", "ended without closing", "rolled back"):
         assert expected in faults
 

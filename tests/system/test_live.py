@@ -201,13 +201,15 @@ def test_what_is_beyond_capacity_is_reported_to_the_frame(network: Network, box:
             PATIENCE_S,
             "everything to be read or said to be lost",
         )
-        status = box.json("status")
+        status, words = box.json("status"), box.run("status")
         warm.end(recorder, signal.SIGTERM)
     report = said_in(output)
     assert 0 < report["lost_by_place"]["kernel"] < sent
     assert report["packets"] + report["lost"] == sent + 1000
     assert report["noted"]["ring_full"] > 0
     assert any("were lost since the start" in fault for fault in status["faults"])
+    assert f"LOST {report['lost']:,} at kernel" in words
+    assert "link up at 10,000 Mbit/s; never sends" in words
     (period,) = box.json("coverage")["sources"][0]["periods"]
     assert (period["packets"], period["lost"]) == (report["packets"], {"kernel": report["lost"]})
     assert len(box.search()) == report["packets"]
