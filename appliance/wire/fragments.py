@@ -61,8 +61,9 @@ class Fragments:
         is_first = found.fragment[rows] == 0
         self._first, self._later = rows[is_first], rows[~is_first]
         place = np.concatenate([np.full(len(self._heard), -1), np.flatnonzero(is_first)])
-        self._heard = np.concatenate([self._heard, said[is_first]])
-        self._match = _nearest(self._heard, place, said[~is_first], np.flatnonzero(~is_first))
+        self._heard = np.concatenate([self._heard, said.take(np.flatnonzero(is_first))])
+        later = np.flatnonzero(~is_first)
+        self._match = _nearest(self._heard, place, said.take(later), later)
         known = self._match >= 0
         self._fill(packets, self._later[known], self._match[known])
         self._heard["ended"][self._match[known & pieces.last[~is_first]]] = True
@@ -96,16 +97,14 @@ class Fragments:
         if not len(self._heard):
             return 0
         late = np.abs(now - self._heard["time"]) > TIMEOUT_NS
-        newest_first = self._heard[~late][::-1]
+        newest_first = self._heard.take(np.flatnonzero(~late)[::-1])
         _, newest = np.unique(newest_first["key"], return_index=True)
-        superseded = np.ones(len(newest_first), np.bool_)
-        superseded[newest] = False
-        kept = newest_first[~superseded]
+        kept = newest_first.take(np.sort(newest))
         unfinished = np.count_nonzero(late & ~self._heard["ended"])
         if len(kept) > LIMIT:
             fair = np.argsort(_turns(kept), kind="stable")
             unfinished += np.count_nonzero(~kept["ended"][fair[LIMIT:]])
-            kept = kept[np.sort(fair[:LIMIT])]
+            kept = kept.take(np.sort(fair[:LIMIT]))
         self._heard = kept[::-1].copy()
         return int(unfinished)
 
@@ -138,7 +137,7 @@ def _nearest(
     order = np.argsort(rank[: len(heard)], kind="stable")
     after = np.searchsorted(rank[order], rank[len(heard) :], side="right")
     before, behind = order[np.maximum(after - 1, 0)], order[np.minimum(after, len(heard) - 1)]
-    away_before, away_behind = _away(heard[before], wanted), _away(heard[behind], wanted)
+    away_before, away_behind = _away(heard.take(before), wanted), _away(heard.take(behind), wanted)
     match = np.where((away_behind < away_before) & (away_before > APART_NS), behind, before)
     return np.where(np.minimum(away_before, away_behind) <= TIMEOUT_NS, match, -1)
 
