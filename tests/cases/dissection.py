@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READ = (
-    *("frame", "eth", "vlan", "ieee8021ad", "sll", "wlan", "llc", "ip", "ipv6", "ah", "icmpv6"),
-    *("tcp", "udp", "udplite", "sctp", "dccp", "gre", "gtp", "ppp", "arp", "dhcp", "dhcpv6"),
+    *("frame", "eth", "vlan", "ieee8021ad", "sll", "wlan", "llc", "ip", "ipv6", "ah", "icmp", "icmpv6"),
+    *("tcp", "udp", "udplite", "sctp", "dccp", "gre", "erspan", "arp", "dhcp", "dhcpv6"),
 )
 """Protocols whose fields are wanted; the others are named only."""
 
 _OPTIONS = (
     # Every packet speaks for itself: no datagram and no stream is put together.
     *("-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE"),
-    *("-o", "wlan.enable_decryption:FALSE", "-o", "wlan.defragment:FALSE"),
+    *("-o", "wlan.enable_decryption:FALSE"),
     *("-d", "udp.port==8472,vxlan"),
+    *("-o", "lwapp.swap_fc:TRUE"),  # as the controllers send it that the world has
 )
 
 
@@ -40,13 +41,14 @@ class Layer:
         return int(self.first(name) or "0", 0)
 
 
-def frames(capture: Path) -> list[list[Layer]]:
+def frames(capture: Path, *options: str) -> list[list[Layer]]:
     """The layers of every frame, outermost first, begun by tshark's own called `frame`.
 
+    `options` are more of tshark's, where a capture cannot be read without.
     What an ICMP error quotes is nested in its layer, not beside it: no layer here lies in a quotation.
     """
     # JSON names a key twice where a protocol comes twice, so that its order is read as pairs.
-    said = json.loads(_tshark(capture, "json") or "[]", object_pairs_hook=list)
+    said = json.loads(_tshark(capture, "json", *options) or "[]", object_pairs_hook=list)
     dissected = [dict(dict(frame)["_source"])["layers"] for frame in said]
     # A comment in the capture comes as a layer before all others.
     return [[_layer(*pair) for pair in layers if pair[0] != "pkt_comment"] for layers in dissected]

@@ -9,10 +9,10 @@ import json
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.cases.packets import Heard, Packet, testify
+from tests.cases.packets import Heard, Packet, once, testify
 
 CASES = Path(__file__).parent
 CAPTURES = (".pcap", ".pcapng", ".gz", ".zst")
@@ -48,21 +48,18 @@ def conversations(found: list[Packet]) -> list[list[object]]:
     )
 
 
-def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[object]], list[list[object]]]:
-    """(clients, connections) by the rule of who is the client.
+def connections(found: list[Packet], is_inside: Callable[[str], bool]) -> dict[str, list[list[object]]]:
+    """Clients, connections and places, each sorted, by the rule of who is the client.
 
     The client is the side inside the networks; where both or none are, the one who began.
     A client is [MAC, address], the MAC empty where it is none of a device; a connection is [client address,
-    port, peer address, port, protocol, packets out, bytes out, packets in, bytes in].
+    port, peer address, port, protocol, packets out, bytes out, packets in, bytes in]; a place is where a
+    connection began: [client address, VLAN or -1, AP or empty].
     """
-    inside = [ipaddress.ip_network(network) for network in networks]
     sides: dict[tuple[object, ...], tuple[str, int]] = {}
     totals: Counter[tuple[str, int, str, int, int, int]] = Counter()
     octets: Counter[tuple[str, int, str, int, int, int]] = Counter()
-    clients = set()
-
-    def is_inside(address: str) -> bool:
-        return any(ipaddress.ip_address(address) in network for network in inside)
+    clients, places = set(), set()
 
     for packet in found:
         source, target = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
@@ -74,6 +71,7 @@ def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[obj
                 sides[key] = source if is_inside(source[0]) else target
             else:
                 sides[key] = target if packet.starts_answer else source
+            places.add((sides[key][0], packet.vlan, packet.ap))
         is_out = sides[key] == source
         client, peer = (source, target) if is_out else (target, source)
         flow = (*client, *peer, packet.protocol, int(is_out))
@@ -81,11 +79,12 @@ def connections(found: list[Packet], networks: list[str]) -> tuple[list[list[obj
         octets[flow] += packet.octets
         mac = packet.source_mac if is_out else packet.destination_mac
         clients.add((mac if _is_station(mac) else "", client[0]))
-    whole = sorted({flow[:5] for flow in totals})
     rows = [
-        [*flow, *(counter[(*flow, way)] for way in (1, 0) for counter in (totals, octets))] for flow in whole
+        [*flow, *(counter[(*flow, way)] for way in (1, 0) for counter in (totals, octets))]
+        for flow in {flow[:5] for flow in totals}
     ]
-    return [list(client) for client in sorted(clients)], [list(row) for row in rows]
+    named = {"clients": clients, "connections": rows, "places": places}
+    return {name: sorted(list(row) for row in said) for name, said in named.items()}
 
 
 def _arp(said: Heard) -> Iterator[tuple[str, str, str]]:
@@ -153,13 +152,16 @@ def judge(case: Path) -> dict[str, list[list[object]]]:
     """All that is expected of a case, ready for JSON."""
     capture = capture_of(case)
     settings = tomllib.loads((case / "case.toml").read_text())
-    said = testify(capture)
-    found = said.packets
-    clients, whole = connections(found, settings["client_networks"])
+    inside = [ipaddress.ip_network(network) for network in settings["client_networks"]]
+
+    def is_inside(address: str) -> bool:
+        return any(ipaddress.ip_address(address) in network for network in inside)
+
+    said = testify(capture, *settings.get("tshark", []))
+    found = once(said.packets, is_inside)
     answer = {
-        "clients": clients,
+        **connections(found, is_inside),
         "conversations": conversations(found),
-        "connections": whole,
         "bindings": bindings(said.heard),
     }
     again: dict[str, list[list[object]]] = json.loads(json.dumps(answer))

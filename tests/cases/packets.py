@@ -1,13 +1,14 @@
 """tshark's layers to packets by the rules of who is recorded: the innermost IP packet that is understood.
 
 - What a tunnel of `TUNNELS` carries is the packet, with the MACs of the innermost link that has any. Anything
-  else that carries packets (Teredo, LISP, L2TP, ESP, ...) is payload: a client's own business.
+  else that carries packets (Teredo, LISP, NSH, ESP, ...) is payload: a client's own business.
 - Where the inside is not understood (no protocol tshark knows, cut, malformed) the outer packet stays.
 - Where the inside is a link's own traffic (ARP, spanning tree, EAPOL, LCP ...) there is no packet.
 - Encrypted 802.11 is none. Later fragments of a tunnel's datagram are none: the first has told.
+- A packet seen again within 20 ms as only the same packet can be is none; the sighting nearest the client is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +18,14 @@ LINKS = frozenset({"eth", "wlan", "llc", "ppp"})
 """What a frame, or a tunnel, may carry and may say more than IP in."""
 
 TUNNELS = frozenset(
-    {"gre", "erspan", "vxlan", "geneve", "tzsp", "gtp", "mpls", "pppoes", "capwap", "lwapp", "aruba_erm"}
+    {
+        *("gre", "erspan", "vxlan", "geneve", "tzsp", "gtp", "l2tp", "mpls", "pppoes"),
+        *("capwap", "lwapp", "aruba_erm"),
+    }
 )
-FRAMING = frozenset({"radiotap", "wlan_radio", "ppi", "prism", "avs", "pcap_pktdata", "raw", "null", "sll"})
+FRAMING = frozenset(
+    {"radiotap", "wlan_radio", "ppi", "prism", "avs", "pcap_pktdata", "raw", "null", "sll", "chdlc"}
+)
 TAGS = {"vlan": "vlan.id", "ieee8021ad": "ieee8021ad.id"}
 PORTED = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "dccp": "dccp"}
 EXTENSIONS = {
@@ -30,8 +36,14 @@ EXTENSIONS = {
     60: "ipv6.dstopts.nxt",
 }
 KNOWN = LINKS | TUNNELS | FRAMING | TAGS.keys()
+CONTENT = {
+    "tcp": ("tcp.seq_raw", "tcp.ack_raw", "tcp.flags", "tcp.checksum"),
+    "udp": ("udp.length", "udp.checksum", "udp.payload"),
+    "icmp": ("icmp.type", "icmp.checksum", "icmp.seq"),
+}
 NOTHING = ("", "data", "_ws.malformed", "_ws.short", "_ws.unreassembled")
 DEEPEST = 8
+WINDOW_S = 0.02
 MOST_IPV6_OCTETS = 40 + 0xFFFF
 
 
@@ -51,13 +63,25 @@ class Packet:
     hops: int
     fragment: tuple[int, bool, str]  # offset in octets, more to come, identification
     stack: str  # protocols from the outside in
+    time: float  # s
     source_port: int = -1
     destination_port: int = -1
     starts_answer: bool = False  # SYN and ACK: its sender answers
+    content: tuple[str, ...] = ()  # what the sender alone writes: numbers and checksum of the transport
 
     @property
     def datagram(self) -> tuple[str, str, int, str]:
         return self.source, self.destination, self.protocol, self.fragment[2]
+
+    @property
+    def is_numbered(self) -> bool:
+        """The sender gave it a number, so that it sends no second one like it."""
+        return self.fragment[2] not in ("", "0x0000")
+
+    @property
+    def sighting(self) -> tuple[object, ...]:
+        """Where it was seen: what differs tells two places of one packet, not two packets."""
+        return self.source_mac, self.destination_mac, self.vlan, self.hops
 
 
 @dataclass(frozen=True)
@@ -85,13 +109,13 @@ class _Link:
     ap: str = ""
 
 
-def testify(capture: Path) -> Testimony:
-    """All that a capture's frames say, in their order."""
+def testify(capture: Path, *options: str) -> Testimony:
+    """All that a capture's frames say, in their order; `options` are tshark's."""
     found: list[Packet] = []
     heard: list[Heard] = []
     peeled: set[tuple[str, str, int, str]] = set()
     offloaded: list[tuple[int, int]] = []  # the packet's place in `found`, IP layers before it
-    for number, layers in enumerate(frames(capture), 1):
+    for number, layers in enumerate(frames(capture, *options), 1):
         walk = _Walk(number, layers)
         heard += walk.heard
         for outer in walk.outers:
@@ -106,17 +130,37 @@ def testify(capture: Path) -> Testimony:
     return Testimony(list(_ports_of_fragments(kept)), heard)
 
 
+def once(found: list[Packet], is_inside: Callable[[str], bool]) -> list[Packet]:
+    """Each packet once, however often it was seen: the sighting nearest the client, which is inside."""
+    kept: list[Packet] = []
+    latest: dict[tuple[object, ...], int] = {}  # place in `kept`
+    for packet in found:
+        same = (*packet.datagram, packet.octets, packet.fragment, packet.content, packet.destination_port)
+        place = latest.get(same, -1)
+        first = kept[place] if place >= 0 else packet
+        is_copy = place >= 0 and abs(packet.time - first.time) <= WINDOW_S
+        if is_copy and (packet.is_numbered or packet.sighting != first.sighting):
+            farther = packet.hops < first.hops if is_inside(packet.source) else packet.hops > first.hops
+            kept[place] = first if farther or packet.hops == first.hops else packet
+            continue
+        latest[same] = len(kept)
+        kept.append(packet)
+    return kept
+
+
 class _Walk:
     """One frame from the outside in, as far as it is understood."""
 
     def __init__(self, number: int, layers: list[Layer]) -> None:
         self.number = number
+        self.time = float(layers[0].first("frame.time_epoch") or 0)
         self.stack = ":".join(layer.name for layer in layers[1:])
         self.outers: list[Packet] = []
         self.heard: list[Heard] = []
         self.packet: Packet | None = None
         self.length_untold = False
         self._link = _Link()
+        self._mirrored_vlan = -1  # told by ERSPAN, for the frame behind it if that has no tag
         self._entered: list[str] = []  # tunnels and links since the last IP header
         stopped_at = next((layer for layer in layers[1:] if not self._enter(layer)), None)
         if stopped_at is not None:
@@ -127,13 +171,17 @@ class _Walk:
 
     def _is_nothing(self, stopped_at: Layer | None) -> bool:
         name = "" if stopped_at is None else stopped_at.name
-        return name == "_ws.malformed" or (name in NOTHING and "llc" not in self._entered)
+        # Behind 802.11 comes LLC, or what is encrypted; LLC says how long it is.
+        has_told = "llc" in self._entered or "wlan" in self._entered
+        return name == "_ws.malformed" or (name in NOTHING and not has_told)
 
     def _enter(self, layer: Layer) -> bool:
         """False where the walk ends: what lies further in is not a network's business."""
         name = layer.name
         if name in ("ip", "ipv6"):
             return self._enter_ip(layer)
+        if name in CONTENT and self.packet is not None and not self.packet.content:
+            self.packet = replace(self.packet, content=tuple(layer.first(field) for field in CONTENT[name]))
         if name in PORTED:
             return self._enter_ports(layer)
         if name == "ah":
@@ -147,7 +195,10 @@ class _Walk:
         if name == "wlan":
             return self._enter_wlan(layer)
         if name == "eth":
-            self._link = _Link(layer.first("eth.src"), layer.first("eth.dst"), ap=self._link.ap)
+            mirrored, self._mirrored_vlan = self._mirrored_vlan, -1
+            self._link = _Link(layer.first("eth.src"), layer.first("eth.dst"), mirrored, self._link.ap)
+        elif name == "erspan" and layer.first("erspan.vlan"):
+            self._mirrored_vlan = layer.number("erspan.vlan") or -1
         elif name == "sll":
             self._link = _Link(layer.first("sll.src.eth"))
         elif name in TAGS:
@@ -156,8 +207,7 @@ class _Walk:
         return name in KNOWN or name.startswith("pweth")
 
     def _enter_wlan(self, layer: Layer) -> bool:
-        is_data = layer.number("wlan.fc.type") == 2 and not layer.number("wlan.fc.subtype") & 4
-        if not is_data or layer.number("wlan.fc.protected"):
+        if layer.number("wlan.fc.type") != 2 or layer.number("wlan.fc.subtype") & 4:
             return False
         self._link = _Link(layer.first("wlan.sa"), layer.first("wlan.da"), ap=layer.first("wlan.bssid"))
         return True
@@ -194,6 +244,7 @@ class _Walk:
         return Packet(
             self.number, self._link.source_mac, self._link.destination_mac, self._link.vlan, self._link.ap,
             source, destination, protocol, octets, hops, (offset, bool(more), ident), self.stack,
+            self.time,
         )  # fmt: skip
 
     def _enter_ports(self, layer: Layer) -> bool:

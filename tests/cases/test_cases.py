@@ -62,6 +62,13 @@ def connections(found: list[dict[str, Any]]) -> Rows:
     ]
 
 
+def places(found: list[dict[str, Any]]) -> Rows:
+    said = {
+        (row["client_ip"], -1 if row["vlan"] is None else row["vlan"], row["ap_mac"] or "") for row in found
+    }
+    return [list(place) for place in sorted(said)]
+
+
 def conversations(whole: Rows) -> Rows:
     """Connections to [address, address, protocol, packets and bytes one way, and the other way]."""
     totals: Counter[tuple[Any, ...]] = Counter()
@@ -105,6 +112,7 @@ def test_what_is_read_back_is_what_tshark_sees(
     whole = connections(records)
     found = {
         "clients": clients(records),
+        "places": places(records),
         "conversations": conversations(whole),
         "connections": whole,
         "bindings": [list(row) for row in sorted({(row["ip"], row["mac"], row["evidence"]) for row in held})],
@@ -125,7 +133,7 @@ def test_tshark_still_says_what_is_stored(name: str) -> None:
 
 
 def test_every_case_says_where_it_comes_from() -> None:
-    assert len(NAMES) >= 14
+    assert len(NAMES) >= 85
     for name in NAMES:
         origin = (CASES / name / "ORIGIN.md").read_text()
         assert "- from: " in origin
