@@ -82,7 +82,7 @@ def ipv4(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDA
     plain &= (protocol == UDP) | ((protocol == TCP) & (octets >= 40))
     if not plain.all():
         kept = np.flatnonzero(plain)
-        at, begin, window = at[kept], begin[kept], window[kept]
+        at, begin, window = at[kept], begin[kept], window.take(kept)
         protocol, octets = protocol[kept], octets[kept]
     addresses = (window["addresses"].astype(np.uint64),)
     return _packets(frames, 4, at, begin, window, addresses, protocol, octets, tags), at
@@ -98,7 +98,7 @@ def ipv6(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDA
     plain = (protocol == UDP) & (octets >= 48) | (protocol == TCP) & (octets >= 60)
     if not plain.all():
         kept = np.flatnonzero(plain)
-        at, begin, window = at[kept], begin[kept], window[kept]
+        at, begin, window = at[kept], begin[kept], window.take(kept)
         protocol, octets = protocol[kept], octets[kept]
     addresses = tuple(window[name].astype(np.uint64) for name in ("s_hi", "s_lo", "d_hi", "d_lo"))
     return _packets(frames, 6, at, begin, window, addresses, protocol, octets, tags), at
