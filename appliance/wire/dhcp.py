@@ -1,5 +1,9 @@
-"""One DHCPv4 message to the lease it states (RFC 2131, RFC 2132). Nothing else in it is looked at."""
+"""One DHCPv4 message to the lease it states (RFC 2131, RFC 2132). Nothing else in it is looked at.
 
+Given a view of a capture's buffer nothing is copied either, so that no host name stays in memory.
+"""
+
+import re
 from dataclasses import dataclass
 
 from appliance.model.addresses import MAPPED_V4
@@ -11,6 +15,7 @@ OPTION_LIMIT = 128
 
 _FIXED = 240  # fixed fields and the magic cookie
 _COOKIE = b"\x63\x82\x53\x63"
+_NO_PADDING = re.compile(rb"[^\0]")
 _SNAME, _FILE = slice(44, 108), slice(108, 236)
 _PAD, _LEASE_TIME, _OVERLOAD, _MESSAGE_TYPE, _END = 0, 51, 52, 53, 255
 _REQUESTED_ADDRESS = 50
@@ -29,14 +34,18 @@ class Lease:
     released: bool = False
 
 
-def _options(area: bytes, found: dict[int, bytes], budget: int) -> int:
+Octets = bytes | memoryview
+
+
+def _options(area: Octets, found: dict[int, Octets], budget: int) -> int:
     """Read one option area into `found` (the first of each code stands); returns the budget left."""
     cursor, end = 0, len(area)
     while cursor < end:
         code = area[cursor]
         if code == _PAD:
             # A run of padding is one step, however long it is.
-            cursor = end - len(area[cursor:].lstrip(b"\0"))
+            other = _NO_PADDING.search(area, cursor)
+            cursor = other.start() if other else end
             continue
         if code == _END:
             return budget
@@ -51,9 +60,9 @@ def _options(area: bytes, found: dict[int, bytes], budget: int) -> int:
     return budget
 
 
-def _read_options(message: bytes) -> dict[int, bytes]:
+def _read_options(message: Octets) -> dict[int, Octets]:
     """Every option of a message, those in an overloaded `file` and `sname` too (RFC 2132 section 9.3)."""
-    found: dict[int, bytes] = {}
+    found: dict[int, Octets] = {}
     budget = _options(message[_FIXED:], found, OPTION_LIMIT)
     overload = found.get(_OVERLOAD, b"\0")
     if len(overload) != 1 or overload[0] > 3:
@@ -65,7 +74,7 @@ def _read_options(message: bytes) -> dict[int, bytes]:
     return found
 
 
-def _fixed_length(options: dict[int, bytes], code: int, length: int) -> int:
+def _fixed_length(options: dict[int, Octets], code: int, length: int) -> int:
     """The number in an option that must be there with exactly `length` bytes; 0 where it is absent."""
     value = options.get(code)
     if value is None:
@@ -75,7 +84,7 @@ def _fixed_length(options: dict[int, bytes], code: int, length: int) -> int:
     return int.from_bytes(value, "big")
 
 
-def parse(message: bytes) -> Lease | None:
+def parse(message: Octets) -> Lease | None:
     """The lease that a DHCP message (UDP payload) states, None where it states none.
 
     An ACK says that `chaddr` holds `yiaddr` (or `ciaddr`, in answer to INFORM); RELEASE and DECLINE say

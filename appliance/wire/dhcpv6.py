@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from appliance.model.errors import DecodeError
-from appliance.wire.dhcp import INFINITE, OPTION_LIMIT, Lease
+from appliance.wire.dhcp import INFINITE, OPTION_LIMIT, Lease, Octets
 
 RELAY_DEPTH = 8
 """Relays in a row: HOP_COUNT_LIMIT of RFC 8415 section 7.6."""
@@ -17,7 +17,7 @@ _ETHERNET = b"\0\x01"
 _DUID_LINK_LAYER_AT = {b"\0\x01": 8, b"\0\x03": 4}  # DUID-LLT and DUID-LL (RFC 8415 section 11)
 
 
-def _options(area: bytes) -> Iterator[tuple[int, bytes]]:
+def _options(area: Octets) -> Iterator[tuple[int, Octets]]:
     """(code, value) of each option in turn (RFC 8415 section 21.1)."""
     cursor, end = 0, len(area)
     for _ in range(OPTION_LIMIT):
@@ -32,7 +32,7 @@ def _options(area: bytes) -> Iterator[tuple[int, bytes]]:
         raise DecodeError("a DHCPv6 message has more options than any real one; it was not used")
 
 
-def _unrelay(message: bytes, mac: int) -> tuple[bytes, int]:
+def _unrelay(message: Octets, mac: int) -> tuple[Octets, int]:
     """The client's own message inside its relays, and its MAC as the first relay saw it, else 0.
 
     Without a relay the MAC stays what was given: that of the frame. A relay's frame is not the client's.
@@ -52,14 +52,14 @@ def _unrelay(message: bytes, mac: int) -> tuple[bytes, int]:
     raise DecodeError("a DHCPv6 message is relayed more often than allowed; it was not used")
 
 
-def _duid_mac(duid: bytes) -> int:
+def _duid_mac(duid: Octets) -> int:
     """The MAC inside a DUID-LLT or DUID-LL of an Ethernet device, else 0."""
-    at = _DUID_LINK_LAYER_AT.get(duid[:2], 0)
+    at = _DUID_LINK_LAYER_AT.get(bytes(duid[:2]), 0)
     is_ethernet = at and duid[2:4] == _ETHERNET and len(duid) == at + 6
     return int.from_bytes(duid[at:], "big") if is_ethernet else 0
 
 
-def _addresses(options: list[tuple[int, bytes]]) -> Iterator[tuple[int, int, int]]:
+def _addresses(options: list[tuple[int, Octets]]) -> Iterator[tuple[int, int, int]]:
     """(hi, lo, valid lifetime in seconds) of every address in IA_NA and IA_TA (sections 21.4 to 21.6)."""
     for code, association in options:
         if code not in (_IA_NA, _IA_TA):
@@ -76,7 +76,7 @@ def _addresses(options: list[tuple[int, bytes]]) -> Iterator[tuple[int, int, int
                 yield hi, lo, lifetime_s
 
 
-def parse(message: bytes, frame_source: int, frame_destination: int) -> list[Lease]:
+def parse(message: Octets, frame_source: int, frame_destination: int) -> list[Lease]:
     """The leases that a DHCPv6 message (UDP payload) states; MACs are numbers, 0 where not known.
 
     A Reply says that its client holds the addresses in it for their valid lifetime (0: no longer);

@@ -82,7 +82,7 @@ def dhcp_claims(data: Bytes, at: Int64, available: Int64, heard: Heard) -> tuple
     chosen = whole[_most_telling(np.where(is_answer, 0, np.where(holds, 1, 2)).astype(np.uint8))]
 
     def parse(index: int) -> list[Lease]:
-        lease = dhcp.parse(data[at[index] : at[index] + size[index]].tobytes())
+        lease = dhcp.parse(data.data[int(at[index]) : int(at[index] + size[index])])
         return [] if lease is None else [lease]
 
     claims, refused = _read_leases(chosen, parse, heard, Evidence.DHCP)
@@ -109,7 +109,7 @@ def dhcpv6_claims(
     stations = [np.where(is_station(mac), mac, 0) for mac in (frame_source_mac, frame_destination_mac)]
 
     def parse(index: int) -> list[Lease]:
-        message = data[at[index] : at[index] + size[index]].tobytes()
+        message = data.data[int(at[index]) : int(at[index] + size[index])]
         return dhcpv6.parse(message, int(stations[0][index]), int(stations[1][index]))
 
     claims, refused = _read_leases(chosen, parse, heard, Evidence.DHCPV6)
