@@ -83,7 +83,7 @@ def ipv4(frames: Frames, found: Reached, refusals: Refusals) -> Layers:
         refusals.add(Refusal.BAD_VERSION, found.at[whole & ~right])
         refusals.add(Refusal.BAD_LENGTH, found.at[right & ~possible])
         kept = np.flatnonzero(possible)
-        found, header, words, octets = found.take(kept), header[kept], words[kept], octets[kept]
+        found, header, words, octets = found.take(kept), header.take(kept), words[kept], octets[kept]
     bits = header["fragment"].astype(np.int64)
     return Layers(
         found,

@@ -130,7 +130,7 @@ def _payloads(
         (captured < size, Refusal.CUT_SHORT),
     )
     if len(rows) < len(header):
-        header, flags, size = header[rows], flags[rows], size[rows]
+        header, flags, size = header.take(rows), flags[rows], size[rows]
         quality, with_quality = quality[rows], with_quality[rows]
     start = bare.start[rows] + size
     found = Payloads(bare.at[rows], start, bare.end[rows], bare.wire_end[rows], *_addresses(header, flags))
