@@ -17,14 +17,17 @@ _ALIGNMENT = 8
 _FEW = 32
 """Below this many frames the search costs more than the walk."""
 
+_MAC = np.uint32(0xFFFF)
+"""Of `places`: where the frame begins after its header; above it, where its network header does."""
+
 _VLAN_VALID = 1 << 4
 _VLAN_ID = 0x0FFF
 _NS = 1_000_000_000
 
 _HEADER = np.dtype(
     {
-        "names": ["next", "sec", "nsec", "captured", "length", "status", "mac", "vlan"],
-        "formats": ["<u4", "<u4", "<u4", "<u4", "<u4", "<u4", "<u2", "<u4"],
+        "names": ["next", "sec", "nsec", "captured", "length", "status", "places", "vlan"],
+        "formats": ["<u4", "<u4", "<u4", "<u4", "<u4", "<u4", "<u4", "<u4"],
         "offsets": [0, 4, 8, 12, 16, 20, 24, 32],
         "itemsize": 48,
     }
@@ -41,7 +44,7 @@ def frames_of(ring: NDArray[np.uint8], start: int, size_bytes: int) -> Frames:
     count = int(words[_COUNT_AT // 4])
     found = _search(words, count) if count >= _FEW else None
     positions, headers = _follow(words, count) if found is None else found
-    offsets = positions * _ALIGNMENT + headers["mac"]
+    offsets = positions * _ALIGNMENT + (headers["places"] & _MAC)
     captured = headers["captured"].astype(np.int64)
     data, offsets = _padded(ring, start, offsets, captured)
     tagged = (headers["status"] & _VLAN_VALID) != 0
@@ -89,8 +92,7 @@ def _follow(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], N
 def _search(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], NDArray[np.void]] | None:
     """The same as `_follow` in one step, or None where something else looks like a header.
 
-    A frame's bytes may look like a header by chance or by malice; the chain then does not close, and the
-    caller walks.
+    A frame's bytes may look like headers by malice; the chain then does not close, and the caller walks.
     """
     first, used = int(words[_FIRST_AT // 4]) // _ALIGNMENT, int(words[_USED_AT // 4]) // _ALIGNMENT
     low, high = words[_FIRST_SECOND_AT // 4], words[_LAST_SECOND_AT // 4]
@@ -102,9 +104,15 @@ def _search(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], N
     positions: NDArray[np.int64] = np.flatnonzero(looks)
     positions += first
     headers = everywhere[positions].view(_HEADER)
-    constant = headers["mac"] == headers["mac"][:1]  # where the frame begins: the same in every header
+    constant = headers["places"] == headers["places"][:1]  # the same in every header
     if not constant.all():
         positions, headers = positions[constant], headers[constant]
+    if len(positions) > count:
+        # Between frames lie bytes that the kernel never wrote: they may be headers of this second too, from
+        # when the block was last filled. No header points at them.
+        pointed = np.isin(positions, positions + (headers["next"] >> np.uint32(3)))
+        pointed[0] = True
+        positions, headers = positions[pointed], headers[pointed]
     if len(positions) != count or positions[0] != first:
         return None
     onwards = headers["next"][:-1] >> np.uint32(3)

@@ -368,3 +368,17 @@ def test_the_search_and_the_walk_find_the_same_frames() -> None:
     assert copies(frames) == contents
     words[(48 + 82 + 40) // 4 & ~1 | 1] = 1000  # something that looks like a header at first sight
     assert np.array_equal(block._follow(words, 500)[0] * 8, frames.offsets - 82)
+
+
+def test_headers_left_over_from_the_last_filling_are_no_frames() -> None:
+    """The kernel does not write between an address and its frame: an old header may stand there."""
+    ring = np.zeros(BLOCK_BYTES, np.uint8)
+    ends = [48 + 200 * number for number in range(101)]
+    for number, at in enumerate(ends[:-1]):
+        struct.pack_into("=6I2H2I", ring.data, at, 200, 1000, number, 118, 118, 1, 82, 96, 0, 0)
+        struct.pack_into("=6I2H", ring.data, at + 72, 160, 1000, 7, 118, 118, 1, 82, 96)
+    struct.pack_into("=7I", ring.data, 8, 1, 100, 48, ends[-1], 0, 0, 1000)
+    struct.pack_into("=I", ring.data, 40, 1000)
+    found = block._search(ring.view(np.uint32), 100)
+    assert found is not None
+    assert (found[0] * 8).tolist() == ends[:-1]
