@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from appliance.capture.interface import Link, link_of
 from tests.system import load
 from tests.system.boxes import Box, make_box
 from tests.system.networks import Network, may_make
@@ -51,6 +52,9 @@ def link(box: Box, interface: str) -> str:
 
 def send(network: Network, end: str, numbers: Iterable[int]) -> None:
     with network.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as wire:
+        # A link that came up gets its queue up to a second later; what is sent before is dropped.
+        wait_for(lambda: link_of(end) is Link.UP, PATIENCE_S, f"{end} to be up")
+        time.sleep(0.1)
         wire.bind((end, 0))
         for number in numbers:
             wire.send(load.frame_of(number))
