@@ -35,18 +35,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Losses:
     """Frames an interface lost or could not use since the machine started, in its own counters.
 
-    `dropped`: for want of memory or of room between the driver and us; `missed`: for want of buffers;
-    `overrun`: by overflows of its queues; `damaged`: not readable off the wire (length, checksum, form).
+    `dropped`: for want of memory or of room between the driver and us, but also frames with a tag that
+    nobody but us wanted; `missed`: for want of buffers; `overrun`: by overflows of its queues; `damaged`:
+    not readable off the wire (length, checksum, form).
     """
 
     dropped: int = 0
     missed: int = 0
     overrun: int = 0
     damaged: int = 0
-
-    @property
-    def lost(self) -> int:
-        return self.dropped + self.missed + self.overrun
 
 
 @dataclass(frozen=True)

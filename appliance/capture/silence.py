@@ -1,5 +1,9 @@
 """A mirror interface that never transmits: no IPv6, no ARP, and whatever else would leave is dropped.
 
+What arrives is dropped as well, behind the ring's back: nothing of the machine sees it but packet sockets,
+so nothing answers, no time is spent on it, and the interface's count of dropped frames holds true losses
+only (frames with a tag that nobody claims would be counted in it).
+
 The socket of the ring never sends, but the kernel does by itself as soon as an interface is up (router
 solicitations, duplicate address detection, multicast reports), and so may other programs. An interface
 that is used for anything else is not touched: whoever names the wrong one must not cut himself off. Only an
@@ -34,11 +38,13 @@ _SETTINGS = "/proc/sys/net/ipv6/conf"
 class Standing:
     """Whether the interface can send. `doubt` says in a sentence why it can, or may; empty if silent.
 
-    `ours`: nothing else uses the interface, so it may be set up as a mirror needs it.
+    `ours`: nothing else uses the interface, so it may be set up as a mirror needs it. `deaf`: what arrives
+    reaches packet sockets alone.
     """
 
     ours: bool
     doubt: str
+    deaf: bool = False
 
     @property
     def silent(self) -> bool:
@@ -51,7 +57,7 @@ class Silence:
     def __init__(self, interface: str) -> None:
         self._interface = interface
         self._index = 0
-        self._doubt = ""
+        self._standing = Standing(True, "")
 
     def keep(self, devices: Sequence[Device], addresses: Sequence[tuple[int, Address]]) -> Standing:
         """Silence the interface if it is ours and not silent yet. Never raises."""
@@ -66,13 +72,15 @@ class Silence:
                 "give the mirror an interface of its own",
             )
         if device.index != self._index or _has_relapsed(device):
-            self._doubt = self._silence(device)
+            self._standing = self._silence(device)
             self._index = device.index
-        return Standing(True, self._doubt)
+        return self._standing
 
-    def _silence(self, device: Device) -> str:
-        """First the drop, for the rest may make the kernel say goodbye. What did not work, in a sentence."""
-        doubt = _drop_at_egress(self._interface)
+    def _silence(self, device: Device) -> Standing:
+        """First the drop, for the rest may make the kernel say goodbye."""
+        _run_tc("qdisc", "add", "dev", self._interface, "clsact")  # it may be there
+        told = _drop(self._interface, "egress")
+        doubt = told and f"'{self._interface}' can send: the kernel does not drop what leaves ({told})"
         try:
             _set_ipv6(self._interface)
             # A new device comes up only now, so that it says nothing: nobody else may set it up.
@@ -81,7 +89,7 @@ class Silence:
         except OSError as error:
             doubt = doubt or f"'{self._interface}' could not be silenced ({error.strerror}); run as root"
         ethtool.stop_merging(self._interface)
-        return doubt
+        return Standing(True, doubt, deaf=not _drop(self._interface, "ingress"))
 
 
 def _use_of(
@@ -129,12 +137,10 @@ def _set_flags(interface: str, flags: int) -> None:
         fcntl.ioctl(asking, _SIOCSIFFLAGS, request)
 
 
-def _drop_at_egress(interface: str) -> str:
-    """Let the kernel drop all that would leave (tc-bpf(8)); what is wrong in a sentence, or nothing."""
-    _run_tc("qdisc", "add", "dev", interface, "clsact")  # it may be there
-    where = ("filter", "replace", "dev", interface, "egress", "pref", "1", "handle", "1")
-    told = _run_tc(*where, "bpf", "da", "bytecode", _DROP)
-    return told and f"'{interface}' can send: the kernel does not drop what leaves ({told})"
+def _drop(interface: str, direction: str) -> str:
+    """Let the kernel drop all that comes in or leaves (tc-bpf(8)); what is wrong, or nothing."""
+    where = ("filter", "replace", "dev", interface, direction, "pref", "1", "handle", "1")
+    return _run_tc(*where, "bpf", "da", "bytecode", _DROP)
 
 
 def _run_tc(*words: str) -> str:

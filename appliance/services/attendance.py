@@ -118,10 +118,10 @@ class Attendance:
             own = Own() if self._config.record_own_traffic else own_addresses(devices, addresses)
         except OSError:  # a moment without memory: the next look tells
             return False
-        self._standing = self._silence.keep(devices, addresses)
         device = next((one for one in devices if one.name == self._interface), None)
         self._count_losses(device)
         self._device = device
+        self._standing = self._silence.keep(devices, addresses)
         changed, self._own = own != self._own, own
         return changed
 
@@ -130,8 +130,16 @@ class Attendance:
         if device is None or self._device is None or device.index != self._device.index:
             return
         before, now = self._device.losses, device.losses
+        # Where others receive too, frames that we saw and nobody else wanted are among the dropped ones.
+        dropped, place = (
+            (self._source.lost, "interface")
+            if self._standing.deaf
+            else (self._source.noted, "dropped_or_unclaimed")
+        )
         for counter, name, more in (
-            (self._source.lost, "interface", now.lost - before.lost),
+            (self._source.lost, "interface", now.missed - before.missed),
+            (self._source.lost, "interface", now.overrun - before.overrun),
+            (dropped, place, now.dropped - before.dropped),
             (self._source.noted, "damaged_on_the_wire", now.damaged - before.damaged),
         ):
             if more > 0:

@@ -93,6 +93,15 @@ def test_what_the_card_lost_is_lost_at_the_interface(scene: Scene) -> None:
     assert scene.source.lost == {"interface": 12}
 
 
+def test_where_others_receive_too_unclaimed_frames_are_not_called_lost(scene: Scene) -> None:
+    scene.network.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mirror")
+    scene.look()
+    scene.device = lambda one: replace(one, losses=netlink.Losses(dropped=one.losses.dropped + 3, missed=4))
+    scene.look()
+    assert scene.source.lost == {"interface": 4}
+    assert scene.source.noted == {"dropped_or_unclaimed": 3}
+
+
 def test_a_mirror_that_is_silent_for_long_is_an_alarm(scene: Scene) -> None:
     scene.later_s = 14 * 60
     scene.look()
