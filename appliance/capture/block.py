@@ -106,13 +106,15 @@ def _search(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.int64], N
     headers = everywhere[positions].view(_HEADER)
     constant = headers["places"] == headers["places"][:1]  # the same in every header
     if not constant.all():
-        positions, headers = positions[constant], headers[constant]
+        positions = positions[constant]
+        headers = everywhere[positions].view(_HEADER)
     if len(positions) > count:
         # Between frames lie bytes that the kernel never wrote: they may be headers of this second too, from
         # when the block was last filled. No header points at them.
         pointed = np.isin(positions, positions + (headers["next"] >> np.uint32(3)))
         pointed[0] = True
-        positions, headers = positions[pointed], headers[pointed]
+        positions = positions[pointed]
+        headers = everywhere[positions].view(_HEADER)
     if len(positions) != count or positions[0] != first:
         return None
     onwards = headers["next"][:-1] >> np.uint32(3)
