@@ -95,7 +95,8 @@ def _addresses(
     if not found:
         return np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.uint64)
     of, hi, lo = (np.concatenate(column) for column in zip(*found, strict=True))
-    return of, hi, lo
+    order = np.argsort(of, kind="stable")  # messages in their order: the last name that has an address counts
+    return of[order], hi[order], lo[order]
 
 
 def _behind_name(

@@ -21,6 +21,7 @@ _Member = TypeVar("_Member", Category, OsFamily)
 _SUFFIX = re.compile(
     r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*$"
 )
+_RANGE = re.compile(r"^([0-9]+)(?:-([0-9]+))?$")
 _ABOUT = {"source": str, "read": date}
 """Every group says where its facts stand and when they were read there."""
 
@@ -121,14 +122,11 @@ class _Group:
 
     def range(self, key: str, value: Any, most: int) -> tuple[int, int]:
         """First and last number of 443 or "27015-27030"."""
-        try:
-            first, _, last = str(value).partition("-")
-            numbers = int(first), int(last or first)
-        except ValueError:
-            numbers = -1, -1
-        if isinstance(value, bool) or not 0 <= numbers[0] <= numbers[1] <= most:
+        written = _RANGE.match(str(value))
+        first, last = (int(written[1]), int(written[2] or written[1])) if written else (-1, -1)
+        if not 0 <= first <= last <= most:
             raise self.error(key, f"{value!r} is no number 0 to {most} and no range of them")
-        return numbers
+        return first, last
 
 
 def _groups(
