@@ -1,0 +1,94 @@
+"""Conversations that scapy makes, seen once and seen several times, come to the same records."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from appliance.flows.meter import MULTIPLIERS, Meter
+from appliance.flows.table import Limits
+from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
+from appliance.model.networks import Networks
+from appliance.wire.decode import Decoder
+from tests.flows.model import IDLE, S
+
+FORGE = Path(__file__).parent.parent / "forge" / "twice_seen.py"
+START = 1_700_000_000 * S
+CLIENT = 0x020000000007
+WAYS = (
+    *("both directions of two ports", "three mirrors", "both sides of a router"),
+    *("a router between two VLANs", "untagged and trunk", "tunnel and plain", "router, both sides twice"),
+)
+ALIKE = ("both directions of two ports", "three mirrors", "tunnel and plain", "router, both sides twice")
+"""In these a packet's sightings do not differ in anything."""
+
+SAME = ("client_ip_hi", "client_ip_lo", "client_mac", "peer_ip_hi", "peer_ip_lo", "client_port", "peer_port")
+SAME += ("protocol", "packets_out", "bytes_out", "packets_in", "bytes_in", "behind_router")
+
+
+@cache
+def forged() -> dict[str, list[tuple[int, bytes]]]:
+    if importlib.util.find_spec("scapy") is None:
+        pytest.skip("scapy is not installed: it makes the frames of this test")
+    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
+    ways = json.loads(made.stdout)
+    return {name: [(at, bytes.fromhex(frame)) for at, frame in seen] for name, seen in ways.items()}
+
+
+def batch(seen: list[tuple[int, bytes]]) -> Frames:
+    sizes = np.array([len(frame) for _, frame in seen], np.int64)
+    data = np.frombuffer(b"".join(frame for _, frame in seen) + b"\xa5" * PADDING_BYTES, np.uint8)
+    time = START + np.array([at for at, _ in seen], np.int64)
+    return Frames(data, np.cumsum(sizes) - sizes, sizes, sizes, time, ETHERNET)
+
+
+def recorded(seen: list[tuple[int, bytes]], size: int) -> tuple[NDArray[np.void], int]:
+    """Rows of what was seen, in batches of `size` frames, and how many duplicates there were."""
+    multipliers = np.random.default_rng(7).integers(0, 2**63, MULTIPLIERS, np.uint64)
+    meter = Meter(Networks.of(["10.0.0.0/8", "2001:db8::/32"]), Limits(IDLE, IDLE, 10_000), multipliers)
+    decoder, rows = Decoder(), []
+    for begin in range(0, len(seen), size):
+        frames = batch(seen[begin : begin + size])
+        rows.append(meter.add(decoder.decode(frames).packets, 0, int(frames.time[-1])))
+    return np.concatenate([*rows, meter.finish()]), meter.duplicates
+
+
+def told(rows: NDArray[np.void]) -> list[tuple[int, ...]]:
+    """All but the instants, of connections that began after the first second: only then a mirror is known."""
+    later = rows[rows["first_seen"] >= START + S]
+    return sorted(tuple(int(row[name]) for name in SAME) for row in later)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 7], ids=["at once", "by seven"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_seen_several_times_is_recorded_as_if_seen_once(way: str, size: int) -> None:
+    once, none = recorded(forged()["once"], 1_000_000)
+    assert none == 0, "what is really sent twice is no duplicate"
+    rows, count = recorded(forged()[way], size)
+    expected = told(once)
+    if way in ALIKE:
+        # Nobody can tell a repeated acknowledgement from its copy where everything is doubled.
+        expected = sorted(without_repeated(row) for row in expected)
+    assert told(rows) == expected
+    assert {int(mac) for mac in rows["client_mac"]} == {CLIENT}
+    assert not rows["behind_router"].any()
+    assert count + int((rows["packets_out"] + rows["packets_in"]).sum()) == len(forged()[way])
+    if way == "a router between two VLANs":
+        assert set(rows["vlan"].tolist()) == {10}
+    if way == "untagged and trunk":
+        assert set(rows["vlan"].tolist()) == {-1}
+
+
+def without_repeated(row: tuple[int, ...]) -> tuple[int, ...]:
+    """TCP of the forge has one acknowledgement that is really sent twice: 40 octets of IPv4, 60 of IPv6."""
+    values = dict(zip(SAME, row, strict=True))
+    if values["protocol"] == 6:
+        values["packets_in"] -= 1
+        values["bytes_in"] -= 60 if values["client_ip_hi"] else 40
+    return tuple(values[name] for name in SAME)
