@@ -119,6 +119,15 @@ def read_back(folder: Path) -> None:
         raise SystemExit("the demonstration ends here: a phone is missing from what was read back")
 
 
+def look_at_totals(folder: Path) -> None:
+    tell(
+        "9. And what may anybody know, without a key? Totals of what the Wi-Fi is used for, never about fewer "
+        "than three devices. Today there were two phones and the router, so what only the phones did is among "
+        "the others."
+    )
+    greffier(folder, "statistics", "--home", "box")
+
+
 def show_bindings(rows: list[dict[str, Any]]) -> None:
     columns = ("address", "held by", "first seen (UTC)", "evidence")
     show_table(
@@ -171,6 +180,7 @@ def main() -> int:
         record(folder)
         be_the_thief(folder)
         read_back(folder)
+        look_at_totals(folder)
         tell(WHAT_HAPPENED)
     finally:
         if os.environ.get("KEEP"):

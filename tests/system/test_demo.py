@@ -30,6 +30,9 @@ def all_is_told(said: str) -> None:
     assert "1,000 packets became" in said
     assert "must come together" in said
     assert "Everything is as it was sealed" in said
+    assert "Name service" in said
+    assert "Other" in said
+    assert "TLS" not in said.partition("9. And")[2]
     for phone in ("192.168.2.16", "192.168.2.17"):
         assert f"{phone}, as text and in binary: 0 times" in said
         assert f"│ {phone} " in said
