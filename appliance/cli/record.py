@@ -84,15 +84,19 @@ def _check_interface(interface: str) -> None:
 
 def _record_here(args: argparse.Namespace, interface: str | None) -> int:
     from appliance.cli import closing, progress
-    from appliance.services import live, recording, replay, signals
+    from appliance.services import recording, signals
 
     if args.parent:
         signals.end_with(args.parent)
     with recording.recording(args.home, _complain if interface else None) as at_work:
         if interface:
+            from appliance.services import live  # 25 ms that a file need not wait for
+
             with progress.of_interface(interface) as told:
                 live.record_interface(at_work, interface, args.seconds, told)
         else:
+            from appliance.services import replay
+
             with progress.of_files(args.files) as done:
                 replay.record_files(at_work, args.files, done)
     report = at_work.report
