@@ -49,6 +49,9 @@ class Attendance:
         self._heard = time.monotonic()
         self._packets = 0
         self._lost_at: float | None = None
+        self._dropped = 0
+        self._tagged = False
+        self._deaf = False
         self._look_at_network()
 
     @property
@@ -58,6 +61,8 @@ class Attendance:
 
     def count(self, frames: Frames) -> None:
         """Note frames that no wire can have carried: the card or the kernel has merged several."""
+        if not self._tagged and frames.vlan is not None:
+            self._tagged = bool((frames.vlan >= 0).any())
         if self._device is not None:
             long = int((frames.length > self._device.mtu + _HEADERS_BYTES).sum())
             if long:
@@ -79,6 +84,8 @@ class Attendance:
     def leave(self, ring: Ring) -> None:
         """Recording ends in order: the last counts, and nothing left to complain of."""
         self._count_ring(ring.statistics())
+        self._look_at_network()
+        self._judge_dropped(0)
         self._source.cease(time.time_ns())
         for kind in _STANDING:
             self._alarms.lower(kind)
@@ -128,22 +135,30 @@ class Attendance:
     def _count_losses(self, device: netlink.Device | None) -> None:
         """What the card lost before the ring; a card that came back counts from zero."""
         if device is None or self._device is None or device.index != self._device.index:
+            self._deaf = False
             return
         before, now = self._device.losses, device.losses
-        # Where others receive too, frames that we saw and nobody else wanted are among the dropped ones.
-        dropped, place = (
-            (self._source.lost, "interface")
-            if self._standing.deaf
-            else (self._source.noted, "dropped_or_unclaimed")
-        )
         for counter, name, more in (
             (self._source.lost, "interface", now.missed - before.missed),
             (self._source.lost, "interface", now.overrun - before.overrun),
-            (dropped, place, now.dropped - before.dropped),
             (self._source.noted, "damaged_on_the_wire", now.damaged - before.damaged),
         ):
             if more > 0:
                 counter[name] += more
+        self._judge_dropped(max(0, now.dropped - before.dropped))
+
+    def _judge_dropped(self, dropped: int) -> None:
+        """Say what the frames dropped until the last look were; what came meanwhile is known by now.
+
+        The kernel counts a tagged frame that only the ring wanted as dropped. From the first doubt on such
+        frames are kept from it, if the interface is ours.
+        """
+        before, self._dropped = self._dropped, dropped
+        if before and (self._deaf or not self._tagged):
+            self._source.lost["interface"] += before
+        elif before:
+            self._source.noted["dropped_or_unclaimed"] += before
+            self._deaf = self._standing.ours and self._silence.deafen()
 
     def _look_at_clock(self, now_ns: int) -> None:
         with contextlib.suppress(OSError):

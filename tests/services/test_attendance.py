@@ -24,6 +24,11 @@ from tests.system.networks import Network, may_make
 pytestmark = pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
 
 
+def frames_of(lengths: list[int]) -> Frames:
+    empty = np.zeros(len(lengths), np.int64)
+    return Frames(np.zeros(64, np.uint8), empty, empty, np.array(lengths), empty, ETHERNET)
+
+
 class Scene:
     """A mirror under attendance, whose machine can be told how it stands."""
 
@@ -93,13 +98,20 @@ def test_what_the_card_lost_is_lost_at_the_interface(scene: Scene) -> None:
     assert scene.source.lost == {"interface": 12}
 
 
-def test_where_others_receive_too_unclaimed_frames_are_not_called_lost(scene: Scene) -> None:
-    scene.network.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mirror")
+def test_frames_that_only_the_ring_wanted_are_not_called_lost(scene: Scene) -> None:
+    one_tagged = replace(frames_of([60]), vlan=np.array([7], np.int16))
+    scene.attendance.count(one_tagged)
+    dropped = 3
+    scene.device = lambda one: replace(one, losses=netlink.Losses(dropped=dropped, missed=4))
     scene.look()
-    scene.device = lambda one: replace(one, losses=netlink.Losses(dropped=one.losses.dropped + 3, missed=4))
     scene.look()
     assert scene.source.lost == {"interface": 4}
     assert scene.source.noted == {"dropped_or_unclaimed": 3}
+    assert "bytecode '1,6 0 0 2'" in scene.network.run("tc", "filter", "show", "dev", "mirror", "ingress")
+    dropped = 8  # from then on nothing but losses is counted
+    scene.look()
+    scene.attendance.leave(scene.ring)
+    assert scene.source.lost == {"interface": 9}
 
 
 def test_a_mirror_that_is_silent_for_long_is_an_alarm(scene: Scene) -> None:
@@ -155,9 +167,7 @@ def test_slewing_is_no_jump(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_frames_that_were_merged_are_noted(scene: Scene) -> None:
-    length = np.array([60, 9014, 9026, 9027, 64_000])
-    empty = np.zeros(5, np.int64)
-    scene.attendance.count(Frames(np.zeros(64, np.uint8), empty, empty, length, empty, ETHERNET))
+    scene.attendance.count(frames_of([60, 9014, 9026, 9027, 64_000]))
     assert scene.source.noted == {"longer_than_mtu": 2}
 
 

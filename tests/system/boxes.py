@@ -1,5 +1,6 @@
 """A box as its users have it: custodians, a home, and the command `greffier` run on them."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -56,8 +57,16 @@ class Box:
 
     def recorder(self) -> dict[str, Any]:
         """What the youngest recorder last said of itself."""
-        states = [json.loads(path.read_text()) for path in (self.home / "state").glob("recorder-*.json")]
-        return dict(max(states, key=lambda state: state["started"])) if states else {}
+        told = self.recorders()
+        return told[-1] if told else {}
+
+    def recorders(self) -> list[dict[str, Any]]:
+        """What every recorder last said of itself, the youngest at the end; not one just writing it."""
+        states = []
+        for path in (self.home / "state").glob("recorder-*.json"):
+            with contextlib.suppress(ValueError):
+                states.append(dict(json.loads(path.read_text())))
+        return sorted(states, key=lambda state: str(state["started"]))
 
     def bytes_kept(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self.home.rglob("*") if path.is_file()}

@@ -35,10 +35,9 @@ def box(tmp_path: Path) -> Box:
 
 def states(box: Box) -> dict[str, dict[str, Any]]:
     """What the living recorders say of themselves, by interface."""
-    told = [json.loads(path.read_text()) for path in (box.home / "state").glob("recorder-*.json")]
     return {
         source["name"].removeprefix("interface:"): {**state, **source}
-        for state in sorted(told, key=lambda state: str(state["started"]))
+        for state in box.recorders()
         if is_alive(state["pid"])
         for source in state["sources"]
     }
@@ -129,8 +128,7 @@ def test_the_recorders_end_with_the_one_that_started_them(network: Network, box:
         pids = [state["pid"] for state in states(box).values()]
         warm.end(parent, signal.SIGKILL)
         wait_for(lambda: not any(map(is_alive, pids)), PATIENCE_S, "both to end")
-    told = [json.loads(path.read_text()) for path in (box.home / "state").glob("recorder-*.json")]
-    assert [state["ended"] for state in told] == [True, True]
+    assert [state["ended"] for state in box.recorders()] == [True, True]
     assert box.json("status")["faults"] == []
 
 
