@@ -121,9 +121,9 @@ def read_back(folder: Path) -> None:
 
 def look_at_totals(folder: Path) -> None:
     tell(
-        "9. And what may anybody know, without a key? Totals of what the Wi-Fi is used for, never about fewer "
-        "than three devices. Today there were two phones and the router, so what only the phones did is among "
-        "the others."
+        "9. And what may anybody know, without a key? Totals of what the Wi-Fi is used for, never about "
+        "fewer than three devices. Today there were two phones and the router, so what only the phones did "
+        "is among the others."
     )
     greffier(folder, "statistics", "--home", "box")
 
