@@ -17,8 +17,8 @@ from appliance.statistics.files import StatisticsWriter
 from appliance.statistics.statements import Statement
 from appliance.wire.packets import Packets
 
-LOT = 65_536
-"""Rows counted at a time: a small lot costs as much as a few hundred rows."""
+MANY, LOT = 4096, 16_384
+"""Rows worth counting by themselves (few cost as much as five hundred), and at a time (cache)."""
 
 WAITING_LIMIT = 1000
 """Statements that wait for a disk that refuses; a month of hours. Beyond, the oldest are lost."""
@@ -38,8 +38,8 @@ class Totals:
             Networks.of(config.client_networks), config.statistics.access_points, os.urandom
         )
         self._writer = writer
-        self._rows: list[NDArray[np.void]] = []
-        self._row_count = 0
+        self._few: list[NDArray[np.void]] = []
+        self._few_count = 0
         self._waiting: list[Statement] = []
         self._adopted = False
 
@@ -57,12 +57,14 @@ class Totals:
                 self._counting.sight(told["seen"], told["client_mac"], told["family"])
 
     def keep(self, rows: NDArray[np.void]) -> None:
-        """TRAFFIC rows that closed."""
-        if len(rows):
-            self._rows.append(rows)
-            self._row_count += len(rows)
-        if self._row_count >= LOT:
-            self._count()
+        """TRAFFIC rows that closed: many are counted now, few when more have come or a second is over."""
+        if len(rows) >= MANY:
+            self._add(rows)
+        elif len(rows):
+            self._few.append(rows)
+            self._few_count += len(rows)
+            if self._few_count >= MANY:
+                self._count()
 
     def write(self, now_ns: int) -> None:
         """Count, close what is over, and write it. Raises StorageError; it waits for the next call then."""
@@ -83,10 +85,15 @@ class Totals:
             raise
 
     def _count(self) -> None:
-        if self._rows:
-            rows = self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
-            self._rows, self._row_count = [], 0
-            self._counting.add(rows, self._categories.of(rows))
+        if self._few:
+            rows = self._few[0] if len(self._few) == 1 else np.concatenate(self._few)
+            self._few, self._few_count = [], 0
+            self._add(rows)
+
+    def _add(self, rows: NDArray[np.void]) -> None:
+        for start in range(0, len(rows), LOT):
+            lot = rows[start : start + LOT]
+            self._counting.add(lot, self._categories.of(lot))
 
     def _write(self, closed: Sequence[Statement]) -> None:
         self._waiting += closed
