@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     WIFI_ENCRYPTED = "wifi_encrypted"  # 802.11 data that only the station and its AP can read
     WIFI_NO_DATA = "wifi_no_data"  # 802.11 management, control and null frames
     WIFI_FRAGMENT = "wifi_fragment"  # a later piece of an 802.11 frame: its first piece told
+    WIFI_REPEATED = "wifi_repeated"  # an 802.11 frame sent again on the air that was heard before
     WIFI_DAMAGED = "wifi_damaged"  # an 802.11 frame that the radio received with a wrong checksum
     TUNNEL_FRAGMENT = "tunnel_fragment"  # a later piece of a tunnel's datagram: its first piece told
     CAPTURE_DAMAGED = "capture_damaged"

@@ -13,7 +13,7 @@ CUT = -1
 
 _UNDERSTOOD = frozenset(
     {
-        *(Refusal.NOT_IP, Refusal.TUNNEL_FRAGMENT),
+        *(Refusal.NOT_IP, Refusal.TUNNEL_FRAGMENT, Refusal.WIFI_REPEATED),
         *(Refusal.WIFI_ENCRYPTED, Refusal.WIFI_NO_DATA, Refusal.WIFI_FRAGMENT, Refusal.WIFI_DAMAGED),
     }
 )

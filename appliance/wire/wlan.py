@@ -6,8 +6,8 @@ IEEE 802.11-2020, 9.3.2.1. What cannot be read or is not there is refused by its
 - Of a frame sent in fragments the first one gives the record (the IP header says the whole length), later
   ones are refused.
 - Between two stations that relay (four addresses) neither need be anyone's access point: none is named.
-
-A frame that was repeated on the air is heard twice; that is for whoever looks for duplicates.
+- A frame that its sender repeats on the air is refused where the same was heard up to 100 ms before in the
+  same batch, by the receiver's own rule (10.3.2.14). What escapes this is for whoever looks for duplicates.
 """
 
 from dataclasses import fields
@@ -31,8 +31,12 @@ _HEADER = np.dtype(
         "itemsize": 32,
     }
 )
-_TO_DS, _ORDER = 0x01, 0x80
+_TO_DS, _RETRY, _ORDER = 0x01, 0x08, 0x80
 _DATA, _NULL, _QOS = 0x08, 0x40, 0x80  # type 2; subtype bits: no data, with QoS control
+_TID = 0x0F  # of the QoS control
+_REPEATED_NS = 100_000_000
+"""A sender's 4,096 sequence numbers last longer."""
+
 _GROUP = np.uint64(1)  # the bit of a MAC, in wire order, that says it is of a group
 _SNAP_BRIDGED = np.uint64(0xF800_0003_AAAA)  # IEEE 802.1H: OUI 00-00-F8
 
@@ -136,11 +140,37 @@ def _payloads(
     found = Payloads(bare.at[rows], start, bare.end[rows], bare.wire_end[rows], *_addresses(header, flags))
     quality = np.where(with_quality, quality, 0).astype(np.uint16)
     later = header["sequence"] & 0x0F != 0
-    if later.any() and frames.link_type != radio.SWAPPED:  # those access points join them before they tunnel
-        later &= flags & PROTECTED == 0  # an encrypted one is refused as that
-        kept = radio.sift(found.at, tally, (later, Refusal.WIFI_FRAGMENT))
+    later &= flags & PROTECTED == 0  # an encrypted one is refused as that
+    if frames.link_type == radio.SWAPPED:  # those access points join them before they tunnel
+        later[:] = False
+    again = _repeated(header, flags, np.where(with_quality, quality & _TID, _TID + 1), frames.time[found.at])
+    if later.any() or again.any():
+        kept = radio.sift(found.at, tally, (again, Refusal.WIFI_REPEATED), (later, Refusal.WIFI_FRAGMENT))
         return found.take(kept), flags[kept], quality[kept]
     return found, flags, quality
+
+
+def _repeated(
+    header: NDArray[np.void], flags: NDArray[np.uint8], space: NDArray[np.int64], time: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(k,) frames marked as sent again, where one of their sender, receiver and numbers came just before.
+
+    `space` is the traffic class: each has sequence numbers of its own.
+    """
+    again = np.zeros(len(header), np.bool_)
+    retried = flags & _RETRY != 0
+    if not retried.any():
+        return again
+    first, second = header["first"] & MAC_MASK, header["second"] & MAC_MASK
+    number = header["sequence"].astype(np.uint64) | space.astype(np.uint64) << np.uint64(16)
+    key = (first * np.uint64(0x9E37_79B9_7F4A_7C15) ^ second) * np.uint64(0xC2B2_AE3D_27D4_EB4F) ^ number
+    order = np.argsort(key, kind="stable")
+    now, before = order[1:], order[:-1]
+    likely = np.flatnonzero(retried[now] & (key[now] == key[before]))
+    now, before = now[likely], before[likely]
+    same = (first[now] == first[before]) & (second[now] == second[before]) & (number[now] == number[before])
+    again[now[same & (np.abs(time[now] - time[before]) <= _REPEATED_NS)]] = True
+    return again
 
 
 def _addresses(

@@ -67,6 +67,7 @@ class Packet:
     source_port: int = -1
     destination_port: int = -1
     starts_answer: bool = False  # SYN and ACK: its sender answers
+    repeated: bool = False  # the radio that sent it says that it sends it again
     content: tuple[str, ...] = ()  # what the sender alone writes: numbers and checksum of the transport
 
     @property
@@ -107,6 +108,7 @@ class _Link:
     destination_mac: str = ""
     vlan: int = -1
     ap: str = ""
+    repeated: bool = False
 
 
 def testify(capture: Path, *options: str) -> Testimony:
@@ -139,7 +141,7 @@ def once(found: list[Packet], is_inside: Callable[[str], bool]) -> list[Packet]:
         place = latest.get(same, -1)
         first = kept[place] if place >= 0 else packet
         is_copy = place >= 0 and abs(packet.time - first.time) <= WINDOW_S
-        if is_copy and (packet.is_numbered or packet.sighting != first.sighting):
+        if is_copy and (packet.is_numbered or packet.repeated or packet.sighting != first.sighting):
             farther = packet.hops < first.hops if is_inside(packet.source) else packet.hops > first.hops
             kept[place] = first if farther or packet.hops == first.hops else packet
             continue
@@ -209,7 +211,8 @@ class _Walk:
     def _enter_wlan(self, layer: Layer) -> bool:
         if layer.number("wlan.fc.type") != 2 or layer.number("wlan.fc.subtype") & 4:
             return False
-        self._link = _Link(layer.first("wlan.sa"), layer.first("wlan.da"), ap=layer.first("wlan.bssid"))
+        macs = layer.first("wlan.sa"), layer.first("wlan.da")
+        self._link = _Link(*macs, ap=layer.first("wlan.bssid"), repeated=layer.number("wlan.fc.retry") == 1)
         return True
 
     def _enter_ip(self, layer: Layer) -> bool:
@@ -244,7 +247,7 @@ class _Walk:
         return Packet(
             self.number, self._link.source_mac, self._link.destination_mac, self._link.vlan, self._link.ap,
             source, destination, protocol, octets, hops, (offset, bool(more), ident), self.stack,
-            self.time,
+            self.time, repeated=self._link.repeated,
         )  # fmt: skip
 
     def _enter_ports(self, layer: Layer) -> bool:

@@ -89,7 +89,7 @@ def directions() -> Iterator[dict[str, object]]:
     yield made("IPv6", *one(quality(), TCP6, IP6))
     yield made("ARP", *one(quality(), WHO_HAS, ARP_KIND))
     yield made("EAPOL", *one(quality(), Raw(b"\x02\x03\0\x04abcd"), 0x888E))
-    yield made("retry, power save, more data", *one(data(FCfield="to_DS+retry+pw_mgt+MD")))
+    yield made("retry, power save, more data", *one(data(FCfield="to_DS+retry+pw_mgt+MD", SC=0x7770)))
     yield made("bridged SNAP", *one(data(), kind=0x8137, oui=0xF8))
     yield made("HT control", *one(bytes(quality(FCfield="to_DS+order")) + b"\x03\0\0\0"))
     yield made("strictly ordered, without QoS", *one(data(FCfield="to_DS+order")))

@@ -151,6 +151,40 @@ def test_some_frames_of_a_batch_say_the_same_as_all_of_them() -> None:
     )
 
 
+def sent(name: str, number: int, retry: bool, tid: int = 0, receiver: int = 0) -> bytes:
+    """A forged frame with another sequence number, retry bit, traffic class and receiver."""
+    frame = bytearray(next(case.frame for case in forged() if case.name == name))
+    frame[1] |= 0x08 * retry
+    frame[9] ^= receiver
+    frame[22:24] = (number << 4).to_bytes(2, "little")
+    if frame[0] & 0x80:
+        frame[24] = tid
+    return bytes(frame)
+
+
+def test_what_is_repeated_on_the_air_counts_once() -> None:
+    """IEEE 802.11-2020, 10.3.2.14: sender, receiver, class and number are those of a frame just heard."""
+    plain, quality = "to the DS", "to the DS, QoS"
+    heard = [
+        (0, sent(plain, 7, False), 1),
+        (1, sent(plain, 7, True), 0),
+        (2, sent(plain, 7, True), 0),
+        (3, sent(plain, 8, True), 1),  # the first one was not heard
+        (4, sent(plain, 9, False), 1),
+        (150, sent(plain, 9, True), 1),  # too late
+        (151, sent(plain, 9, False), 1),  # no repetition
+        (152, sent(quality, 9, True, tid=1), 1),  # other numbers
+        (153, sent(quality, 9, True, tid=2), 1),
+        (154, sent(quality, 9, True, tid=2), 0),
+        (155, sent(quality, 9, True, tid=2, receiver=1), 1),
+    ]
+    frames = as_frames([frame for _, frame, _ in heard], radio.IEEE802_11)
+    frames.time[:] = [ms * 1_000_000 for ms, _, _ in heard]
+    layers, refused = told(frames)
+    assert [len(each) for each in layers] == [count for *_, count in heard]
+    assert [why["wifi_repeated"] for why in refused] == [1 - count for *_, count in heard]
+
+
 @cache
 def judged() -> dict[tuple[int, int], SimpleNamespace]:
     """What tshark says of each forged frame, by link type and number."""
