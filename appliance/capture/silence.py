@@ -82,7 +82,10 @@ class Silence:
         """First the drop, for the rest may make the kernel say goodbye."""
         _run_tc("qdisc", "add", "dev", self._interface, "clsact")  # it may be there
         told = _drop(self._interface, "egress")
-        doubt = told and f"'{self._interface}' can send: the kernel does not drop what leaves ({told})"
+        doubt = told and (
+            f"'{self._interface}' can send: the kernel does not drop what leaves ({told}); "
+            "run as root or give the process CAP_NET_ADMIN"
+        )
         try:
             _set_ipv6(self._interface)
             # A new device comes up only now, so that it says nothing: nobody else may set it up.

@@ -110,7 +110,7 @@ def _source(source: "SourceState", live: bool) -> list[str]:
         told = f"link {stands.link}" + (f" {speed}" if stands.link == "up" else "")
         told += "; never sends" if stands.silent else "; CAN SEND"
         if stands.own_addresses_left_out:
-            told += f"; the box's own traffic is left out ({stands.own_addresses_left_out} addresses)"
+            told += f"; the box's own traffic is left out (addresses: {stands.own_addresses_left_out})"
         lines.append(f"    {told}")
     noted = ", ".join(f"{name} {count:,}" for name, count in sorted(source.noted.items()) if count)
     if live and noted:

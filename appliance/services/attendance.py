@@ -3,7 +3,6 @@
 Counts go into the source's coverage, what a person must do something about becomes an alarm.
 """
 
-import contextlib
 import time
 
 from appliance.capture import bpf, ethtool, netlink
@@ -14,8 +13,8 @@ from appliance.capture.silence import Silence, Standing
 from appliance.config.capture import CaptureConfig
 from appliance.model.frames import Frames
 from appliance.runtime.recorder_state import InterfaceState
-from appliance.runtime.timekeeping import Jumps, clock_state
 from appliance.services.alarms import Alarms
+from appliance.services.clock_watch import ClockWatch
 from appliance.services.sources import SourceCounts
 from appliance.wire.ports import tunnel_ports
 
@@ -43,7 +42,7 @@ class Attendance:
         self._device: netlink.Device | None = None
         self._speed_mbps: int | None = None
         self._counted = RingCounts(0, 0, 0, 0)
-        self._jumps = Jumps()
+        self._clock = ClockWatch()
         self._seen_ns = 0
         self._down_since: float | None = None
         self._heard = time.monotonic()
@@ -73,7 +72,11 @@ class Attendance:
         now_ns, lost = time.time_ns(), self._source.lost.total()
         counts = ring.statistics()
         self._count_ring(counts)
-        self._look_at_clock(now_ns)
+        jump_us = self._clock.look(self._source, self._alarms)
+        if jump_us:
+            # What was seen ends by the old clock and begins by the new one.
+            self._source.cease(now_ns - jump_us * 1000)
+            self._seen_ns = now_ns
         self._follow_link(ring.link, now_ns)
         if self._look_at_network():
             ring.filter(self.program)
@@ -159,28 +162,6 @@ class Attendance:
         elif before:
             self._source.noted["dropped_or_unclaimed"] += before
             self._deaf = self._standing.ours and self._silence.deafen()
-
-    def _look_at_clock(self, now_ns: int) -> None:
-        with contextlib.suppress(OSError):
-            clock = clock_state()
-            self._source.measure("clock_offset_us", clock.offset_us)
-            self._source.measure("clock_error_us", clock.error_us)
-            if clock.synchronised:
-                self._alarms.lower("clock_unsynchronised")
-            else:
-                self._source.measure("clock_unsynchronised", 1)
-                self._alarms.rise(
-                    "clock_unsynchronised",
-                    "nothing keeps the clock right, and the times of records are only as good as it; "
-                    "install chrony and see 'chronyc tracking'",
-                )
-        jump_us = self._jumps.since_last()
-        if jump_us:
-            self._source.noted["clock_stepped_forward" if jump_us > 0 else "clock_stepped_back"] += 1
-            self._source.measure("clock_step_us", abs(jump_us))
-            # What was seen ends by the old clock and begins by the new one.
-            self._source.cease(now_ns - jump_us * 1000)
-            self._seen_ns = now_ns
 
     def _say_losses(self, lost: int) -> None:
         moment = time.monotonic()

@@ -16,6 +16,7 @@ from appliance.model.instants import NS
 from appliance.runtime import timekeeping
 from appliance.runtime.timekeeping import ClockState, Jumps
 from appliance.services import attendance as attendances
+from appliance.services import clock_watch
 from appliance.services.alarms import Alarms
 from appliance.services.attendance import Attendance
 from appliance.services.sources import SourceCounts
@@ -44,7 +45,7 @@ class Scene:
             "time",
             SimpleNamespace(time_ns=time.time_ns, monotonic=lambda: time.monotonic() + self.later_s),
         )
-        monkeypatch.setattr(attendances, "clock_state", lambda: self.clock)
+        monkeypatch.setattr(clock_watch, "clock_state", lambda: self.clock)
         monkeypatch.setattr(timekeeping, "_difference_ns", lambda: self.difference_ns)
         monkeypatch.setattr(netlink, "devices", lambda: [self._told(device) for device in real()])
         self.source, self.alarms = SourceCounts("interface:mirror", live=True), Alarms()
