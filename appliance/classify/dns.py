@@ -70,33 +70,32 @@ def answers(data: Bytes, at: Int64, stop: Int64) -> Answers:
 def _addresses(
     data: Bytes, rows: Int64, at: Int64, stop: Int64, records: Int64
 ) -> tuple[Int64, UInt64, UInt64]:
-    """The A and AAAA records of the answer sections at `at`."""
-    found: list[tuple[Int64, UInt64, UInt64]] = []
+    """The A and AAAA records of the answer sections at `at`, message after message."""
+    of: list[Int64] = []
+    place: list[Int64] = []
+    size_of: list[Int64] = []
     for number in range(MOST_RECORDS):
-        left = np.flatnonzero(records > number)
-        rows, at, stop, records = rows[left], at[left], stop[left], records[left]
         behind = _behind_name(data, at, stop)
-        whole = np.flatnonzero((behind >= 0) & (behind + 10 <= stop))
+        whole = np.flatnonzero((records > number) & (behind >= 0) & (behind + 10 <= stop))
         if not len(whole):
             break
-        rows, at, stop, records = rows[whole], behind[whole], stop[whole], records[whole]
-        fixed = _window(data, at, 10).astype(np.int64)
-        kind, size = fixed[:, 0] << 8 | fixed[:, 1], fixed[:, 8] << 8 | fixed[:, 9]
-        internet = (fixed[:, 2] << 8 | fixed[:, 3]) == _INTERNET
-        at = at + 10
-        inside = internet & (at + size <= stop)
-        four = np.flatnonzero(inside & (kind == _A) & (size == 4))
-        six = np.flatnonzero(inside & (kind == _AAAA) & (size == 16))
-        ipv4 = _window(data, at[four], 4).view(">u4").reshape(-1).astype(np.uint64)
-        ipv6 = _window(data, at[six], 16).view(">u8").reshape(-1, 2).astype(np.uint64)
-        found.append((rows[four], np.zeros(len(four), np.uint64), ipv4 | np.uint64(MAPPED_V4)))
-        found.append((rows[six], ipv6[:, 0], ipv6[:, 1]))
+        rows, at, stop, records = rows[whole], behind[whole] + 10, stop[whole], records[whole]
+        fixed = _window(data, at - 10, 10).view(">u2").reshape(-1, 5).astype(np.int64)
+        kind, size = fixed[:, 0], fixed[:, 4]
+        address = ((kind == _A) & (size == 4)) | ((kind == _AAAA) & (size == 16))
+        address &= (fixed[:, 1] == _INTERNET) & (at + size <= stop)
+        of.append(rows[address])
+        place.append(at[address])
+        size_of.append(size[address])
         at = at + size
-    if not found:
+    if not of:
         return np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.uint64)
-    of, hi, lo = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.argsort(of, kind="stable")  # messages in their order: the last name that has an address counts
-    return of[order], hi[order], lo[order]
+    order = np.argsort(np.concatenate(of), kind="stable")  # so that the last name that has an address counts
+    six = np.concatenate(size_of)[order] == 16
+    words = _window(data, np.concatenate(place)[order], 16).view(">u8").reshape(-1, 2).astype(np.uint64)
+    hi, lo = words[:, 0], words[:, 1]
+    lo = np.where(six, lo, hi >> np.uint64(32) | np.uint64(MAPPED_V4))
+    return np.concatenate(of)[order], np.where(six, hi, np.uint64(0)), lo
 
 
 def _behind_name(

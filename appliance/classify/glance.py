@@ -113,6 +113,8 @@ class Categories:
     def _quic(self, packets: Packets, rows: Int64) -> None:
         """Initials of QUIC clients."""
         rows = rows[packets.octets[rows] >= SMALLEST_DATAGRAM]
+        if not len(rows):
+            return
         payload = packets.transport[rows] + _UDP_HEADER_BYTES
         large = (packets.ends(rows) - payload >= SMALLEST_DATAGRAM) & (payload >= _UDP_HEADER_BYTES)
         rows, payload = rows[large], payload[large]

@@ -36,7 +36,8 @@ def starts_request(words: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """(k,) of the first eight bytes read little-endian: they are a request's method."""
     found = (words & _LETTERS_MASK) == _LETTERS
     rows = np.flatnonzero(found)
-    found[rows] = np.isin(words[rows] & np.uint64(0xFFFF_FFFF), _METHODS)
+    if len(rows):
+        found[rows] = np.isin(words[rows] & np.uint64(0xFFFF_FFFF), _METHODS)
     return np.asarray(found)
 
 

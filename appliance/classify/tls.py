@@ -56,8 +56,9 @@ def server_names(data: Bytes, hello: Int64, stop: Int64) -> Found:
             break
         here = at[walking]
         is_name = (data[here] | data[here + 1]) == _SERVER_NAME
-        _take_names(data, walking[is_name], at, stop, found)
-        walking, here = walking[~is_name], here[~is_name]
+        if is_name.any():
+            _take_names(data, walking[is_name], at, stop, found)
+            walking, here = walking[~is_name], here[~is_name]
         at[walking] = here + 4 + _number(data, here + 2, 2)
     return found
 
