@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.classify.categories import Category
-from appliance.statistics.distinct import tally
+from appliance.statistics.distinct import once, tally
 from appliance.statistics.places import EVERYWHERE
 
 FEWEST = 3
@@ -40,7 +40,8 @@ class Cells:
 
     def regrouped(self, codes: NDArray[np.uint64]) -> "Cells":
         """The same with these codes in place of each cell's own; cells of equal code become one."""
-        together, which = np.unique(codes, return_inverse=True)
+        together = once(codes)
+        which = np.searchsorted(together, codes)
         count = len(together)
         octets, connections, floors = (np.zeros(count, np.int64) for _ in range(3))
         np.add.at(octets, which, self.octets)

@@ -137,5 +137,7 @@ def _spans(numbers: NDArray[np.int64]) -> list[tuple[int, Rows]]:
     if numbers.min() == numbers.max():
         return [(int(numbers[0]), slice(None))]
     order = np.argsort(numbers, kind="stable")
-    found, starts = np.unique(numbers[order], return_index=True)
-    return list(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
+    in_order = numbers[order]
+    starts = np.flatnonzero(in_order[1:] != in_order[:-1]) + 1
+    found = in_order[np.append(0, starts)]
+    return list(zip(found.tolist(), np.split(order, starts), strict=True))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from appliance.model.reasons import EndReason
 from appliance.statistics.anonymity import CATEGORY_BITS, Cells
-from appliance.statistics.distinct import CELL_LIMIT, Clients, Distinct, macs
+from appliance.statistics.distinct import CELL_LIMIT, Clients, Distinct, macs, once
 
 _ROUTERS = 0
 """In `Distinct`, the cell of routers: no category has the number 0."""
@@ -40,10 +40,10 @@ class HourTotals:
     def cells(self) -> Cells:
         """Everything counted, for `anonymity.merged`; hashes of clients among it."""
         pair_cells, pair_clients = self._clients.pairs(but_those_in=_ROUTERS)
-        codes = np.flatnonzero((self._octets > 0) | (self._connections > 0))
-        codes = np.union1d(codes, pair_cells.astype(np.int64))
+        counted = np.flatnonzero((self._octets > 0) | (self._connections > 0))
+        codes = once(np.append(counted.astype(np.uint64), pair_cells))
         return Cells(
-            codes.astype(np.uint64),
+            codes,
             self._octets[codes],
             self._connections[codes],
             np.searchsorted(codes, pair_cells).astype(np.uint64),

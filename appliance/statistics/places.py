@@ -29,7 +29,7 @@ class Places:
     """Numbers of places. `access_points` are MACs in text, fewer than 4,000. Raises ValueError."""
 
     def __init__(self, access_points: Sequence[str]) -> None:
-        self._macs = np.unique(np.array([mac_number(text) for text in access_points], np.uint64))
+        self._macs = np.array(sorted({mac_number(text) for text in access_points}), np.uint64)
 
     def of(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
         """(k,) the place of each TRAFFIC row."""
