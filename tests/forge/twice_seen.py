@@ -82,7 +82,7 @@ def tunnelled(out: bool, packet: Packet) -> Packet:
     outer = (
         Ether(src=BEYOND, dst=UPSTREAM) / IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=5555, dport=4789)
     )
-    return outer / VXLAN(vni=7) / client_link(out, packet)
+    return outer / VXLAN(vni=7, flags=8, NextProtocol=0) / client_link(out, packet)
 
 
 def in_order(out: bool, near: Packet, *others: Packet) -> list[Packet]:
