@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.model.frames import ETHERNET, Frames
+from appliance.wire import wlan
+from appliance.wire.datalinks import ARP, IPV4, IPV6
+from appliance.wire.links import Refusals
 from appliance.wire.packets import MAC_MASK
 from appliance.wire.radio import IEEE802_11, SWAPPED
 
@@ -19,7 +22,7 @@ LWAPP_PORTS = (12222, 12223)
 OPAQUE, LATER = -1, -2
 """In place of a link type: nothing that can be read (DTLS, keep-alive, no header); a later fragment."""
 
-_IEEE802_11_BINDING = 1
+_IEEE802_11_BINDING, _NO_BINDING = 1, 0
 _NATIVE, _FRAGMENT, _WIRELESS, _RADIO_MAC, _KEEP_ALIVE, _RESERVED = 0x100, 0x80, 0x20, 0x10, 0x08, 0x07
 _LWAPP_HEADER_BYTES = 6
 _LWAPP_VERSION, _LWAPP_CONTROL, _LWAPP_FRAGMENT, _LWAPP_LAST = 0xC0, 0x04, 0x02, 0x01
@@ -48,7 +51,10 @@ def inner(frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64]) -> I
     begin = np.where(whole, start + behind, start)
     native = word & _NATIVE != 0
     link = np.where(native, _order(frames, begin, end), ETHERNET)
-    link = np.where(whole & (~native | (binding == _IEEE802_11_BINDING)), link, OPAQUE)
+    named = ~native | (binding == _IEEE802_11_BINDING)
+    unnamed = np.flatnonzero(whole & ~named & (binding == _NO_BINDING))
+    named[unnamed] = _is_clear(frames, begin[unnamed], end[unnamed], link[unnamed])
+    link = np.where(whole & named, link, OPAQUE)
     link = np.where(whole & (word & _FRAGMENT != 0) & (offset > 0), LATER, link)
     return Inner(link, begin, np.where(whole, radio_mac, 0).astype(np.uint64))
 
@@ -105,3 +111,22 @@ def _order(frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64]) -> 
     control = frames.window(start, 2).view(np.uint8).reshape(-1, 2)
     swapped = (control[:, 0] & 3 != 0) & (control[:, 1] & 3 == 0) & (start + 2 <= end)
     return np.where(swapped, SWAPPED, IEEE802_11)
+
+
+def _is_clear(
+    frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64], link: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(k,) true where 802.11 with IP or ARP in clear lies there, in the order that `link` says.
+
+    Some Cisco controllers write 0 for the binding, which is reserved: it is believed where so much fits.
+    """
+    clear = np.zeros(len(start), np.bool_)
+    for order in (IEEE802_11, SWAPPED):
+        rows = np.flatnonzero(link == order)
+        if len(rows):
+            size = end[rows] - start[rows]
+            inside = Frames(frames.data, start[rows], size, size, np.arange(len(rows)) << 32, order)
+            found = wlan.reached(inside, np.arange(len(rows)), Refusals())
+            known = (found.kind == IPV4) | (found.kind == IPV6) | (found.kind == ARP)
+            clear[rows[found.at[known]]] = True
+    return clear
