@@ -1,6 +1,6 @@
 """What the readers of tunnel headers are given, and what they answer. Columns, as everywhere in this room."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,14 @@ class Outer:
     end: NDArray[np.int64]
     wire_end: NDArray[np.int64]
 
-    def bytes(self, width: int) -> NDArray[np.int64]:
-        """(k, width) the header's first bytes, as numbers to compute with; believe only what `cut` allows."""
-        return self.frames.window(self.start, width).view(np.uint8).reshape(-1, width).astype(np.int64)
+    def bytes(self, width: int) -> NDArray[np.uint8]:
+        """(k, width) the header's first bytes; what `judge` does not find whole must not be believed."""
+        return self.frames.window(self.start, width).view(np.uint8).reshape(-1, width)
 
-    def words(self, count: int) -> NDArray[np.int64]:
-        """(k, count) the header's first 16-bit words."""
-        return self.frames.window(self.start, count * 2).view(">u2").reshape(-1, count).astype(np.int64)
+    def words(self, count: int) -> list[NDArray[np.uint16]]:
+        """The header's first 16-bit words, a column each."""
+        words = self.frames.window(self.start, count * 2).view(">u2").reshape(-1, count)
+        return [words[:, number].astype(np.uint16) for number in range(count)]
 
     def judge(
         self,
@@ -62,6 +63,11 @@ class Inside:
     wire_end: NDArray[np.int64] | None = None  # None: with the outer packet
     vlan: NDArray[np.int16] | None = None  # (k,) what the tunnel's header says of the inner frame, -1 none
     ap_mac: NDArray[np.uint64] | None = None  # (k,) in wire order, 0 none
+
+    def take(self, rows: NDArray[np.int64]) -> "Inside":
+        """These of them, copied."""
+        columns = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return replace(self, **{name: column[rows] for name, column in columns if column is not None})
 
 
 def _links(known: dict[int, int]) -> NDArray[np.int64]:

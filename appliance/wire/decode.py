@@ -127,6 +127,8 @@ class _Decoding:
                 reading.fragments.peeled(gone[-1])
                 gone.append(reading.fragments.later_of_peeled())
                 self._refused[Refusal.TUNNEL_FRAGMENT] += len(gone[-1])
+            if sum(map(len, gone)) == len(packets):
+                continue
             if any(map(len, gone)):
                 kept = np.ones(len(packets), np.bool_)
                 kept[np.concatenate(gone)] = False
@@ -153,7 +155,7 @@ class _Decoding:
                 refusals.mark_understood(told)
             self._refused.update(refusals.count(None if carried is None else told))
         if carried is not None:
-            entered[carried.carrier[told]] = True
+            entered[carried.carrier if told.all() else carried.carrier[told]] = True
         return readings
 
     def _careful(
@@ -213,12 +215,12 @@ class _Decoding:
                 rows = rows[layers.fragment[rows] < 0]
             if len(rows):
                 self._said.dhcp(packets, rows)
-        if len(ported) or layers is not None:
-            for carriers in tunnels.carriers(packets, ported, layers is not None, self._decoder.tunnels):
-                found.append(Numbered(carriers, self._carriers))
-                later = np.flatnonzero(carriers.inside.link == LATER)
+        for carriers in tunnels.carriers(packets, ported, self._decoder.tunnels):
+            found.append(Numbered(carriers, self._carriers))
+            later = np.flatnonzero(carriers.inside.link == LATER)
+            if len(later):
                 self._later.append(later + self._carriers)
-                self._carriers += len(carriers.rows)
+            self._carriers += len(carriers.rows)
         return _Reading(packets, found, fragments)
 
 

@@ -9,55 +9,64 @@ from appliance.model.frames import ETHERNET, IPV4_ONLY, PPP, RAW_IP
 from appliance.wire import aruba
 from appliance.wire.carriers import LINK_OF_ETHERTYPE, NOT_A_TUNNEL, UNKNOWN, Inside, Outer
 
-_CHECKSUM, _ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGED = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
-_RESERVED = 0x07F8  # RFC 2784 section 2.3; of RFC 1701 only routing is still met
+_ROUTING, _KEY, _SEQUENCE, _ACKNOWLEDGED = 0x4000, 0x2000, 0x1000, 0x0080
+_UNREADABLE = (
+    0x07FF  # RFC 2784 section 2.3: reserved bits and version, all 0; of RFC 1701 routes are still met
+)
 _MOST_ROUTES = 8
 _WCCP, _PPP, _ERSPAN, _ERSPAN_3 = 0x883E, 0x880B, 0x88BE, 0x22EB
+_REDIRECTED, _MIRRORED = -10, -11
+
+_SIZES = np.array([4 + 4 * ((bits & 0b1100 > 0) + (bits & 2 > 0) + (bits & 1)) for bits in range(16)])
+"""(16,) bytes of header by the first four flags: checksum or routes, key, sequence take four each."""
+
+_LINKS = LINK_OF_ETHERTYPE.copy()
+_ARUBA = aruba.link_of(np.arange(len(_LINKS)))
+_LINKS[_ARUBA >= 0] = _ARUBA[_ARUBA >= 0]
+_LINKS[[_WCCP, _ERSPAN, _ERSPAN_3]] = _REDIRECTED, _MIRRORED, _MIRRORED
 
 
 def gre(outer: Outer) -> Inside:
-    """By version; what is neither is no GRE that anybody could read, yet a tunnel by its protocol number."""
-    words = outer.words(4)
-    version = words[:, 0] & 7
-    plain, pptp = _version_0(outer, words), _version_1(outer, words)
-    picked = version == 1
-    link = np.where(picked, pptp.link, np.where(version == 0, plain.link, UNKNOWN))
+    """By version; what is neither 0 nor 1 nobody could read, yet it is a tunnel by its protocol number."""
+    flags, protocol, length = outer.words(3)
+    found = _version_0(outer, flags, protocol)
+    picked = flags & 7 == 1
+    if not picked.any():
+        return found
+    pptp = _version_1(outer, flags, protocol, length)
     assert pptp.wire_end is not None
-    start = np.where(picked, pptp.start, plain.start)
-    return Inside(link, start, np.where(picked, pptp.wire_end, outer.wire_end), plain.vlan)
+    return Inside(
+        np.where(picked, pptp.link, found.link),
+        np.where(picked, pptp.start, found.start),
+        np.where(picked, pptp.wire_end, outer.wire_end),
+        found.vlan,
+    )
 
 
-def _version_0(outer: Outer, words: NDArray[np.int64]) -> Inside:
-    flags, protocol = words[:, 0], words[:, 1]
+def _version_0(outer: Outer, flags: NDArray[np.uint16], protocol: NDArray[np.uint16]) -> Inside:
+    start = outer.start + _SIZES[flags >> 12]
+    link = _LINKS[protocol]
+    sound = (flags & _UNREADABLE == 0) & (outer.start + 4 <= outer.end)
     routed = flags & _ROUTING != 0
-    size = 4 + 4 * _count(flags, _CHECKSUM | _ROUTING, _KEY, _SEQUENCE)
-    start = outer.start + size
-    sound = flags & _RESERVED == 0
     if routed.any():
         start, ended = _past_routes(outer, start, routed)
         sound &= ended
-    link = LINK_OF_ETHERTYPE[protocol]
-    wireless = aruba.link_of(protocol)
-    link = np.where(wireless >= 0, wireless, link)
-    link = np.where(sound & (outer.start + 4 <= outer.end), link, UNKNOWN)
-    mirror = (protocol == _ERSPAN) | (protocol == _ERSPAN_3)
+    if not sound.all():
+        link[~sound] = UNKNOWN
     vlan = None
-    if mirror.any():
+    mirrored = np.flatnonzero(link == _MIRRORED)
+    if len(mirrored):
         found = _erspan(outer, start, flags & _SEQUENCE != 0, protocol)
-        link = np.where(mirror & (link == UNKNOWN) & sound, found.link, link)
-        start, vlan = np.where(mirror, found.start, start), np.where(mirror, found.vlan, -1).astype(np.int16)
-    redirected = protocol == _WCCP
-    if redirected.any():
+        link[mirrored], start[mirrored] = found.link[mirrored], found.start[mirrored]
+        vlan = np.full(len(link), -1, np.int16)
+        vlan[mirrored] = found.vlan[mirrored]
+    redirected = np.flatnonzero(link == _REDIRECTED)
+    if len(redirected):
         # WCCP 2 puts four bytes before the packet, WCCP 1 none.
-        second = outer.frames.data[np.minimum(start, outer.end)] >> 4 != 4
-        link = np.where(redirected & sound, IPV4_ONLY, link)
-        start = start + np.where(redirected & second, 4, 0)
+        nibble = outer.frames.data[np.minimum(start, outer.end)[redirected]] >> 4
+        link[redirected] = IPV4_ONLY
+        start[redirected] += np.where(nibble == 4, 0, 4)
     return Inside(link, start, vlan=vlan)
-
-
-def _count(flags: NDArray[np.int64], *masks: int) -> NDArray[np.int64]:
-    """(k,) how many of these are set, of a mask of two any."""
-    return np.asarray(np.sum([flags & mask != 0 for mask in masks], axis=0, dtype=np.int64))
 
 
 def _past_routes(
@@ -86,34 +95,34 @@ class _Mirrored:
 
 
 def _erspan(
-    outer: Outer, start: NDArray[np.int64], sequenced: NDArray[np.bool_], protocol: NDArray[np.int64]
+    outer: Outer, start: NDArray[np.int64], sequenced: NDArray[np.bool_], protocol: NDArray[np.uint16]
 ) -> _Mirrored:
     """draft-foschiano-erspan-03: type I has no header and no GRE sequence; II says version 1, III says 2."""
-    at = np.minimum(start, outer.end)
-    header = outer.frames.window(at, 12).view(">u2").reshape(-1, 6).astype(np.int64)
-    version = header[:, 0] >> 12
+    header = outer.frames.window(np.minimum(start, outer.end), 12).view(">u2").reshape(-1, 6)
+    begin, flags = header[:, 0].astype(np.uint16), header[:, 5].astype(np.uint16)
+    version = begin >> 12
     first = (protocol == _ERSPAN) & ~sequenced
     second = (protocol == _ERSPAN) & sequenced & (version == 1)
     third = ~first & (version == 2)
-    frame_type = header[:, 5] >> 10 & 31
-    platform = header[:, 5] & 1
-    size = np.select([second, third], [8, 12 + 8 * platform], 0)
-    link = np.select(
-        [first | second, third & (frame_type == 0), third & (frame_type == 2)],
-        [ETHERNET, ETHERNET, RAW_IP],
-        UNKNOWN,
-    )
+    frame_type = flags >> 10 & 31
+    size = np.where(second, 8, np.where(third, 12 + 8 * (flags & 1).astype(np.int64), 0))
+    link = np.where(first | second | third & (frame_type == 0), ETHERNET, UNKNOWN)
+    link[third & (frame_type == 2)] = RAW_IP
     behind = start + size
-    vlan = np.where((second | third) & (header[:, 0] & 0x0FFF > 0), header[:, 0] & 0x0FFF, -1)
-    return _Mirrored(np.where(behind <= outer.end, link, UNKNOWN), behind, vlan.astype(np.int16))
+    link[behind > outer.end] = UNKNOWN
+    vlan = (begin & 0x0FFF).astype(np.int16)
+    vlan[first | (vlan == 0)] = -1
+    return _Mirrored(link, behind, vlan)
 
 
-def _version_1(outer: Outer, words: NDArray[np.int64]) -> Inside:
+def _version_1(
+    outer: Outer, flags: NDArray[np.uint16], protocol: NDArray[np.uint16], length: NDArray[np.uint16]
+) -> Inside:
     """RFC 2637 section 4.1: key always, sequence only with a payload; the key's first half is its length."""
-    flags, protocol, length = words[:, 0], words[:, 1], words[:, 2]
-    size = 8 + 4 * _count(flags, _SEQUENCE, _ACKNOWLEDGED)
+    acknowledges = (flags & _ACKNOWLEDGED != 0).astype(np.int64)
+    size = 8 + 4 * ((flags & _SEQUENCE != 0) + acknowledges)
     start = outer.start + size
-    sound = (flags & (_CHECKSUM | _ROUTING | _KEY) == _KEY) & (protocol == _PPP)
+    sound = (flags & 0xE000 == _KEY) & (protocol == _PPP)
     empty = sound & ((flags & _SEQUENCE == 0) | (length == 0))
     link = np.where(outer.judge(8, sound, PPP, size) == PPP, PPP, UNKNOWN)
     link[empty & (outer.start + 8 <= outer.end)] = NOT_A_TUNNEL  # acknowledges, carries nothing

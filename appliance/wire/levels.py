@@ -6,6 +6,7 @@ bounded by depth and link types, not by what a sender nests.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ class Carried:
 
     carrier: Rows  # (n,) number of the carrying packet among those of its level
     origin: Rows  # (n,) position of the frame as it was captured
-    source_mac: NDArray[np.uint64]
-    destination_mac: NDArray[np.uint64]
+    source_mac: NDArray[np.uint64] | None  # None: the link has MACs of its own
+    destination_mac: NDArray[np.uint64] | None
     ap_mac: NDArray[np.uint64] | None
 
 
@@ -42,7 +43,7 @@ class Batch:
         carried, at = self.carried, found.at
         if carried is None:
             return found
-        if self.frames.link_type in WITHOUT_MACS:
+        if carried.source_mac is not None and carried.destination_mac is not None:
             found = replace(
                 found,
                 source_mac=carried.source_mac[at],
@@ -83,18 +84,21 @@ class Numbered:
 
 @dataclass(frozen=True)
 class _Part:
-    """Columns of one kind of tunnel's frames of one link type."""
+    """Columns of one kind of tunnel's frames of one link type; None where nothing is to say."""
 
     start: Rows
     end: Rows
     wire_end: Rows
     time: Rows
-    vlan: NDArray[np.int16]
     carrier: Rows
     origin: Rows
-    source_mac: NDArray[np.uint64]
-    destination_mac: NDArray[np.uint64]
-    ap_mac: NDArray[np.uint64]
+    source_mac: NDArray[np.uint64] | None
+    destination_mac: NDArray[np.uint64] | None
+    vlan: NDArray[np.int16] | None
+    ap_mac: NDArray[np.uint64] | None
+
+
+_NOBODY = {"vlan": np.int16(-1), "ap_mac": np.uint64(0)}
 
 
 def inner(captured: Frames, found: Iterable[tuple[Packets, Numbered]]) -> list[Batch]:
@@ -102,44 +106,56 @@ def inner(captured: Frames, found: Iterable[tuple[Packets, Numbered]]) -> list[B
     parts: dict[int, list[_Part]] = {}
     for packets, numbered in found:
         links = numbered.carriers.inside.link
-        for link in np.unique(links[links >= 0]).tolist():
+        kinds = links[:1] if (links == links[0]).all() else np.unique(links)
+        for link in kinds[kinds >= 0].tolist():
             parts.setdefault(link, []).append(_part(packets, numbered, link))
     return [_batch(captured, link, some) for link, some in parts.items()]
 
 
 def _part(packets: Packets, numbered: Numbered, link: int) -> _Part:
-    carriers = numbered.carriers
-    chosen = np.flatnonzero(carriers.inside.link == link)
-    rows = carriers.rows[chosen]
-    inside = carriers.inside
-    vlan, ap_mac = np.full(len(rows), -1, np.int16), np.zeros(len(rows), np.uint64)
-    if link in WITHOUT_MACS and packets.vlan is not None:
-        vlan = packets.vlan[rows]
-    elif inside.vlan is not None:
-        vlan = inside.vlan[chosen]
-    if packets.ap_mac is not None:
-        ap_mac = packets.ap_mac[rows]
+    carriers, rows = numbered.carriers, numbered.carriers.rows
+    inside, end, wire_end = carriers.inside, carriers.end, carriers.wire_end
+    carrier = np.arange(numbered.first, numbered.first + len(rows))
+    chosen = inside.link == link
+    if not chosen.all():
+        kept = np.flatnonzero(chosen)
+        rows, end, wire_end, carrier = rows[kept], end[kept], wire_end[kept], carrier[kept]
+        inside = inside.take(kept)
+    of_packets = packets if len(rows) == len(packets) else packets.take(rows)
+    bare = link in WITHOUT_MACS
+    ap_mac = of_packets.ap_mac
     if inside.ap_mac is not None:
-        ap_mac = np.where(inside.ap_mac[chosen] == 0, ap_mac, inside.ap_mac[chosen])
+        ap_mac = inside.ap_mac if ap_mac is None else np.where(inside.ap_mac == 0, ap_mac, inside.ap_mac)
     return _Part(
-        inside.start[chosen],
-        carriers.end[chosen],
-        carriers.wire_end[chosen],
-        packets.time[rows],
-        vlan,
-        chosen + numbered.first,
-        packets.at[rows],
-        packets.source_mac[rows],
-        packets.destination_mac[rows],
+        inside.start,
+        end,
+        wire_end,
+        of_packets.time,
+        carrier,
+        of_packets.at,
+        of_packets.source_mac if bare else None,
+        of_packets.destination_mac if bare else None,
+        of_packets.vlan if bare else inside.vlan,
         ap_mac,
     )
+
+
+def _joined(name: str, parts: list[_Part]) -> NDArray[Any] | None:
+    columns = [getattr(part, name) for part in parts]
+    if all(column is None for column in columns):
+        return None
+    filled = [
+        np.full(len(part.start), _NOBODY[name]) if column is None else column
+        for part, column in zip(parts, columns, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _batch(captured: Frames, link: int, parts: list[_Part]) -> Batch:
     whole = parts[0]
     if len(parts) > 1:
-        names = [field.name for field in fields(_Part)]
-        whole = _Part(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        columns: dict[str, Any] = {field.name: _joined(field.name, parts) for field in fields(_Part)}
+        whole = _Part(**columns)
     held = whole.end - whole.start
     frames = Frames(
         captured.data,
@@ -148,8 +164,7 @@ def _batch(captured: Frames, link: int, parts: list[_Part]) -> Batch:
         np.maximum(whole.wire_end - whole.start, held),
         whole.time,
         link,
-        whole.vlan if (whole.vlan >= 0).any() else None,
+        whole.vlan if whole.vlan is not None and (whole.vlan >= 0).any() else None,
     )
-    ap_mac = whole.ap_mac if whole.ap_mac.any() else None
-    carried = Carried(whole.carrier, whole.origin, whole.source_mac, whole.destination_mac, ap_mac)
+    carried = Carried(whole.carrier, whole.origin, whole.source_mac, whole.destination_mac, whole.ap_mac)
     return Batch(frames, carried)

@@ -14,6 +14,10 @@ _MOST_TZSP_TAGS = 32
 _MOST_GTP_EXTENSIONS = 8
 _MOST_LABELS = 8
 
+# As read little-endian: flags, three reserved bytes (with a policy: flags and its number), network, reserved.
+_VXLAN, _VXLAN_MASK = np.uint64(0x08), np.uint64(0xFF00_0000_FFFF_FFFF)
+_VXLAN_POLICY, _VXLAN_POLICY_MASK = np.uint64(0x88), np.uint64(0xFF00_0000_0000_B7FF)
+
 _GPE_LINKS = np.full(256, UNKNOWN, np.int64)
 _GPE_LINKS[[1, 2, 3, 5]] = IPV4_ONLY, IPV6_ONLY, ETHERNET, MPLS_LABELS
 _TZSP_LINKS = np.full(256, NOT_A_TUNNEL, np.int64)
@@ -22,10 +26,10 @@ _TZSP_LINKS[[1, 4, 7, 18, 119, 127]] = ETHERNET, PPP, RAW_IP, IEEE802_11, PRISM,
 
 def vxlan(outer: Outer) -> Inside:
     """RFC 7348 section 5, and the group policy bits that draft-smith-vxlan-group-policy puts into it."""
-    header = outer.bytes(8)
-    policy = header[:, 0] == 0x88
-    sound = (header[:, 0] == 0x08) & (header[:, 1:4] == 0).all(1) | policy & (header[:, 1] & 0xB7 == 0)
-    return Inside(outer.judge(8, sound & (header[:, 7] == 0), ETHERNET), outer.start + 8)
+    header = outer.frames.window(outer.start, 8).view("<u8")
+    sound = header & _VXLAN_MASK == _VXLAN
+    sound |= header & _VXLAN_POLICY_MASK == _VXLAN_POLICY
+    return Inside(outer.judge(8, sound, ETHERNET), outer.start + 8)
 
 
 def vxlan_gpe(outer: Outer) -> Inside:
@@ -39,10 +43,10 @@ def vxlan_gpe(outer: Outer) -> Inside:
 
 def geneve(outer: Outer) -> Inside:
     """RFC 8926 section 3.4: version 0, options of stated length, reserved bits 0."""
-    header = outer.bytes(8)
-    size = 8 + 4 * (header[:, 0] & 0x3F)
-    link = LINK_OF_ETHERTYPE[header[:, 2] << 8 | header[:, 3]]
-    sound = (header[:, 0] >> 6 == 0) & (header[:, 1] & 0x3F == 0) & (header[:, 7] == 0) & (link != UNKNOWN)
+    begin, protocol, _, last = outer.words(4)
+    size = (begin >> 6 & 0xFC).astype(np.int64) + 8
+    link = LINK_OF_ETHERTYPE[protocol]
+    sound = (begin & 0xC03F == 0) & (last & 0xFF == 0) & (link != UNKNOWN)
     return Inside(outer.judge(8, sound, link, size), outer.start + size)
 
 
@@ -74,7 +78,8 @@ def gtp(outer: Outer) -> Inside:
     optional = header[:, 0] & 0x07 != 0
     size = np.where(optional, 12, 8)
     sound = (header[:, 0] & 0xF8 == 0x30) & (header[:, 1] == 255)
-    sound &= (header[:, 2] << 8 | header[:, 3]) + 8 == outer.wire_end - outer.start
+    length = outer.words(2)[1].astype(np.int64)
+    sound &= length + 8 == outer.wire_end - outer.start
     link = outer.judge(8, sound, RAW_IP, size)
     start = outer.start + size
     following = np.where(header[:, 0] & 0x04 != 0, header[:, 11], 0)
@@ -110,15 +115,14 @@ def mpls(outer: Outer) -> Inside:
 
 def l2tp(outer: Outer) -> Inside:
     """RFC 2661 section 3.1: data of version 2; a length, where there is one, is the datagram's."""
-    words = outer.words(6)
-    flags = words[:, 0]
+    flags, *words = outer.words(4)
     length, sequence, offset = flags & 0x4000 != 0, flags & 0x0800 != 0, flags & 0x0200 != 0
     before = 6 + 2 * length.astype(np.int64) + 4 * sequence
     place = np.minimum(outer.start + before, outer.end)
     padding = outer.frames.window(place, 2).view(">u2").astype(np.int64)
     size = before + np.where(offset, np.where(place + 2 <= outer.end, 2 + padding, 2), 0)
-    sound = (flags & 0xB4FF == 0x0002) & (~length | (words[:, 1] == outer.wire_end - outer.start))
-    session = np.where(length, words[:, 3], words[:, 2])
+    sound = (flags & 0xB4FF == 0x0002) & (~length | (words[0] == outer.wire_end - outer.start))
+    session = np.where(length, words[2], words[1])
     return Inside(outer.judge(8, sound & (session != 0), PPP, size), outer.start + size)
 
 

@@ -22,6 +22,7 @@ DETACHED_BYTES = 128
 
 
 _Rows = slice | NDArray[np.int64]
+_EVERY: _Rows = slice(None)
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,15 @@ class Packets:
     def __len__(self) -> int:
         return len(self.time)
 
-    def ends(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(k,) where the captured bytes of these packets stop: nothing from there on is theirs."""
+    def ends(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """(k,) where the captured bytes of these packets, or of all, stop: what follows is not theirs."""
+        some = _EVERY if rows is None else rows
         if self.stop is None:
-            at = self.at[rows]
+            at = self.at[some]
             stop = self.frames.offsets[at] + self.frames.captured[at]
         else:
-            stop = self.stop[rows]
-        return np.asarray(np.minimum(stop, self.network[rows] + self.octets[rows]))
+            stop = self.stop[some]
+        return np.asarray(np.minimum(stop, self.network[some] + self.octets[some]))
 
     def hop_limits(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(k,) the TTL or hop limit of these packets."""

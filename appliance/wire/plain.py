@@ -1,4 +1,6 @@
-"""The fast path: IPv4 without options or fragments, and IPv6, that carry TCP or UDP directly, tagged or not.
+"""The fast path: IPv4 without options or fragments, and IPv6 without extensions, tagged or not.
+
+They carry TCP or UDP, or what has no ports at all: the outer packets of most tunnels are so.
 
 Nearly all frames of a hotspot are so, behind no tag, or behind one or two where the mirror port is a trunk.
 One gather a frame takes every header byte needed; everything else goes to `wire.careful`.
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.model.frames import Frames
-from appliance.wire.packets import MAC_MASK, Packets, untagged
+from appliance.wire.packets import MAC_MASK, PORTS_UNKNOWN, Packets, untagged
 
 TCP, UDP = 6, 17
 
@@ -43,6 +45,16 @@ _IPV6_WINDOWS = [_window(_IPV6, tags) for tags in range(MOST_TAGS + 1)]
 _IPV4_START = np.uint32(0x4500_08)  # ethertype 0800, version 4, five words of header; little-endian
 _IPV6_START = np.uint32(0x60_DD86)
 _FRAGMENT_BITS = np.uint16(0xFF3F)  # more-fragments and offset, as read little-endian
+
+
+def _protocols(*numbers: int) -> NDArray[np.bool_]:
+    table = np.zeros(256, np.bool_)
+    table[list(numbers)] = True
+    return table
+
+
+_PORTLESS_OVER_IPV4 = _protocols(1, 2, 4, 41, 47, 50, 89, 97, 103, 112, 137, 143)
+_PORTLESS_OVER_IPV6 = _protocols(4, 41, 47, 50, 89, 97, 103, 112, 137, 143)  # not ICMPv6: it is looked into
 _IPV4_ENOUGH, _IPV6_ENOUGH = 14 + 20 + 14, 14 + 40 + 14
 
 
@@ -78,8 +90,11 @@ def ipv4(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDA
     window = frames.window(begin, form.itemsize).view(form)
     protocol = window["protocol"].astype(np.uint16)
     octets = window["octets"].astype(np.int64)
-    plain = ((window["fragment"] & _FRAGMENT_BITS) == 0) & (octets >= 28)
+    whole = (window["fragment"] & _FRAGMENT_BITS) == 0
+    plain = whole & (octets >= 28)
     plain &= (protocol == UDP) | ((protocol == TCP) & (octets >= 40))
+    if not plain.all():
+        plain |= whole & (octets >= 20) & _PORTLESS_OVER_IPV4[protocol]
     if not plain.all():
         kept = np.flatnonzero(plain)
         at, begin, window = at[kept], begin[kept], window.take(kept)
@@ -96,6 +111,8 @@ def ipv6(frames: Frames, at: NDArray[np.int64], tags: int) -> tuple[Packets, NDA
     protocol = window["protocol"].astype(np.uint16)
     octets = window["octets"].astype(np.int64) + 40
     plain = (protocol == UDP) & (octets >= 48) | (protocol == TCP) & (octets >= 60)
+    if not plain.all():
+        plain |= (octets > 40) & _PORTLESS_OVER_IPV6[protocol]
     if not plain.all():
         kept = np.flatnonzero(plain)
         at, begin, window = at[kept], begin[kept], window.take(kept)
@@ -116,12 +133,17 @@ def _packets(
     tags: int,
 ) -> Packets:
     flags = window["flags"] * (protocol == TCP)
+    ports = window["ports"].astype(np.uint32)
+    portless = (protocol != TCP) & (protocol != UDP)
+    if portless.any():
+        ports[portless] = 0
+        protocol |= portless * np.uint16(PORTS_UNKNOWN)
     network = begin + (14 + tags * TAG_BYTES)
     return Packets(
         family,
         frames.time if len(at) == len(frames) else frames.time[at],
         addresses,
-        window["ports"].astype(np.uint32),
+        ports,
         protocol,
         octets,
         flags,

@@ -43,32 +43,43 @@ class Carriers:
     wire_end: Rows
 
 
-def carriers(packets: Packets, ported: Ported, portless: bool, tunnels: Tunnels) -> Iterator[Carriers]:
-    """The tunnels among these packets, one kind after the other.
-
-    `portless` if others than TCP and UDP may be among the packets.
-    """
-    told = np.where(ported.destination >= FIRST_TUNNEL, ported.destination, ported.source)
-    if (told >= FIRST_TUNNEL).any():
-        for kind, read in _BY_PORT.items():
-            rows = ported.rows[(ported.destination if kind in _TO_TUNNEL_ONLY else told) == kind]
-            yield from _read(packets, rows, _UDP_HEADER_BYTES, read, tunnels)
-    if portless:
-        protocols = packets.shape & np.uint16(PORTS_UNKNOWN - 1)
+def carriers(packets: Packets, ported: Ported, tunnels: Tunnels) -> Iterator[Carriers]:
+    """The tunnels among these packets, one kind after the other."""
+    if len(ported):
+        yield from _in_udp(packets, ported, tunnels)
+    portless = packets.shape >= PORTS_UNKNOWN
+    if portless.any():
+        rows = np.flatnonzero(portless)
+        protocols = packets.shape[rows] & np.uint16(PORTS_UNKNOWN - 1)
+        present = np.bincount(protocols, minlength=256)
         for protocol, read in _BY_PROTOCOL.items():
-            yield from _read(packets, np.flatnonzero(protocols == protocol), 0, read, tunnels)
+            if present[protocol]:
+                chosen = rows if present[protocol] == len(rows) else rows[protocols == protocol]
+                yield from _read(packets, chosen, 0, read, tunnels)
+
+
+def _in_udp(packets: Packets, ported: Ported, tunnels: Tunnels) -> Iterator[Carriers]:
+    told = np.where(ported.destination >= FIRST_TUNNEL, ported.destination, ported.source)
+    present = np.bincount(told, minlength=len(Behind))
+    for kind, read in _BY_PORT.items():
+        if present[kind]:
+            chosen = (ported.destination if kind in _TO_TUNNEL_ONLY else told) == kind
+            rows = ported.rows if chosen.all() else ported.rows[chosen]
+            yield from _read(packets, rows, _UDP_HEADER_BYTES, read, tunnels)
 
 
 def _read(
     packets: Packets, rows: Rows, header: int, read: Callable[[Outer], Inside], tunnels: Tunnels
 ) -> Iterator[Carriers]:
-    rows = rows[packets.transport[rows] >= 0]
+    readable = packets.transport[rows] >= 0
+    if not readable.all():
+        rows = rows[readable]
     if len(rows) and tunnels.ends is not None:
         rows = rows[_lie_within(packets, rows, tunnels.ends)]
     if not len(rows):
         return
-    start, end = packets.transport[rows], packets.ends(rows)
-    wire_end = packets.network[rows] + packets.octets[rows]
+    some = packets if len(rows) == len(packets) else packets.take(rows)
+    start, wire_end, end = some.transport, some.network + some.octets, some.ends()
     if header:
         length = packets.frames.window(start + 4, 2).view(">u2").astype(np.int64)
         told = (start + header <= end) & (length >= header)
@@ -79,13 +90,12 @@ def _read(
         wire_end = inside.wire_end
         end = np.minimum(end, wire_end)
     link = np.where((inside.link >= 0) & (inside.start >= end), UNKNOWN, inside.link)
+    inside = replace(inside, link=link, wire_end=None)
     kept = np.flatnonzero(link != NOT_A_TUNNEL)
-    if len(kept):
-        start = inside.start[kept]
-        vlan = None if inside.vlan is None else inside.vlan[kept]
-        ap_mac = None if inside.ap_mac is None else inside.ap_mac[kept]
-        inside = replace(inside, link=link[kept], start=start, wire_end=None, vlan=vlan, ap_mac=ap_mac)
-        yield Carriers(rows[kept], inside, end[kept], wire_end[kept])
+    if len(kept) == len(rows):
+        yield Carriers(rows, inside, end, wire_end)
+    elif len(kept):
+        yield Carriers(rows[kept], inside.take(kept), end[kept], wire_end[kept])
 
 
 def _lie_within(packets: Packets, rows: Rows, ends: Networks) -> NDArray[np.bool_]:
@@ -119,7 +129,7 @@ def _always(link: int) -> Callable[[Outer], Inside]:
 
 def _etherip(outer: Outer) -> Inside:
     """RFC 3378: version 3, then twelve bits that are zero."""
-    sound = (outer.words(1)[:, 0] == 0x3000) & (outer.start + 2 <= outer.end)
+    sound = (outer.words(1)[0] == 0x3000) & (outer.start + 2 <= outer.end)
     return Inside(np.where(sound, ETHERNET, UNKNOWN), outer.start + 2)
 
 
