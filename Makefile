@@ -44,6 +44,9 @@ fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_t
 	@mkdir -p build/fuzz
 	@$(BIN)/python -m tests.fuzz -artifact_prefix=build/fuzz/ $(FUZZ)
 
+fuzz-wire: .venv/.with-dev ## INPUTS=10000000 damaged frames through the decoder, in batches
+	@$(BIN)/python -m tests.fuzz.batches $(or $(INPUTS),10000000)
+
 lock: ## choose newest versions again and write both lock files
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip -qq install uv
 	@rm -f requirements.lock requirements-dev.lock
