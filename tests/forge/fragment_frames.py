@@ -127,7 +127,7 @@ def evasions() -> Iterator[dict[str, object]]:
 
 def tunnels() -> Iterator[dict[str, object]]:
     """The first fragment is peeled: the inner ports; the others are no packets."""
-    inside = Ether() / IP(src="10.1.1.1", dst="10.2.2.2") / UDP(sport=5, dport=6) / Raw(b"x" * 1400)
+    inside = LINK / IP(src="10.1.1.1", dst="10.2.2.2") / UDP(sport=5, dport=6) / Raw(b"x" * 1400)
     v4 = fragment(IP(src=A, dst=B, id=7) / GRE(proto=0x6558) / inside, fragsize=600)
     yield case("tunnel", v4, [{"s": 5, "d": 6}])
     yield case("tunnel, in reverse", v4[::-1], [{"s": 5, "d": 6}])
