@@ -1,7 +1,7 @@
 """Who listens: Greffier, the meters that Debian packages, and two programs that only read, all live.
 
-Each has the same 128 MB of kernel buffer, Greffier's own size, in place of the 2 to 20 MB that the others
-take by themselves.
+Each is given 128 MB of kernel buffer, Greffier's own size, in place of the 2 MB that most others take by
+themselves; nfpcapd takes 256 MB whatever it is told.
 """
 
 import json

@@ -4,7 +4,7 @@ The frames of the capture `hotspot` are sent over a virtual cable at given rates
 listener after the other takes them. The sender has the first core, the listener the last; both run in the
 kernel's first-in-first-out class, so that whatever else the machine does costs neither of them much.
 On such a cable the kernel's share of receiving (up to the copy into the listener's ring) is done in the
-softirq of whoever sends: it is paid on the sender's core, the same for all, and is in no figure here.
+softirq of whoever sends: it is paid on the sender's core, about the same for all, and is in no figure here.
 
 Truth is what the kernel counts at the listener's end of the cable, not what anybody says. The last step
 is beyond everybody's capacity: as fast as it goes, while the listener runs 20 ms of each 200.
@@ -50,7 +50,7 @@ def main() -> int:
         prog="make bench-live", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each step; the capture may end sooner")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each step; the capture may end sooner")
     parser.add_argument(
         "--rates", type=int, nargs="+", default=[*RATES, STARVED], metavar="N", help="-1: starved"
     )
