@@ -49,7 +49,7 @@ class Read:
         return self.names.hash(name.lower()) in self.names.heard
 
 
-def read(path: Path, monkeypatch=None) -> Read:  # type: ignore[no-untyped-def]
+def read(path: Path) -> Read:
     """Every frame of a capture decoded and glanced at."""
     categories = glance.Categories(SECRETS, TABLES)
     names = Listening(int(SECRETS[-1]), TABLES.domains)
