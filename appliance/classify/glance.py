@@ -48,11 +48,12 @@ class Categories:
         self._pieces = Pieces()
         self._connections = Memory(_CONNECTION_BITS)
         self._addresses = Memory(_ADDRESS_BITS)
+        self._beyond = 0
 
     @property
     def passed_over(self) -> int:
-        """First packets of QUIC connections not opened so far because too many came at once."""
-        return self._initials.passed_over
+        """Packets that begin a connection, or answer for a name, not read so far: too many came at once."""
+        return self._initials.passed_over + self._beyond
 
     def glance(self, packets: Packets) -> None:
         """Learn from one decoded batch, while its buffer is valid. Never raises, whatever the bytes."""
@@ -87,10 +88,10 @@ class Categories:
             return
         held = (transport >= 0) & (payload + 8 <= packets.ends(rows))
         segments = Segments(packets, rows, payload)
-        saying = np.flatnonzero(hello & held)[:MOST_AT_ONCE]
+        saying = self._bounded(np.flatnonzero(hello & held))
         if len(saying):
             self._hellos(segments, saying)
-        asked = np.flatnonzero(request & held)[:MOST_AT_ONCE]
+        asked = self._bounded(np.flatnonzero(request & held))
         if len(asked):
             asking = segments.some(asked)
             start, stop = self._hosts.find(data, asking.payload, asking.ends())
@@ -137,13 +138,18 @@ class Categories:
     def _dns(self, packets: Packets, rows: Int64) -> None:
         """Answers of name servers: the addresses of a name are of its category until another has them."""
         data, at = packets.frames.data, packets.transport[rows] + _UDP_HEADER_BYTES
-        answering = np.flatnonzero((at >= _UDP_HEADER_BYTES) & dns.starts_answer(data, at))[:MOST_AT_ONCE]
+        answering = self._bounded(np.flatnonzero((at >= _UDP_HEADER_BYTES) & dns.starts_answer(data, at)))
         if not len(answering):
             return
         rows, at = rows[answering], at[answering]
         said = dns.answers(data, at, packets.ends(rows))
         known = self._names.categories(data, said.start, said.stop, said.dots)
         self._addresses.put(self._keys.addresses(said.hi, said.lo), known[said.of])
+
+    def _bounded(self, found: Int64) -> Int64:
+        """The first MOST_AT_ONCE of them; the others are counted."""
+        self._beyond += max(len(found) - MOST_AT_ONCE, 0)
+        return found[:MOST_AT_ONCE]
 
     def _learn(
         self,

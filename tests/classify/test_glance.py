@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from appliance.capture.files import CaptureFile
-from appliance.classify import initials
+from appliance.classify import glance, initials
 from appliance.classify.categories import Category
 from appliance.classify.glance import MULTIPLIERS, Categories
 from appliance.classify.keys import Keys, packet_sides, row_sides
@@ -113,6 +113,17 @@ def test_more_initials_than_the_budget_are_passed_over_and_counted(
     categories = glanced(tmp_path, *[forged.datagram(packet, port=port) for port in range(1, 8)])
     found = [category(categories, port, protocol=17) for port in range(1, 8)]
     assert (found.count(Category.MUSIC), categories.passed_over) == (3, 4)
+
+
+def test_more_beginnings_than_are_read_at_once_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glance, "MOST_AT_ONCE", 2)
+    hello, request = forged.record(forged.hello("www.deezer.com")), forged.request("www.deezer.com")
+    frames = [forged.segment(hello, port=port) for port in range(1, 6)]
+    frames += [forged.segment(request, port=port, to=80) for port in range(1, 4)]
+    frames += [forged.answer("www.deezer.com", [bytes(4)])] * 3
+    assert glanced(tmp_path, *frames).passed_over == 3 + 1 + 1
 
 
 def test_an_address_counts_where_nothing_better_is_known_until_another_name_has_it(tmp_path: Path) -> None:
