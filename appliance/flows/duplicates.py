@@ -28,7 +28,7 @@ _WATCHED_PACKETS = MOST_PACKETS // 2
 _SMALL_BATCH = 8_192
 """Batches of so few packets are always looked at: at such a rate it costs nothing that matters."""
 
-_STRETCH = 2_048
+_STRETCH = 1_024
 """Packets of a large batch that are looked at when nothing was doubled lately."""
 
 _STRIDE = 0x9E3779B1  # from batch to batch another stretch
