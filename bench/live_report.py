@@ -107,7 +107,7 @@ def verdicts(laps: Sequence[Lap]) -> list[Verdict]:
     said = [
         Verdict(
             "no loss wherever a meter has none",
-            f"none of {len(clean)} rates lost" if not dirty else f"lost at {', '.join(map(in_words, dirty))}",
+            f"no loss at rates compared: {len(clean)}" if not dirty else f"lost at {', '.join(map(in_words, dirty))}",
             not dirty,
         )
     ]
