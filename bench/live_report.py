@@ -107,7 +107,7 @@ def verdicts(laps: Sequence[Lap]) -> list[Verdict]:
     said = [
         Verdict(
             "no loss wherever a meter has none",
-            f"no loss at rates compared: {len(clean)}" if not dirty else f"lost at {', '.join(map(in_words, dirty))}",
+            f"{len(clean)} rates, no loss" if not dirty else f"lost at {', '.join(map(in_words, dirty))}",
             not dirty,
         )
     ]
