@@ -482,7 +482,14 @@ def unknown() -> Iterator[Forged]:
         ("VXLAN of nothing", datagram(55555, 4789, vxlan)),
         ("VXLAN of half a header", datagram(55555, 4789, vxlan + bytes(link)[:9])),
         ("VXLAN of half an IP header", datagram(55555, 4789, vxlan + short)),
-        ("VXLAN of a false length", datagram(55555, 4789, vxlan + bytes(Dot3(len=900) / LLC()) + bytes(50))),
+        (
+            "VXLAN of a false length",
+            datagram(
+                55555,
+                4789,
+                vxlan + bytes(Dot3(src=INNER_MACS[0], dst=INNER_MACS[1], len=900) / LLC()) + bytes(50),
+            ),
+        ),
         ("GRE of nothing", protocol_of(47, four)),
         ("GRE kept alive", protocol_of(47, bytes(4))),
         ("GRE of version 3", protocol_of(47, b"\0\3\x08\0" + inside)),
