@@ -21,6 +21,9 @@ WIRELESS = frozenset({105, 119, 127, 163, 192, SWAPPED})
 WIRELESS_CARRIERS = re.compile(rb"\x14\x7f|\x90\x90|\x2f[\xbe\xbf]|[\x82\x83][\x00-\xff]")
 """The ports of CAPWAP, TZSP and LWAPP, and Aruba's types of GRE."""
 
+OF_ANOTHER = {Refusal.TUNNEL_FRAGMENT, Refusal.WIFI_REPEATED}
+"""Refused because of another frame; alone it is a packet."""
+
 CANARY = b"\xa5"
 """Fills what lies behind the captured bytes: it must never show."""
 
@@ -41,14 +44,13 @@ def check_frames(contents: Sequence[bytes], link_type: int = ETHERNET) -> None:
     together = Decoder().decode(as_frames(contents, link_type))
     _check(contents, together)
     alone = [check_one(content, link_type) for content in contents]
-    # A later fragment of a tunnel is refused where its first was heard; alone it is a packet.
     for what in (
-        lambda d: sum(map(len, d.packets)) + d.refused.get(Refusal.TUNNEL_FRAGMENT, 0),
+        lambda d: sum(map(len, d.packets)) + sum(d.refused.get(reason, 0) for reason in OF_ANOTHER),
         lambda d: len(d.claims),
         lambda d: sum(count for note, count in d.noted.items() if not note.startswith("fragment")),
     ):
         assert what(together) == sum(map(what, alone)), "a batch says what its frames say"
-    for reason in set(Refusal) - {Refusal.TUNNEL_FRAGMENT}:
+    for reason in set(Refusal) - OF_ANOTHER:
         assert together.refused.get(reason, 0) == sum(d.refused.get(reason, 0) for d in alone)
 
 
