@@ -5,16 +5,17 @@ Counts go into the source's coverage, what a person must do something about beco
 
 import time
 
-from appliance.capture import bpf, ethtool, netlink
+from appliance.capture import bpf, netlink
 from appliance.capture.interface import Link
 from appliance.capture.own_traffic import Own, own_addresses
 from appliance.capture.ring import SNAPLEN_BYTES, Ring, RingCounts
-from appliance.capture.silence import Silence, Standing
+from appliance.capture.silence import Standing
 from appliance.config.capture import CaptureConfig
 from appliance.model.frames import Frames
 from appliance.runtime.recorder_state import InterfaceState
 from appliance.services.alarms import Alarms
 from appliance.services.clock_watch import ClockWatch
+from appliance.services.observer import Beside, Observation, Observer
 from appliance.services.sources import SourceCounts
 from appliance.wire.ports import tunnel_ports
 
@@ -36,9 +37,11 @@ class Attendance:
         self._config = config
         self._source = source
         self._alarms = alarms
-        self._silence = Silence(interface)
+        self._observer = Observer(interface)
+        self._beside = Beside(self._observer.observe)
         self._standing = Standing(False, "")
         self._own = Own()
+        self._seen: Observation | None = None
         self._device: netlink.Device | None = None
         self._speed_mbps: int | None = None
         self._counted = RingCounts(0, 0, 0, 0)
@@ -57,6 +60,10 @@ class Attendance:
     def program(self) -> bytes:
         """What the kernel is to keep of a frame, as the box is addressed now."""
         return bpf.program(SNAPLEN_BYTES, tunnel_ports(self._config.vxlan_ports), self._own)
+
+    def hurry(self) -> None:
+        """The link has changed: the next look is to know more."""
+        self._beside.hurry()
 
     def count(self, frames: Frames) -> None:
         """Note frames that no wire can have carried: the card or the kernel has merged several."""
@@ -87,6 +94,7 @@ class Attendance:
     def leave(self, ring: Ring) -> None:
         """Recording ends in order: the last counts, and nothing left to complain of."""
         self._count_ring(ring.statistics())
+        self._beside.end()
         self._look_at_network()
         self._judge_dropped(0)
         self._source.cease(time.time_ns())
@@ -123,15 +131,15 @@ class Attendance:
 
     def _look_at_network(self) -> bool:
         """The interface's own counters, its silence, the box's addresses; whether those have changed."""
-        try:
-            devices, addresses = netlink.devices(), netlink.addresses()
-            own = Own() if self._config.record_own_traffic else own_addresses(devices, addresses)
-        except OSError:  # a moment without memory: the next look tells
+        seen = self._beside.latest()
+        if seen is None or seen is self._seen:
             return False
-        device = next((one for one in devices if one.name == self._interface), None)
+        self._seen = seen
+        own = Own() if self._config.record_own_traffic else own_addresses(seen.devices, seen.addresses)
+        device = next((one for one in seen.devices if one.name == self._interface), None)
         self._count_losses(device)
         self._device = device
-        self._standing = self._silence.keep(devices, addresses)
+        self._standing = seen.standing
         changed, self._own = own != self._own, own
         return changed
 
@@ -161,7 +169,7 @@ class Attendance:
             self._source.lost["interface"] += before
         elif before:
             self._source.noted["dropped_or_unclaimed"] += before
-            self._deaf = self._standing.ours and self._silence.deafen()
+            self._deaf = self._standing.ours and self._observer.deafen()
 
     def _say_losses(self, lost: int) -> None:
         moment = time.monotonic()
@@ -193,7 +201,7 @@ class Attendance:
         if link is Link.ABSENT or self._device is None:
             self._source.interface = InterfaceState(str(link.value), None, 0, False, 0)
             return
-        merges, speed = ethtool.merges_frames(self._interface), ethtool.speed_mbps(self._interface)
+        merges, speed = (self._seen.merges, self._seen.speed_mbps) if self._seen else (False, None)
         for kind, doubt in (
             ("interface_can_send", self._standing.doubt),
             ("interface_merges_packets", merges and (

@@ -36,6 +36,7 @@ def record_interface(
             recorder.pass_time(time.time_ns())
             # What was plugged in again is silenced before anybody else can set it up.
             if ring.link is not link:
+                attendance.hurry()
                 attendance.look(ring)
             if at_work.is_due:
                 attendance.look(ring)

@@ -19,6 +19,7 @@ from appliance.services import attendance as attendances
 from appliance.services import clock_watch
 from appliance.services.alarms import Alarms
 from appliance.services.attendance import Attendance
+from appliance.services.observer import Observation
 from appliance.services.sources import SourceCounts
 from tests.system.networks import Network, may_make
 
@@ -28,6 +29,16 @@ pytestmark = pytest.mark.skipif(not may_make(), reason="needs root to make a net
 def frames_of(lengths: list[int]) -> Frames:
     empty = np.zeros(len(lengths), np.int64)
     return Frames(np.zeros(64, np.uint8), empty, empty, np.array(lengths), empty, ETHERNET)
+
+
+class AtOnce:
+    """Asks when it is asked, instead of beside."""
+
+    def __init__(self, observe: Callable[[], Observation | None]) -> None:
+        self.latest = observe
+
+    def end(self) -> None:
+        pass
 
 
 class Scene:
@@ -49,6 +60,7 @@ class Scene:
         monkeypatch.setattr(timekeeping, "_difference_ns", lambda: self.difference_ns)
         monkeypatch.setattr(netlink, "devices", lambda: [self._told(device) for device in real()])
         self.source, self.alarms = SourceCounts("interface:mirror", live=True), Alarms()
+        monkeypatch.setattr(attendances, "Beside", AtOnce)
         self.attendance = Attendance("mirror", CaptureConfig(), self.source, self.alarms)
         self.ring = ring
         self.look()
