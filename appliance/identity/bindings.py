@@ -3,7 +3,8 @@
 A binding is (address, MAC, VLAN, evidence). It is written in parts so that what is recorded is never
 far behind: a part runs from the first claim since the last part was written, never crosses a UTC hour,
 and ends as ACTIVE_TIMEOUT where the binding goes on. Reading joins parts that overlap or lie within
-15 minutes. Two MACs that claim one address at the same time are two bindings and both are kept.
+15 minutes. A part is of one AP: where a claim names another one than before, a new part begins. Two MACs
+that claim one address at the same time are two bindings and both are kept.
 """
 
 from itertools import repeat
@@ -33,6 +34,10 @@ def _keys(claims: Rows) -> list[bytes]:
     return packed
 
 
+_ROAMINGS = 8
+"""Changes of AP told apart in one batch; a device that pretends to change more often gains nothing."""
+
+
 class Bindings:
     """Every binding that is open now, at most `limit`; beyond it those longest unheard of are closed.
 
@@ -56,9 +61,12 @@ class Bindings:
     def observe(self, claims: Rows, source: int) -> Rows:
         """Take CLAIM rows in any order, all of one `source`; returns the parts they closed."""
         step = max(self._limit // 2, 1)
-        return self._joined(
-            [self._observe(claims[at : at + step], source) for at in range(0, len(claims), step)]
-        )
+        parts = []
+        for at in range(0, len(claims), step):
+            for some in _between_roamings(claims[at : at + step]):
+                parts += [self._roam(some), self._observe(some, source)]
+                self._name_aps(some)
+        return self._joined(parts)
 
     def expire(self, now_ns: int) -> Rows:
         """Close what has fallen silent, what a lease has ended, and every part of an earlier hour.
@@ -98,6 +106,26 @@ class Bindings:
         """What `changed` gave was not written: the next call gives every open part again."""
         self._changed[:] = True
 
+    def _roam(self, claims: Rows) -> Rows:
+        """Write what was held through another AP than these claims name; it goes on from the claim."""
+        slots, named = self._named(claims)
+        held_through = self._held["ap_mac"][slots]
+        slots, first = np.unique(
+            slots[(held_through != 0) & (held_through != named["ap_mac"])], return_index=True
+        )
+        when = named["seen"][(held_through != 0) & (held_through != named["ap_mac"])][first]
+        return self._write(self._spells[slots], when - 1, when)
+
+    def _name_aps(self, claims: Rows) -> None:
+        slots, named = self._named(claims)
+        self._held["ap_mac"][slots] = named["ap_mac"]
+
+    def _named(self, claims: Rows) -> tuple[Slots, Rows]:
+        """The claims that name an AP and whose binding is open, and its slot."""
+        claims = claims[claims["ap_mac"] != 0]
+        slots = np.fromiter(map(self._slot_of.get, _keys(claims), repeat(-1)), np.int64, len(claims))
+        return slots[slots >= 0], claims[slots >= 0]
+
     def _observe(self, claims: Rows, source: int) -> Rows:
         slots, evicted = self._slots(claims, source)
         claims, slots = claims[slots >= 0], slots[slots >= 0]
@@ -130,7 +158,7 @@ class Bindings:
         self._slot_of.update(zip(first, given, strict=True))
         self._key_of[given] = list(first)
         fresh = claims[list(first.values())]
-        for field in _KEY_FIELDS:
+        for field in (*_KEY_FIELDS, "ap_mac"):
             self._held[field][given] = fresh[field]
         self._held["source"][given] = source
         missing = np.flatnonzero(slots < 0)
@@ -165,7 +193,7 @@ class Bindings:
         self._open[held["slot"]] = False
         return self._rows(held, spells.stated_until(held) if until is None else until, reason)
 
-    def _write(self, held: Rows, until_ns: int, next_ns: int) -> Rows:
+    def _write(self, held: Rows, until_ns: int | NDArray[np.int64], next_ns: int | NDArray[np.int64]) -> Rows:
         """Close the parts of bindings that go on: leases up to `until_ns`, others up to their last claim.
 
         A lease's next part begins at `next_ns`, any other at its next claim.
@@ -189,6 +217,22 @@ class Bindings:
     @staticmethod
     def _joined(parts: list[Rows]) -> Rows:
         return np.concatenate([np.zeros(0, BINDING), *parts])
+
+
+def _between_roamings(claims: Rows) -> list[Rows]:
+    """The claims in lots, one after the other; in each a binding's claims name one AP at most."""
+    if len(claims) < 2 or not claims["ap_mac"].any():
+        return [claims]
+    claims = claims[np.lexsort((claims["seen"], *(claims[field] for field in _KEY_FIELDS)))]
+    fresh = np.ones(len(claims), np.bool_)
+    fresh[1:] = np.logical_or.reduce([claims[name][1:] != claims[name][:-1] for name in _KEY_FIELDS])
+    place = np.arange(len(claims))
+    begin = np.maximum.accumulate(np.where(fresh, place, 0))
+    named = claims["ap_mac"] != 0
+    before = np.append(-1, np.maximum.accumulate(np.where(named, place, -1))[:-1])
+    roamed = np.cumsum(named & (before >= begin) & (claims["ap_mac"] != claims["ap_mac"][before]))
+    lot = np.minimum(roamed - roamed[begin], _ROAMINGS)
+    return [claims[lot == number] for number in range(int(lot.max()) + 1)]
 
 
 def _natural_end(held: Rows) -> NDArray[np.int64]:

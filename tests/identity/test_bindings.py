@@ -235,3 +235,33 @@ def test_parts_add_up_to_the_intervals_whatever_the_batches(
     assert {key: merged(found) for key, found in parts.items()} == {
         key: merged(found) for key, found in expected.items()
     }
+
+
+HERE, THERE = 0x02B000000001, 0x02B000000002
+
+
+def through(ap_mac: int, *stated: Claim) -> NDArray[np.void]:
+    rows = claims(*stated)
+    rows["ap_mac"] = ap_mac
+    return rows
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "one batch"])
+def test_a_part_is_of_one_ap_and_roaming_begins_another(together: bool) -> None:
+    stated = [
+        through(HERE, lease(TEN, 3000)),
+        through(0, arp(TEN + 5 * MINUTE_NS)),
+        through(HERE, arp(TEN + 6 * MINUTE_NS)),
+        through(THERE, arp(TEN + 8 * MINUTE_NS), lease(TEN + 8 * MINUTE_NS, 3000)),
+        through(HERE, arp(TEN + 9 * MINUTE_NS)),
+    ]
+    made = Bindings()
+    batches = [np.concatenate(stated)] if together else stated
+    rows = np.concatenate([*(made.observe(batch, 0) for batch in batches), made.close()])
+    told = sorted(
+        (int(row["evidence"]), (int(row["from"]) - TEN) // MINUTE_NS, int(row["ap_mac"])) for row in rows
+    )
+    arps = [(Evidence.ARP, 5, HERE), (Evidence.ARP, 8, THERE), (Evidence.ARP, 9, HERE)]
+    assert told == [*arps, (Evidence.DHCP, 0, HERE), (Evidence.DHCP, 8, THERE)]
+    (before,) = rows[(rows["evidence"] == Evidence.DHCP) & (rows["ap_mac"] == HERE)]
+    assert (int(before["until"]), before["end_reason"]) == (TEN + 8 * MINUTE_NS - 1, EndReason.ACTIVE_TIMEOUT)

@@ -39,3 +39,11 @@ def test_parts_within_a_quarter_of_an_hour_are_one_interval() -> None:
     later = part(4000, EndReason.IDLE_TIMEOUT, begin_s=1000)
     assert ends(part(120, EndReason.ACTIVE_TIMEOUT), later) == [4000]
     assert ends(part(99, EndReason.IDLE_TIMEOUT), later) == [99, 4000]
+
+
+def test_an_interval_is_of_one_ap() -> None:
+    here, there = part(120, EndReason.ACTIVE_TIMEOUT), part(300, EndReason.END_OF_FLOW, begin_s=121)
+    here["ap_mac"], there["ap_mac"] = 1, 2
+    assert ends(here, there) == [120, 300]
+    there["ap_mac"] = 1
+    assert ends(here, there) == [300]

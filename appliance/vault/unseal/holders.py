@@ -1,6 +1,6 @@
 """Who held an address: parts of bindings become intervals again, and intervals are joined to traffic. Pure.
 
-Parts of the same address, MAC and evidence that overlap or lie within 15 minutes of each other are one
+Parts of the same address, MAC, evidence and AP that overlap or lie within 15 minutes of each other are one
 interval. A traffic row's evidence is the best by which its own MAC held its address when it began;
 every other MAC that claimed the address at that instant is named beside it.
 """
@@ -39,7 +39,7 @@ def intervals(parts: pa.Table) -> pa.Table:
     begin, until = instants(parts, "from"), instants(parts, "until")
     columns = (*halves(parts["ip"]), mac_numbers(parts["mac"]), _ranks(parts))
     order = _settled(parts, begin, columns, np.lexsort((begin, *columns)))
-    fresh = _differ(columns, order)
+    fresh = _differ((*columns, mac_numbers(parts["ap_mac"])), order)
     # The latest end so far of each holder, as one running maximum: holders are set apart by an offset.
     reach = until[order] // MS - int(begin.min()) // MS
     apart = (np.cumsum(fresh) - 1) * (int(reach.max()) + 1)
