@@ -92,12 +92,13 @@ class Duplicates:
         for family in (4, 6):
             parts = []
             for packets in batch:
-                if packets is largest:
-                    part = packets.slice(begin, begin + _STRETCH)
-                else:
-                    inside = (packets.time >= stretch[0]) & (packets.time <= stretch[-1])
-                    part = packets.take(np.flatnonzero(inside)[:_STRETCH])
-                if packets.family == family and len(part):
+                if packets.family != family:
+                    continue
+                # Where time is not in order this is some other stretch, and no worse.
+                low = begin if packets is largest else int(np.searchsorted(packets.time, stretch[0]))
+                high = int(np.searchsorted(packets.time, stretch[-1], "right"))
+                part = packets.slice(low, min(high, low + _STRETCH))
+                if len(part):
                     parts.append(part)
             if parts:
                 judged = self._judge([], parts)

@@ -89,12 +89,13 @@ def group(
 def leaders(hashed: NDArray[np.uint64], key: tuple[NDArray[np.uint64], ...]) -> NDArray[np.int64]:
     """(n,) number of the first packet with the same key."""
     leader = np.empty(len(hashed), np.int64)
-    bucket = np.empty(1 << _BUCKET_BITS, np.int32)
+    bits = min(_BUCKET_BITS, len(hashed).bit_length() + 1)  # few packets: a megabyte would only be mapped
+    bucket = np.empty(1 << bits, np.int32)
     pending: NDArray[np.int64] | None = None  # None: everybody, spares a gather
     words = key
     for _ in range(_TRIES):
         numbers = np.arange(len(hashed), dtype=np.int32) if pending is None else pending.astype(np.int32)
-        place = (hashed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+        place = (hashed >> np.uint64(64 - bits)).astype(np.int64)
         bucket[place[::-1]] = numbers[::-1]  # of repeated places the last written counts: the first packet
         found = bucket[place]
         same = np.ones(len(found), np.bool_)
