@@ -168,7 +168,7 @@ def test_unplugged_and_plugged_again_it_resumes_and_the_time_between_is_a_gap(
                 time.sleep(away_s)
                 network.run("ip", "link", "set", "elsewhere", "name", "mirror", "up")
             wait_for_link("up")
-            assert states(box)["mirror"]["interface"]["silent"]
+            wait_for(lambda: states(box)["mirror"]["interface"]["silent"], PATIENCE_S, "silence")
             send_and_wait(states(box)["mirror"]["packets"])
         running = box.json("coverage")["sources"][0]
         warm.end(recorder, signal.SIGTERM)
