@@ -23,7 +23,7 @@ AT_ONCE_NS = MS
 """TCP does not send data again within a millisecond; acknowledgements it may repeat in microseconds."""
 
 _WATCHED_PACKETS = MOST_PACKETS // 2
-"""So many packets are looked at one by one after the start and after each duplicate."""
+"""Of so many packets all are looked at after the start, and of all batches after each duplicate."""
 
 _SMALL_BATCH = 8_192
 """Batches of so few packets are always looked at: at such a rate it costs nothing that matters."""
@@ -57,7 +57,8 @@ class Duplicates:
         self._networks = networks
         self._multipliers = multipliers[-WORDS:]
         self._held: list[Packets] = []
-        self._watched = _WATCHED_PACKETS
+        self._watched = 0
+        self._unknown = _WATCHED_PACKETS
         self._batches = 0
         self._doubling = Doubling()
 
@@ -68,6 +69,7 @@ class Duplicates:
         if total > _SMALL_BATCH and self._watched <= 0 and not self._is_doubled(batch):
             return [*self.drain(), *batch]
         passed, copies = self._pass(batch, now_ns)
+        self._unknown -= total
         self._watched = _WATCHED_PACKETS if copies else self._watched - total
         return passed
 
@@ -84,11 +86,13 @@ class Duplicates:
         return self._pass([], None)[0] if self._held else []
 
     def _is_doubled(self, batch: list[Packets]) -> bool:
-        """Whether one stretch of a large batch has duplicates."""
+        """Whether one stretch of a large batch has duplicates; soon after the start a long one."""
         largest = max(batch, key=len)
+        size = max(_STRETCH, self._unknown)
+        self._unknown -= sum(map(len, batch))
         self._batches += 1
-        begin = self._batches * _STRIDE % max(len(largest) - _STRETCH, 1)
-        stretch = largest.time[begin : begin + _STRETCH]
+        begin = self._batches * _STRIDE % max(len(largest) - size, 1)
+        stretch = largest.time[begin : begin + size]
         for family in (4, 6):
             parts = []
             for packets in batch:
@@ -97,7 +101,7 @@ class Duplicates:
                 # Where time is not in order this is some other stretch, and no worse.
                 low = begin if packets is largest else int(np.searchsorted(packets.time, stretch[0]))
                 high = int(np.searchsorted(packets.time, stretch[-1], "right"))
-                part = packets.slice(low, min(high, low + _STRETCH))
+                part = packets.slice(low, min(high, low + size))
                 if len(part):
                     parts.append(part)
             if parts:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.groups import FIN_BACK, FIN_FORTH, RESET, Groups
+from appliance.flows.groups import FIN_BACK, FIN_FORTH, FORWARDED_BACK, FORWARDED_FORTH, RESET, Groups
 from appliance.flows.orient import KEY_WORDS, is_undecided
 from appliance.flows.rows import COUNTERS, rows_of
 from appliance.model.instants import HOUR_NS, NS
@@ -18,6 +18,9 @@ from appliance.model.reasons import EndReason
 
 LINGER_NS = 5 * NS
 """A connection that said goodbye is kept this long for its last acknowledgements."""
+
+_OF_THE_FIRST = FORWARDED_FORTH | FORWARDED_BACK
+"""Flags that only the first packet of a connection gives, so that they do not hang on the batches."""
 
 _OF_GROUPS = ("first", "last", "flags", "other_mac", "vlan", "ap_mac", *COUNTERS)
 _SMALLEST = 1 << 12
@@ -229,7 +232,7 @@ class FlowTable:
 
     def _begin_anew(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
         """Let these slots hold another connection between the same ends; its first packet decides anew."""
-        self._columns["flags"][slots] = 0
+        self._columns["flags"][slots] = groups.flags[rows] & _OF_THE_FIRST
         self._columns["other_mac"][slots] = groups.other_mac[rows]
         self._columns["vlan"][slots] = groups.vlan[rows]
         self._columns["ap_mac"][slots] = groups.ap_mac[rows]
@@ -245,7 +248,7 @@ class FlowTable:
         self._name_initiator(groups, known[sooner], slots[sooner])
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
-        columns["flags"][slots] |= groups.flags[known]
+        columns["flags"][slots] |= groups.flags[known] & ~_OF_THE_FIRST
         # A client may roam: each part says the AP of its first packet that names one.
         named = (empty | (columns["ap_mac"][slots] == 0)) & (groups.ap_mac[known] != 0)
         columns["ap_mac"][slots[named]] = groups.ap_mac[known[named]]
@@ -267,7 +270,8 @@ class FlowTable:
         silent[1:] = ~head[1:] & (np.abs(state["first"][1:] - state["last"][:-1]) > self._limits.idle_ns)
         begins = np.flatnonzero(head | silent)  # after a silence it is another connection
         which = np.cumsum(head | silent) - 1
-        state["flags"] = np.bitwise_or.reduceat(state["flags"], begins)[which]
+        closing = np.bitwise_or.reduceat(state["flags"] & ~_OF_THE_FIRST, begins)
+        state["flags"] = (closing | state["flags"][begins] & _OF_THE_FIRST)[which]
         for name in ("other_mac", "vlan", "swapped"):
             state[name] = state[name][begins][which]
         state["continued"] = ~silent
