@@ -100,9 +100,9 @@ def _bsd(frames: Frames, at: Rows) -> Reached:
 
 
 def _ppp_serial(frames: Frames, at: Rows) -> Reached:
-    """PPP in HDLC-like framing (RFC 1662), or Cisco's HDLC, told apart by the address byte."""
-    address = frames.data[frames.offsets[at]]
-    cisco = (address == 0x0F) | (address == 0x8F)
+    """PPP in HDLC-like framing (RFC 1662) or without, or Cisco's HDLC, which writers file under PPP too."""
+    address, control = frames.data[frames.offsets[at]], frames.data[frames.offsets[at] + 1]
+    cisco = ((address == 0x0F) | (address == 0x8F)) & (control == 0) & (frames.captured[at] > 1)
     start = frames.offsets[at] + np.where(cisco, 4, 0)
     kind = np.where(cisco, _uncut(frames, at, 4, u16(frames, frames.offsets[at] + 2)), KIND_PPP)
     return _reached(frames, at, start - frames.offsets[at], kind)
@@ -163,7 +163,7 @@ _READERS: dict[int, Callable[[Frames, Rows], Reached]] = {
     RAW_IP: _raw,
     IPV4_ONLY: _always(IPV4),
     IPV6_ONLY: _always(IPV6),
-    PPP: _always(KIND_PPP),
+    PPP: _ppp_serial,
     PPP_SERIAL: _ppp_serial,
     PPPOE: _always(KIND_PPPOE),
     CISCO_HDLC: _cisco_hdlc,

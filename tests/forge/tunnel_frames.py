@@ -338,7 +338,8 @@ def bare_links(inner: Inner) -> Iterator[Forged]:
     session = PPPoE(sessionid=3, len=len(body) + 2)
     yield linked("PPPoE alone", 51, bytes(session) + ppp + body + b"\0" * 9, inner)
     yield linked("Cisco HDLC", 104, b"\x0f\x00" + kind + body, inner)
-    yield linked("Cisco HDLC among PPP", 50, b"\x0f\x00" + kind + body, inner)
+    for link_type in (9, 50):
+        yield linked(f"Cisco HDLC among PPP {link_type}", link_type, b"\x0f\x00" + kind + body, inner)
     yield linked("labels", 219, bytes(labels(17)[0]) + body, inner)
     told = [INNER_MACS[0], "00:00:00:00:00:00"]
     address = {"lladdrlen": 6, "lladdrtype": 1, "pkttype": 0}
