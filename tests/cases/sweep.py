@@ -42,6 +42,22 @@ NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::
 SECOND_NS = 10**9
 ROOMY = Limits(3600 * SECOND_NS, 36000 * SECOND_NS, 1 << 20)
 Row = tuple[object, ...]
+BIG = "tshark does not read the length that BIG TCP leaves at 0"
+NO_ROOM = "a payload length of 0 leaves no room for the extension header that tshark reads on in"
+CUT = "of an extension header that was not captured whole, tshark believes the first byte"
+CONTROL_WORD = "tshark guesses that there is no control word before the inner Ethernet frame"
+BIG_TCP = [f"bigtcp-ipv{a}-{tunnel}-ipv{b}" for a in "46" for tunnel in ("geneve", "vxlan") for b in "46"]
+DIFFERS = {
+    **dict.fromkeys((*BIG_TCP, "bigtcp-ipv6", "ipv6_missing_jumbo_payload_option"), BIG),
+    **dict.fromkeys(("ipv6-too-long-jumbo", "quic_32_bit_pointer_overflow"), NO_ROOM),
+    **dict.fromkeys(("ipv6-rthdr-oobr", "hoobr_rt6_print"), CUT),
+    **dict.fromkeys(("testdata-mpls-eompls-cw", "testdata-mpls-eompls-invalid-cw"), CONTROL_WORD),
+    "ipv6_mobility_1": "a mobility header is an extension header (RFC 7045): what follows is the protocol",
+    "ieee802.11_rx-stbc": "deciphered by the card: tshark wants to be told (as wlan-clear-protected does)",
+    "LINKTYPE_IPV4_invalid": "IPv6 under a link type that is IPv4 only: tshark goes by the version",
+}
+"""Captures in which tshark and a rule of ours are known to differ, by name, with the reason."""
+
 FIELDS = ("source", "destination", "protocol", "octets", "ports", "macs", "vlan", "ap")
 
 
@@ -70,6 +86,8 @@ class Verdict:
     @property
     def reason(self) -> str:
         """The class of the difference: what failed, and the stack of the first packet it is about."""
+        if self.path.stem in DIFFERS and not self.failed:
+            return f"(known) {DIFFERS[self.path.stem]}"
         if self.failed or self.metered_wrong:
             return self.failed or self.metered_wrong
         for row in (*self.missing, *self.invented):
@@ -242,7 +260,7 @@ def main(arguments: list[str]) -> int:
     with ProcessPoolExecutor(2) as pool:
         verdicts = list(pool.map(partial(look), captures, chunksize=8))
     report(verdicts, given.verbose)
-    return 0 if all(verdict.agrees for verdict in verdicts) else 1
+    return 0 if all(verdict.agrees or verdict.path.stem in DIFFERS for verdict in verdicts) else 1
 
 
 if __name__ == "__main__":
