@@ -1,5 +1,7 @@
-"""The tables in TOML to values: domain suffixes, ports and DHCP fingerprints, each group with its source.
+"""The tables in TOML to values: domain suffixes, ports and DHCP fingerprints.
 
+Each group says where its facts were seen (`source`, `read`, and `copy` if it was not the page itself that
+was opened), or that they were seen nowhere (`basis`): some of those that are shipped are general knowledge.
 A box may carry its own files in place of the shipped ones, so every mistake is told with file, line and key.
 """
 
@@ -22,8 +24,9 @@ _SUFFIX = re.compile(
     r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*$"
 )
 _RANGE = re.compile(r"^([0-9]+)(?:-([0-9]+))?$")
-_ABOUT = {"source": str, "read": date}
-"""Every group says where its facts stand and when they were read there."""
+_SEEN: Mapping[str, type] = {"source": str, "read": date}
+_ABOUT: Mapping[str, type] = {**_SEEN, "copy": str, "basis": str}
+"""Where the facts of a group stand, when and in what copy of it they were read; or what else they rest on."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,19 @@ class _Group:
                 break
         return HomeError(f"{self.file} line {line}: {key}: {wrong}; correct it")
 
+    def vouch(self) -> None:
+        """Raise unless it says either where its facts were read and when, or on what else they rest."""
+        seen = [key for key in ("source", "read", "copy") if key in self.values]
+        if "basis" in self.values:
+            if seen:
+                raise self.error("basis", f"{seen[0]} stands beside it; a group has one or the other")
+            if not self.values["basis"].strip():
+                raise self.error("basis", "says nothing")
+            return
+        for key in _SEEN:
+            if key not in self.values:
+                raise self.error(key, "is missing, and so is basis")
+
     def member(self, key: str, closed: type[_Member]) -> _Member:
         """The member of a closed list that this key names."""
         try:
@@ -147,18 +163,18 @@ def _groups(
             f"{file}: {beside[0] if beside else 'group'}: only [[group]] may stand there; correct it"
         )
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[group]]"]
-    known = {**_ABOUT, **wanted}
     for index, values in enumerate(groups):
         group = _Group(file, text, lines[index] if index < len(lines) else 1, values)
-        for key in known:
+        for key in wanted:
             if key not in values:
                 raise group.error(key, "is missing")
         for key, value in values.items():
-            kind = {**known, **allowed}.get(key)
+            kind = {**_ABOUT, **wanted, **allowed}.get(key)
             if kind is None:
                 raise group.error(key, "there is no such key")
             if not isinstance(value, kind):
                 raise group.error(key, f"must be a {_KIND_NAMES[kind]}")
+        group.vouch()
         yield group
 
 

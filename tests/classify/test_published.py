@@ -71,8 +71,6 @@ KNOWN_TO_DIFFER = {
     "TLS.WhatsAppFiles": "nDPI takes pictures sent by WhatsApp for downloads",
     "TLS.AppleiTunes": "nDPI takes the store for streaming; Apple's own list has it among its stores",
     "Viber": "nDPI counts Viber's messages as calls",
-    "ApplePush": "nDPI counts what wakes applications as cloud; the port is that of messages",
-    "HP_VIRTGRP": "a rare protocol at a port that Apple and XMPP use",
     "PFCP": "a rare protocol at a port that Zoom uses",
     "STUN": "nDPI counts it as network where it knows no service; it opens the way for calls",
     "DTLS": "nDPI counts it as network where it knows no service; it is at Zoom's port",
