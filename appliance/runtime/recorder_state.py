@@ -29,10 +29,27 @@ class InterfaceState:
 
 
 @dataclass(frozen=True)
+class Durable:
+    """What of a source was on disk when the disk last accepted everything, at `until_ns`.
+
+    `given_up` counts the packets among them that were lost before, for want of room. `asked_ns` is when the
+    disk was last asked, whatever it said: a later frame of the journal holds all that this state counts.
+    """
+
+    until_ns: int
+    asked_ns: int
+    packets: int = 0
+    bytes: int = 0
+    last_record_ns: int | None = None
+    given_up: int = 0
+
+
+@dataclass(frozen=True)
 class SourceState:
     """One capture or interface, counted since the run began; instants in UTC nanoseconds.
 
-    `spells` are the periods, [first, last] each, in which a live source listened since its last seal.
+    `spells` are the periods, [first, last] each, in which a live source listened since its last seal. What
+    was counted beyond `durable` is in memory only.
     """
 
     name: str
@@ -43,6 +60,7 @@ class SourceState:
     lost: Mapping[str, int]
     noted: Mapping[str, int]
     measured: Mapping[str, int]
+    durable: Durable
     spells: tuple[tuple[int, int], ...] = ()
     interface: InterfaceState | None = None
 
@@ -151,9 +169,34 @@ def source_fields(source: SourceState) -> dict[str, Any]:
         "lost": dict(source.lost),
         "noted": dict(source.noted),
         "measured": dict(source.measured),
+        "durable": _durable_fields(source.durable),
         "spells": [[to_iso(first), to_iso(last)] for first, last in source.spells],
         "interface": source.interface and dataclasses.asdict(source.interface),
     }
+
+
+def _durable_fields(durable: Durable) -> dict[str, Any]:
+    last_ns = durable.last_record_ns
+    return {
+        "until": to_iso(durable.until_ns),
+        "asked": to_iso(durable.asked_ns),
+        "packets": durable.packets,
+        "bytes": durable.bytes,
+        "last_record": None if last_ns is None else to_iso(last_ns),
+        "given_up": durable.given_up,
+    }
+
+
+def _durable(fields: Mapping[str, Any]) -> Durable:
+    last = fields["last_record"]
+    return Durable(
+        from_iso(fields["until"]),
+        from_iso(fields["asked"]),
+        int(fields["packets"]),
+        int(fields["bytes"]),
+        None if last is None else from_iso(last),
+        int(fields["given_up"]),
+    )
 
 
 def _source(fields: Mapping[str, Any]) -> SourceState:
@@ -167,6 +210,7 @@ def _source(fields: Mapping[str, Any]) -> SourceState:
         dict(fields["lost"]),
         dict(fields["noted"]),
         dict(fields["measured"]),
+        _durable(fields["durable"]),
         tuple((from_iso(first), from_iso(until)) for first, until in fields["spells"]),
         None if interface is None else InterfaceState(**interface),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from appliance.model.errors import StorageError
 from appliance.model.instants import day_of
 from appliance.model.rows import BINDING, TRAFFIC
+from appliance.runtime.clock import now_ns as wall_clock
 from appliance.services.alarms import Alarms
 from appliance.services.backlog import Backlog
 from appliance.services.sources import SourceCounts
@@ -53,7 +54,10 @@ class Ledger:
             self.bindings.written()
         except StorageError as error:
             self._refused(error)
+            for source in self._sources:
+                source.refused_at(wall_clock())
             return False
+        self._kept()
         if not self.seal_due:
             self._alarms.lower("storage")
         return True
@@ -68,6 +72,7 @@ class Ledger:
                 self.traffic.sealed()
                 for source in self._sources:
                     source.sealed()
+                self._kept()
             if len(self.bindings):
                 self._vaults[VaultName.SOURCE].seal(self.bindings.take(), names, [])
                 self.bindings.sealed()
@@ -80,6 +85,11 @@ class Ledger:
         self._alarms.lower("storage")
         for writer in self._vaults.values():
             writer.forget_keys_before(day_of(now_ns))
+
+    def _kept(self) -> None:
+        """All packets taken so far are on disk: their rows were closed or handed over as open ones."""
+        for source in self._sources:
+            source.kept(wall_clock())
 
     def _refused(self, error: StorageError) -> None:
         if self._alarms.rise("storage", str(error)) and self._sources:

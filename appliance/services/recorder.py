@@ -21,6 +21,7 @@ from appliance.model.errors import StorageError
 from appliance.model.frames import Frames
 from appliance.model.instants import HOUR_NS, NS
 from appliance.model.networks import Networks
+from appliance.runtime.clock import now_ns
 from appliance.services.alarms import Alarms
 from appliance.services.ledger import Ledger
 from appliance.services.sources import SourceCounts
@@ -52,7 +53,7 @@ class Recorder:
         self._ledger = Ledger(vaults, self.sources, self.alarms, config.row_limit, monotonic)
         self._totals = totals
         self._monotonic = monotonic
-        self._decoder = Decoder(_tunnels(config.capture))
+        self._decoder = Decoder(_tunnels(config))
         self._meter = Meter(Networks.of(config.client_networks), limits, multipliers)
         self._bindings = Bindings()
         self._journal_due = monotonic() + JOURNAL_EVERY_S
@@ -64,6 +65,7 @@ class Recorder:
         """What is taken from now on comes from this source; its counters are returned."""
         self._live = live
         self.sources.append(SourceCounts(name, live))
+        self.sources[-1].kept(now_ns())  # nothing yet, all of it durable
         return self.sources[-1]
 
     @property
@@ -172,6 +174,7 @@ class Recorder:
                 self._told[name] = total
 
 
-def _tunnels(config: CaptureConfig) -> Tunnels:
-    ends = Networks.of(config.tunnel_ends) if config.tunnel_ends else None
-    return Tunnels(config.vxlan_ports, ends)
+def _tunnels(config: BoxConfig) -> Tunnels:
+    capture = config.capture
+    ends = Networks.of(capture.tunnel_ends) if capture.tunnel_ends else None
+    return Tunnels(capture.vxlan_ports, ends, Networks.of(config.client_networks))

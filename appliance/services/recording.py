@@ -87,6 +87,7 @@ def _source_state(source: SourceCounts, now_ns: int) -> SourceState:
         dict(source.lost),
         dict(source.noted),
         dict(source.measured),
+        source.durable,
         tuple(source.spells(now_ns)),
         source.interface,
     )

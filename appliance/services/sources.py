@@ -9,7 +9,7 @@ import numpy as np
 from appliance.model.coverage import Coverage
 from appliance.model.frames import Frames
 from appliance.model.instants import HOUR_NS, NS
-from appliance.runtime.recorder_state import InterfaceState
+from appliance.runtime.recorder_state import Durable, InterfaceState
 from appliance.wire.decode import Decoded
 
 BACKWARD_STEP_NS = NS
@@ -38,6 +38,7 @@ class SourceCounts:
     noted: Counter[str] = field(default_factory=Counter)
     measured: dict[str, int] = field(default_factory=dict)
     interface: InterfaceState | None = None
+    durable: Durable = field(default_factory=lambda: Durable(0, 0))
     _latest_ns: int | None = None
     _sealed: "SourceCounts | None" = None
     _parts: list[Coverage] = field(default_factory=list)
@@ -125,6 +126,14 @@ class SourceCounts:
         self._parts.clear()
         if self._listening_ns is not None:
             self._listening_ns = self._stated_ns
+
+    def kept(self, at_ns: int) -> None:
+        """Everything counted until now is on disk, at this instant of the wall clock."""
+        self.durable = Durable(at_ns, at_ns, self.packets, self.bytes, self.last_ns, self.lost["storage"])
+
+    def refused_at(self, at_ns: int) -> None:
+        """The disk was asked and refused: what came since it last accepted is still in memory only."""
+        self.durable = dataclasses.replace(self.durable, asked_ns=at_ns)
 
     def _part(self, first_ns: int, last_ns: int) -> Coverage:
         """What was counted since the last snapshot."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance.config.box import BoxConfig
 from appliance.model.coverage import Coverage
 from appliance.runtime import recorder_state
+from appliance.runtime.recorder_state import RecorderState, SourceState
 from appliance.vault import canonical, journal, liveness, periods, seals
 from appliance.vault import chain as chains
 from appliance.vault.catalogue import Catalogue
@@ -33,7 +34,7 @@ def settle(home: Home, config: BoxConfig, chain: Chain) -> list[str]:
     """
     notes = [_REPAIRS[seals.kind_of(entry.body)] for entry in chain.repair()]
     bodies = _changed_custodians(home, config)
-    dead = {*liveness.unclosed(home), *_writers_of_orphans(home)}
+    dead = {*liveness.unclosed(home), *_writers_of_orphans(home), *_not_ended(home)}
     if not dead:
         chain.append(bodies)
         _forget(home, dead)
@@ -48,7 +49,7 @@ def settle(home: Home, config: BoxConfig, chain: Chain) -> list[str]:
         header = orphan.header
         bodies.append(Adoption(header.vault, header.day, header.key_id, header.run, orphan.file))
     chain.append(bodies)
-    notes += [f"run {run_id} had ended without closing" for run_id in sorted(dead)]
+    notes += [f"run {run_id} had ended without closing" for run_id in sorted(dead - catalogue.interrupted)]
     notes += [f"adopted the journal file {orphan.file.name} as it lay" for orphan in orphans]
     # After a rollback an unknown file may be a record whose seal was taken away: touch nothing then.
     if not catalogue.rolled_back:
@@ -85,6 +86,12 @@ def _journal_files(home: Home) -> Iterator[Path]:
 def _writers_of_orphans(home: Home) -> set[str]:
     runs = {journal.run_of(path.name) for path in _journal_files(home)} - {""}
     return {run_id for run_id in runs if not liveness.is_live(home, run_id)}
+
+
+def _not_ended(home: Home) -> set[str]:
+    """Runs that did not end in good order, by their own word: one that a full disk made give up, too."""
+    states = recorder_state.read_all(home.state)
+    return {state.run for state in states if not state.ended and not liveness.is_live(home, state.run)}
 
 
 def _orphans(home: Home, catalogue: Catalogue, dead: set[str]) -> list[_Orphan]:
@@ -124,11 +131,40 @@ def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue
     signs = [orphan.last_frame_ns for orphan in orphans]
     parts: list[Coverage] = []
     if state:
-        signs.append(state.updated_ns)
-        for source in state.sources:
+        sources = [_as_kept(state, source, max(signs, default=0), catalogue) for source in state.sources]
+        lost = [source.durable.until_ns for source in sources if source.lost.get(_UNWRITTEN)]
+        signs.append(max(lost) if lost else state.updated_ns)
+        for source in sources:
             parts += periods.unsealed(state, source, catalogue)
     coverage = [dataclasses.replace(part, noted={**part.noted, "interrupted": 1}) for part in parts]
     return Interruption(run_id, max(signs, default=None), tuple(coverage))
+
+
+_UNWRITTEN = "unwritten"
+"""Where packets were lost that a run had read, and held in memory when it died."""
+
+
+def _as_kept(state: RecorderState, source: SourceState, journal_ns: int, catalogue: Catalogue) -> SourceState:
+    """A dead run's source as far as it is on disk: what it counted beyond is lost, and its time not seen.
+
+    Unless the journal or a seal went on after the state was told: they then hold all that it counts.
+    """
+    durable = source.durable
+    sealed = sum(part.packets for part in catalogue.sealed_by(state.run, source.name))
+    beyond = source.packets - durable.packets
+    if beyond <= 0 or journal_ns > durable.asked_ns or sealed > durable.packets:
+        return source
+    # What was given up since is among the packets beyond, or still in the journal.
+    lost = {**source.lost, "storage": durable.given_up, _UNWRITTEN: beyond}
+    begun = [spell for spell in source.spells if spell[0] < durable.until_ns]
+    return dataclasses.replace(
+        source,
+        packets=durable.packets,
+        bytes=durable.bytes,
+        last_record_ns=durable.last_record_ns or source.last_record_ns,
+        lost={place: count for place, count in lost.items() if count},
+        spells=tuple((first, min(last, durable.until_ns)) for first, last in begun),
+    )
 
 
 def _needless(home: Home, catalogue: Catalogue, dead: set[str]) -> Iterator[tuple[Path, str]]:

@@ -45,13 +45,16 @@ def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) ->
     if not is_live_source(source.name):
         last_ns = source.last_record_ns or state.updated_ns
         spells = [(min(begun_ns or last_ns, last_ns), last_ns)]
+    lost = _left(source.lost, [part.lost for part in sealed])
+    if lost and not spells:  # nothing listened since, or nothing of it is on disk
+        spells = [(begun_ns or state.updated_ns, begun_ns or state.updated_ns)]
     parts = [Coverage(source.name, first, last, 0, 0) for first, last in spells]
     if parts:
         parts[-1] = dataclasses.replace(
             parts[-1],
             packets=max(0, source.packets - sum(part.packets for part in sealed)),
             bytes=max(0, source.bytes - sum(part.bytes for part in sealed)),
-            lost=_left(source.lost, [part.lost for part in sealed]),
+            lost=lost,
             noted=_left(source.noted, [part.noted for part in sealed]),
             measured=source.measured,
         )

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from appliance.model.coverage import Coverage
 from appliance.model.instants import NS, to_iso
+from appliance.runtime import recorder_state
+from appliance.runtime.recorder_state import Durable, RecorderState, SourceState, StateFile
 from appliance.vault import chain
 from appliance.vault.liveness import is_live, unclosed
 from appliance.vault.run import Run
@@ -29,6 +31,14 @@ def say(box: Box, run_id: str, packets: int) -> None:
         "lost": {"kernel": 4},
         "noted": {"ring_full": 1},
         "measured": {"clock_error_us": 70},
+        "durable": {
+            "until": to_iso(NOW_NS + 7 * NS),
+            "asked": to_iso(NOW_NS + 7 * NS),
+            "packets": packets,
+            "bytes": 9 * packets,
+            "last_record": None,
+            "given_up": 0,
+        },
         "spells": [
             [to_iso(NOW_NS), to_iso(NOW_NS + 2 * NS)],
             [to_iso(NOW_NS + 4 * NS), to_iso(NOW_NS + 7 * NS)],
@@ -81,6 +91,68 @@ def test_a_killed_runs_journal_is_adopted_as_it_lies_and_its_gap_stated(tmp_path
     assert bodies(box, Interruption) == [Interruption(dead, NOW_NS + 7 * NS, covered)]
     assert unclosed(box.home) == []
     assert verify(box.home).faults == ()
+
+
+def tell(box: Box, run_id: str, durable: Durable, **others: object) -> None:
+    """The state of a run that has read 50 packets, and has not all of them on disk."""
+    spells = ((NOW_NS, NOW_NS + 2 * NS), (NOW_NS + 4 * NS, NOW_NS + 20 * NS))
+    lost = {"kernel": 4, "storage": 9}
+    source = SourceState(SOURCES[0], 50, 450, 1, None, lost, {}, {}, durable, spells)
+    state = RecorderState(run_id, 1, NOW_NS, NOW_NS + 20 * NS, False, (source,), ())
+    StateFile(box.home.state, run_id).write(state)
+    assert recorder_state.read(box.home.state / f"recorder-{run_id}.json") == state
+
+
+REFUSED_SINCE = Durable(NOW_NS + 5 * NS, NOW_NS + 20 * NS, 30, 270, None, given_up=2)
+
+
+def settled(box: Box) -> Interruption:
+    box.clock.now_ns += 3600 * NS
+    Run.start(box.home, box.clock).close()
+    [interruption] = bodies(box, Interruption)
+    assert isinstance(interruption, Interruption)
+    assert verify(box.home).faults == ()
+    return interruption
+
+
+def test_what_a_refusing_disk_did_not_take_died_with_the_run_and_is_said_to_be_lost(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    dead = run_that_dies(box, traffic(30))
+    tell(box, dead, REFUSED_SINCE)
+    stated = settled(box)
+    assert stated.until_ns == NOW_NS + 5 * NS
+    before, last = stated.coverage
+    assert (before.packets, before.lost) == (0, {})
+    assert (last.first_ns, last.last_ns) == (NOW_NS + 4 * NS, NOW_NS + 5 * NS)
+    assert (last.packets, last.bytes) == (30, 270)
+    assert last.lost == {"kernel": 4, "storage": 2, "unwritten": 20}
+
+
+def test_what_the_journal_took_after_the_last_word_is_not_lost(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    box.clock.now_ns = NOW_NS + 21 * NS
+    dead = run_that_dies(box, traffic(30))
+    tell(box, dead, REFUSED_SINCE)
+    stated = settled(box)
+    assert stated.until_ns == NOW_NS + 21 * NS
+    assert [part.packets for part in stated.coverage] == [0, 50]
+    assert stated.coverage[-1].lost == {"kernel": 4, "storage": 9}
+
+
+def test_nothing_of_a_run_is_on_disk_and_it_closed_its_lock(tmp_path: Path) -> None:
+    """It was told to stop while the disk refused: no journal, no lock, but its last word."""
+    box = make_box(tmp_path)
+    with box.recording() as (run, _):
+        tell(box, run.id, Durable(NOW_NS, NOW_NS + 20 * NS))
+    assert not box.files("journal")
+    assert unclosed(box.home) == []
+    stated = settled(box)
+    [part] = stated.coverage
+    assert (part.packets, part.lost) == (0, {"kernel": 4, "unwritten": 50})
+    assert stated.until_ns == NOW_NS
+    with Run.start(box.home, box.clock) as again:
+        assert again.notes == ()
+    assert len(bodies(box, Interruption)) == 1
 
 
 def test_what_is_settled_once_is_not_settled_again(tmp_path: Path) -> None:
