@@ -9,6 +9,7 @@ import mmap
 import select
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from struct import Struct
 from types import TracebackType
@@ -37,6 +38,9 @@ SNAPLEN_BYTES = 128
 """Tags, an IPv6 header with extensions, ports and flags; what tells more is kept whole (see `bpf`)."""
 
 _RETIRE_MS = 100
+LAST_BLOCK_S = 1.0
+"""The kernel hands its last block on 0.1 s after the block was begun, on a busy machine later."""
+
 _ABSENT_PAUSE_S = 0.2
 
 _SOL_PACKET = 263  # linux/if_packet.h from here on
@@ -59,13 +63,14 @@ class RingCounts:
     """Since `open`: frames that reached the ring (lost ones included), lost because it was full, and why.
 
     `freezes` counts the times the ring was full; `interruptions` the times the interface went down, lost
-    its cable or vanished.
+    its cable or vanished; `unread` the frames that went with a ring that had to be given up.
     """
 
     packets: int
     drops: int
     freezes: int
     interruptions: int
+    unread: int = 0
 
 
 class Ring:
@@ -82,6 +87,9 @@ class Ring:
         self._status: NDArray[np.uint32] = np.empty(0, np.uint32)
         self._next = 0
         self._held = False
+        self._bound_name = interface
+        self._read = 0
+        self._interrupted_until: float | None = None
         self._counts = RingCounts(0, 0, 0, 0)
 
     def __enter__(self) -> Self:
@@ -115,7 +123,7 @@ class Ring:
         """Stop listening; what the kernel lost until now is counted. Frames handed out become stale."""
         if self._socket is None:
             return
-        self._add_kernel_counts()
+        self._give_up(self._outstanding())
         self._socket.close()
         self._socket = None
         # The mapping keeps the socket alive, and the interface promiscuous, until its last view is gone.
@@ -134,6 +142,15 @@ class Ring:
         if self._socket is not None:
             self._attach(self._socket, bpf.NOTHING)
 
+    def rest(self, patience_s: float = LAST_BLOCK_S) -> Iterator[Frames]:
+        """All that came until `cease` and is not read yet; gives up after `patience_s` without any."""
+        until = time.monotonic() + patience_s
+        while self._outstanding() and (left_s := until - time.monotonic()) > 0:
+            frames = self.read(left_s)
+            if frames is not None:
+                yield frames
+                until = time.monotonic() + patience_s
+
     def read(self, timeout_s: float) -> Frames | None:
         """The next block of frames, or None when none came in `timeout_s` seconds.
 
@@ -146,16 +163,27 @@ class Ring:
         if self._status[self._next] & _STATUS_USER == 0:
             self._wait(timeout_s)
             if self._socket is None or self._status[self._next] & _STATUS_USER == 0:
+                self._end_interruption()
                 return None
         self._held = True
         frames = block.frames_of(self._ring, self._next * self._block_bytes, self._block_bytes)
+        self._read += len(frames)
         return frames if len(frames) else None
 
     def statistics(self) -> RingCounts:
         """Counts since `open`; also looks at the link, so call it regularly."""
         self._add_kernel_counts()
-        self._see(link_of(self.interface))
+        link = link_of(self.interface)
+        if self._socket is not None and self.link is Link.UP and link is not Link.UP:
+            self._interrupt()
+        elif self._interrupted_until is None:
+            self._see(link)
         return self._counts
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the link went, and `link` still says what it was for what had come before."""
+        return self._interrupted_until is not None
 
     def _listen(self) -> None:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
@@ -171,8 +199,9 @@ class Ring:
             )
             mapped = mmap.mmap(opened.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
             number = socket.if_nametoindex(self.interface)
+            name = socket.if_indextoname(number)
             opened.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _PACKET_MREQ.pack(number, _PROMISCUOUS, 0, b""))
-            opened.bind((self.interface, _ETH_P_ALL))
+            opened.bind((name, _ETH_P_ALL))
             self._refuse_other_links(opened)
         except BaseException:  # an interrupt too: the half-opened ring must not stay promiscuous
             opened.close()
@@ -180,7 +209,8 @@ class Ring:
         self._ring = np.frombuffer(mapped, np.uint8)
         self._status = self._ring.view(np.uint32)[block.STATUS_AT // 4 :: self._block_bytes // 4]
         self._next, self._held = 0, False
-        self._socket = opened
+        self._socket, self._bound_name = opened, name
+        self._interrupted_until = None
 
     def _attach(self, opened: socket.socket, program: bytes) -> None:
         where = _SOCK_FPROG.pack(len(program) // 8, np.frombuffer(program, np.uint8).ctypes.data)
@@ -199,20 +229,36 @@ class Ring:
     def _wait(self, timeout_s: float) -> None:
         """Sleep until a block is ready; a socket in error tells that the link went."""
         assert self._socket is not None
+        if self._interrupted_until is not None:
+            timeout_s = min(timeout_s, _RETIRE_MS / 1000) if self._outstanding() else 0
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLERR)
         if any(event & select.POLLERR for _, event in poll.poll(timeout_s * 1000)):
             self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # reading it clears it
-            self._see(Link.DOWN)
-            self._see(link_of(self.interface))
-            if self._is_gone():
-                self.close()
-                self._see(Link.ABSENT)
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """The link went: what had come before is in the ring, its last block not handed on yet."""
+        if self._interrupted_until is None:
+            self._interrupted_until = time.monotonic() + LAST_BLOCK_S
+
+    def _end_interruption(self) -> None:
+        """See how the link is as soon as nothing that came before it went is left to be read."""
+        until = self._interrupted_until
+        if until is None or (self._outstanding() and time.monotonic() < until):
+            return
+        self._interrupted_until = None
+        self._see(Link.DOWN)
+        self._see(link_of(self.interface))
+        if self._is_gone():
+            self.close()
+            self._see(Link.ABSENT)
 
     def _is_gone(self) -> bool:
         """Whether the interface we were bound to is no more, though another may bear its name."""
-        assert self._socket is not None
-        return self._socket.getsockname()[0] != self.interface or link_of(self.interface) is Link.ABSENT
+        if self._socket is None:
+            return False
+        return self._socket.getsockname()[0] != self._bound_name or link_of(self.interface) is Link.ABSENT
 
     def _return(self, timeout_s: float) -> bool:
         """Try to listen again to an interface that had vanished; waits a moment when it is still away."""
@@ -228,6 +274,14 @@ class Ring:
         if self.link is Link.UP and link is not Link.UP:
             self._counts = replace(self._counts, interruptions=self._counts.interruptions + 1)
         self.link = link
+
+    def _outstanding(self) -> int:
+        """Frames that reached the ring, were not dropped there, and are not read yet."""
+        self._add_kernel_counts()
+        return self._counts.packets - self._counts.drops - self._counts.unread - self._read
+
+    def _give_up(self, unread: int) -> None:
+        self._counts = replace(self._counts, unread=self._counts.unread + unread)
 
     def _add_kernel_counts(self) -> None:
         """Reading the kernel's counts sets them to zero, so they are summed here."""

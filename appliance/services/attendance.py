@@ -84,7 +84,8 @@ class Attendance:
             # What was seen ends by the old clock and begins by the new one.
             self._source.cease(now_ns - jump_us * 1000)
             self._seen_ns = now_ns
-        self._follow_link(ring.link, now_ns)
+        if not ring.is_interrupted:
+            self._follow_link(ring.link, now_ns)
         if self._look_at_network():
             ring.filter(self.program)
         self._say_losses(self._source.lost.total() - lost)
@@ -105,6 +106,7 @@ class Attendance:
         before, self._counted = self._counted, now
         for counter, name, more in (
             (self._source.lost, "kernel", now.drops - before.drops),
+            (self._source.lost, "ring", now.unread - before.unread),
             (self._source.noted, "ring_full", now.freezes - before.freezes),
             (self._source.noted, "interface_interrupted", now.interruptions - before.interruptions),
         ):

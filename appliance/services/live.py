@@ -9,9 +9,6 @@ from appliance.services.recording import Recording
 from appliance.services.sources import SourceCounts
 
 POLL_S = 0.1
-LAST_BLOCK_S = 0.3
-"""The kernel hands its last block on 0.1 s after the block was begun, on a busy machine a little later."""
-
 MOST_SPELLS = 64
 """A link that flaps is stated spell by spell; so many are sealed at once."""
 
@@ -45,7 +42,8 @@ def record_interface(
                 at_work.say()
                 progress(source)
         ring.cease()
-        while (frames := ring.read(LAST_BLOCK_S)) is not None:  # what the kernel still holds
+        for frames in ring.rest():  # what the kernel still holds
             recorder.take(frames)
             attendance.count(frames)
+        ring.close()
         attendance.leave(ring)

@@ -307,6 +307,46 @@ def test_after_ceasing_what_had_come_is_still_read_and_nothing_more(network: Net
 
 
 @needs_root
+@pytest.mark.parametrize("going", ["del", "down"])
+def test_what_came_just_before_the_interface_went_is_read(network: Network, going: str) -> None:
+    """The kernel still holds it in a block that is not full."""
+    sent = 2000
+    frame = ethernet(0x0800, udp4(1, 2, 60))
+    with network.inside(), Ring("recorder") as ring, sender(network) as wire:
+        for _ in range(sent):
+            wire.send(frame)
+        network.run("ip", "link", *(["del", "recorder"] if going == "del" else ["set", "recorder", going]))
+        seen = len(read_all(ring, sent, patience_s=2))
+        assert ring.link is Link.UP
+        until_link_is(ring, Link.ABSENT if going == "del" else Link.DOWN)
+        counts = ring.statistics()
+    assert (seen, counts.packets, counts.unread, counts.interruptions) == (sent, sent, 0, 1)
+
+
+@needs_root
+def test_what_a_ring_takes_with_it_is_counted(network: Network) -> None:
+    with network.inside(), Ring("recorder") as ring, sender(network) as wire:
+        for number in range(50):
+            wire.send(ethernet(0x0800, udp4(number, 2, 60)))
+        ring.close()
+        assert ring.statistics().unread == 50
+
+
+@needs_root
+def test_the_rest_ends_as_soon_as_nothing_is_missing(network: Network) -> None:
+    with network.inside(), Ring("recorder") as ring, sender(network) as wire:
+        for number in range(50):
+            wire.send(ethernet(0x0800, udp4(number, 2, 60)))
+        ring.cease()
+        begun = time.monotonic()
+        assert sum(map(len, ring.rest())) == 50
+        assert list(ring.rest()) == []
+        assert time.monotonic() - begun < 1
+        ring.close()
+        assert ring.statistics().unread == 0
+
+
+@needs_root
 def test_an_interface_that_is_not_there_is_one_sentence(network: Network) -> None:
     with network.inside(), pytest.raises(CaptureError, match="no such interface"):
         Ring("nowhere").open()
