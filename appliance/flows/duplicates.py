@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from appliance.flows.contents import WORDS, Contents, contents
 from appliance.flows.doubling import Doubling
+from appliance.flows.epochs import epochs, is_set_back
 from appliance.flows.groups import MOST_PACKETS
 from appliance.flows.twins import WINDOW_NS, Runs, Sightings, runs
 from appliance.model.instants import MS
@@ -54,36 +55,56 @@ class Duplicates:
 
     def __init__(self, networks: Networks, multipliers: NDArray[np.uint64]) -> None:
         self.count = 0
+        self.unseen = False
+        """Whether the last `sift` let a large batch through without looking at every packet."""
         self._networks = networks
         self._multipliers = multipliers[-WORDS:]
         self._held: list[Packets] = []
         self._watched = 0
         self._unknown = _WATCHED_PACKETS
         self._batches = 0
+        self._latest_ns = 0
         self._doubling = Doubling()
 
     def sift(self, batches: Iterable[Packets], now_ns: int) -> list[Packets]:
         """The packets of one batch of frames, and those held, that are counted by `now_ns`."""
         batch = [packets for packets in batches if len(packets)]
         total = sum(map(len, batch))
-        if total > _SMALL_BATCH and self._watched <= 0 and not self._is_doubled(batch):
+        self.unseen = total > _SMALL_BATCH and self._watched <= 0 and not self._is_doubled(batch)
+        if self.unseen:
             return [*self.drain(), *batch]
-        passed, copies = self._pass(batch, now_ns)
+        passed = self.look(batch, now_ns)
         self._unknown -= total
-        self._watched = _WATCHED_PACKETS if copies else self._watched - total
+        return passed
+
+    def look(self, batch: list[Packets], now_ns: int) -> list[Packets]:
+        """The same, with every packet looked at. What comes after the clock was set back is no copy."""
+        passed: list[Packets] = []
+        before = self.count
+        for number, part in enumerate(epochs(batch)):
+            if number or is_set_back(part, self._latest_ns):
+                passed += self.drain()
+            passed += self._pass(part, now_ns)
+        self._latest_ns = int(batch[0].frames.time[-1]) if batch else self._latest_ns
+        self._watched = _WATCHED_PACKETS if self.count > before else self._watched - sum(map(len, batch))
         return passed
 
     def release(self, now_ns: int) -> list[Packets]:
         """Held packets that wait no longer at `now_ns`."""
-        return self._pass([], now_ns)[0] if self._held else []
+        return self._pass([], now_ns) if self._held else []
 
     def passed_until(self, now_ns: int) -> int:
         """The instant up to which every packet seen by `now_ns` has been let through."""
         return now_ns - WINDOW_NS if self._held else now_ns
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Packets held in case a copy comes, and their octets."""
+        return sum(map(len, self._held)), sum(int(packets.octets.sum()) for packets in self._held)
+
     def drain(self) -> list[Packets]:
         """All held packets: no copy of them will come."""
-        return self._pass([], None)[0] if self._held else []
+        return self._pass([], None) if self._held else []
 
     def _is_doubled(self, batch: list[Packets]) -> bool:
         """Whether one stretch of a large batch has duplicates; soon after the start a long one."""
@@ -110,8 +131,8 @@ class Duplicates:
                     return True
         return False
 
-    def _pass(self, batch: list[Packets], now_ns: int | None) -> tuple[list[Packets], int]:
-        """What is counted now, and how many copies were not; the rest is held. No `now_ns`: hold nothing."""
+    def _pass(self, batch: list[Packets], now_ns: int | None) -> list[Packets]:
+        """What is counted now; copies are not, the rest is held. No `now_ns`: hold nothing."""
         held, self._held = self._held, []
         if now_ns is not None and sum(map(len, held)) > 2 * MOST_PACKETS:
             now_ns = None  # time stands still: memory is bounded all the same
@@ -134,7 +155,7 @@ class Duplicates:
             passed += self._cut(judged, known, counted)
         self._doubling.forget()
         self.count += copies
-        return passed, copies
+        return passed
 
     def _judge(self, held: list[Packets], new: list[Packets]) -> _Judged:
         pieces = [*held, *new]

@@ -60,6 +60,11 @@ class Groups:
     def __len__(self) -> int:
         return len(self.hash)
 
+    def take(self, rows: NDArray[np.int64]) -> "Groups":
+        """Some of the groups, of each connection all or none."""
+        columns = {name: column[rows] for name, column in vars(self).items() if name != "key"}
+        return Groups(key=tuple(word[rows] for word in self.key), **columns)
+
 
 def group(
     packets: Packets,

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from appliance.flows.contents import WORDS
 from appliance.flows.duplicates import Duplicates
-from appliance.flows.groups import MOST_PACKETS, group
+from appliance.flows.groups import MOST_PACKETS, Groups, group
 from appliance.flows.orient import orient
 from appliance.flows.table import FlowTable, Limits
+from appliance.flows.torn import Suspects
 from appliance.model.instants import NS
 from appliance.model.networks import Networks
 from appliance.model.reasons import EndReason
@@ -48,6 +49,11 @@ class Meter:
         """Packets that were seen more than once and counted once: how many sightings were left out."""
         return self._duplicates.count
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Packets that are in no row yet, not even an open one, and their octets: of the last 20 ms."""
+        return self._duplicates.waiting
+
     def add(self, batches: Iterable[Packets], source: int, now_ns: int) -> NDArray[np.void]:
         """Meter the packets of one batch of frames; returns the TRAFFIC rows that closed by `now_ns`.
 
@@ -57,27 +63,58 @@ class Meter:
         if source != self._source:
             closed += self._meter(self._duplicates.drain())
             self._source = source
-        closed += self._meter(self._duplicates.sift(batches, now_ns))
+        passed = self._duplicates.sift(batches, now_ns)
+        grouped = self._grouped(passed)
+        if self._duplicates.unseen:
+            closed += self._mend(passed, grouped, now_ns)
+        closed += self._enter(grouped)
         if abs(now_ns - self._expired_ns) >= EXPIRE_EVERY_NS:
             closed.append(self.expire(now_ns))
         return _together(closed)
 
     def _meter(self, batches: Iterable[Packets]) -> list[NDArray[np.void]]:
         """The rows that these packets of the current source closed."""
-        closed = []
+        return self._enter(self._grouped(batches))
+
+    def _grouped(self, batches: Iterable[Packets]) -> dict[int, list[Groups]]:
+        """The packets' groups, by family."""
+        found: dict[int, list[Groups]] = {4: [], 6: []}
         for packets in batches:
-            table = self._tables[packets.family]
             for start in range(0, len(packets), MOST_PACKETS):
                 part = packets.slice(start, start + MOST_PACKETS)
-                groups = group(
-                    part,
-                    orient(part, self._networks),
-                    self._multipliers,
-                    self._limits.idle_ns,
-                    self._limits.active_ns,
+                oriented = orient(part, self._networks)
+                limits = self._limits
+                found[packets.family].append(
+                    group(part, oriented, self._multipliers, limits.idle_ns, limits.active_ns)
                 )
-                closed += table.add(groups, self._source)
+        return found
+
+    def _enter(self, grouped: dict[int, list[Groups]]) -> list[NDArray[np.void]]:
+        closed = []
+        for family, groups in grouped.items():
+            for each in groups:
+                closed += self._tables[family].add(each, self._source)
         return closed
+
+    def _mend(
+        self, passed: list[Packets], grouped: dict[int, list[Groups]], now_ns: int
+    ) -> list[NDArray[np.void]]:
+        """Take the connections seen under two MACs out of the groups; meter them with their copies left out.
+
+        So a router is no second client where so few packets are doubled that a sample has none of them.
+        """
+        seen: list[Packets] = []
+        for family, groups in grouped.items():
+            suspects = Suspects.among(groups, self._multipliers)
+            if not suspects:
+                continue
+            others = [suspects.others(each) for each in groups]
+            grouped[family] = [each for each in others if len(each)]
+            seen += [
+                suspects.packets(packets, self._networks) for packets in passed if packets.family == family
+            ]
+        looked_at = self._duplicates.look([each for each in seen if len(each)], now_ns) if seen else []
+        return self._meter(looked_at)
 
     def expire(self, now_ns: int) -> NDArray[np.void]:
         """Rows of what has ended by `now_ns` without a further packet."""

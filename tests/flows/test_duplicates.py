@@ -176,3 +176,16 @@ def test_something_sent_without_end_is_counted_in_each_window() -> None:
     passed = [*sifting.sift([packets], int(packets.time[-1])), *sifting.drain()]
     first = [time - START for time in instants(passed)]
     assert first == [n * (WINDOW_NS + 2_000) for n in range(10)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_what_comes_after_the_clock_was_set_back_is_no_copy(size: int) -> None:
+    once_more = [Packet(START + number * MS, *ENDS[0], number=number) for number in range(5)]
+    ahead = [Packet(START + 20 * S + number, *ENDS[0], number=100 + number) for number in range(5)]
+    packets = [*once_more, *ahead, *once_more, *ahead]
+    sifting, passed = made(), []
+    for begin in range(0, len(packets), size):
+        batch = packets[begin : begin + size]
+        passed += sifting.sift(families(batch), batch[-1].time)
+    assert sum(map(len, [*passed, *sifting.drain()])) == 20
+    assert sifting.count == 0

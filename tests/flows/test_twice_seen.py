@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from appliance.flows.table import Limits
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.networks import Networks
 from appliance.wire.decode import Decoder
-from tests.flows.model import IDLE, S
+from tests.flows.model import IDLE, Packet, S, Side, columns
+from tests.flows.test_duplicates import many
 
 FORGE = Path(__file__).parent.parent / "forge" / "twice_seen.py"
 START = 1_700_000_000 * S
-CLIENT = 0x020000000007
+CLIENT, ROUTER = 0x020000000007, 0x029999999999
 WAYS = (
     *("both directions of two ports", "three mirrors", "both sides of a router"),
     *("a router between two VLANs", "untagged and trunk", "tunnel and plain", "router, both sides twice"),
@@ -92,3 +94,25 @@ def without_repeated(row: tuple[int, ...]) -> tuple[int, ...]:
         values["packets_in"] -= 1
         values["bytes_in"] -= 60 if values["client_ip_hi"] else 40
     return tuple(values[name] for name in SAME)
+
+
+def test_a_rare_connection_seen_on_both_sides_of_a_router_is_one_in_a_large_batch() -> None:
+    """40,000 packets seen once; of one connection among them 40 are seen twice, and no sample meets them."""
+    multipliers = np.random.default_rng(7).integers(0, 2**63, MULTIPLIERS, np.uint64)
+    made = Meter(Networks.of(["10.0.0.0/8"]), Limits(IDLE, IDLE, 10_000), multipliers)
+    client, peer = Side("10.0.0.7", 6000, CLIENT), Side("198.51.100.8", 53, ROUTER)
+    asleep = many(70_000, 0, START)
+    written = [made.add([asleep], 0, int(asleep.time[-1]))]  # by then few packets of a batch are looked at
+    few = [Packet(START + 2 * S + number * 2_000_000, client, peer, 17) for number in range(40)]
+    seen = [
+        replace(packet, time=packet.time + delay, hops=64 - hops, source=client._replace(mac=CLIENT + hops))
+        for packet in few
+        for delay, hops in ((0, 0), (15_000, 1))
+    ]
+    crowd = many(40_000, 70_000, START + 2 * S)
+    written.append(made.add([crowd, columns(seen, 4)], 0, START + 3 * S))
+    rows = np.concatenate([*written, made.finish()])
+    assert made.duplicates == 40
+    mine = rows[rows["client_port"] == 6000]
+    assert [(int(row["client_mac"]), int(row["packets_out"])) for row in mine] == [(CLIENT, 40)]
+    assert rows["packets_out"].sum() == 110_040
