@@ -6,16 +6,17 @@ changes anything.
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 
-_NEWLINK, _GETLINK, _NEWADDR, _GETADDR = 16, 18, 20, 22  # linux/rtnetlink.h
+_NEWLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWNEIGH, _GETNEIGH = 16, 18, 20, 22, 28, 30  # linux/rtnetlink.h
 _REQUEST, _DUMP = 0x1, 0x300
 _ERROR, _DONE = 2, 3
 _HEADER = Struct("=IHHII")  # struct nlmsghdr
 _LINK = Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 _ADDRESS = Struct("=BBBBI")  # struct ifaddrmsg: family, prefix length, flags, scope, index
+_NEIGHBOUR = Struct("=B3xiHBB")  # struct ndmsg: family, index, state, flags, type
 _ATTRIBUTE = Struct("=HH")
 _U32 = Struct("=I")
 _STATISTICS = Struct("=24Q")  # struct rtnl_link_stats64, linux/if_link.h
@@ -23,6 +24,9 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 1
 _IFLA_LINKINFO, _IFLA_STATS64 = 18, 23
 _INFO_KIND = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_NDA_LLADDR = 2
+_NTF_SELF = 0x02
+_GROUP_BIT = 0x01
 _NESTED = 0x3FFF
 _ANSWER_BYTES = 1 << 20
 
@@ -35,8 +39,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Losses:
     """Frames an interface lost or could not use since the machine started, in its own counters.
 
-    `dropped`: for want of memory or of room between the driver and us, but also frames with a tag that
-    nobody but us wanted; `missed`: for want of buffers; `overrun`: by overflows of its queues; `damaged`:
+    `dropped`: for want of memory or of room between the driver and us, but also frames that nobody but us
+    wanted (see `Silence`); `missed`: for want of buffers; `overrun`: by overflows of its queues; `damaged`:
     not readable off the wire (length, checksum, form).
     """
 
@@ -80,6 +84,37 @@ def addresses() -> list[tuple[int, Address]]:
             if raw:
                 found.append((index, ipaddress.ip_address(raw)))
     return found
+
+
+def find(devices: Sequence[Device], interface: str) -> Device | None:
+    """The device of that name, or of that alternative name."""
+    named = next((one for one in devices if one.name == interface), None)
+    number = 0 if named else number_of(interface)
+    return named or next((one for one in devices if one.index == number), None)
+
+
+def number_of(interface: str) -> int:
+    """The number of an interface, 0 if there is none of that name. Never raises."""
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return 0
+
+
+def foreign_macs(device: Device) -> list[bytes]:
+    """MACs beside its own that a device was asked to take frames for: a macvlan's, whatever its namespace.
+
+    Raises OSError.
+    """
+    body = _LINK.pack(socket.AF_BRIDGE, 0, device.index, 0, 0)
+    found = []
+    for kind, content in _ask(_GETNEIGH, body):
+        if kind == _NEWNEIGH:
+            _, index, _, flags, _ = _NEIGHBOUR.unpack_from(content)
+            mac = dict(_attributes(content, _NEIGHBOUR.size)).get(_NDA_LLADDR, b"")
+            if index == device.index and flags & _NTF_SELF and mac and not mac[0] & _GROUP_BIT:
+                found.append(mac)
+    return [mac for mac in found if mac != device.mac]
 
 
 def _ask(kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -51,8 +51,6 @@ class Attendance:
         self._heard = time.monotonic()
         self._packets = 0
         self._lost_at: float | None = None
-        self._dropped = 0
-        self._tagged = False
         self._deaf = False
         self._look_at_network()
 
@@ -67,8 +65,6 @@ class Attendance:
 
     def count(self, frames: Frames) -> None:
         """Note frames that no wire can have carried: the card or the kernel has merged several."""
-        if not self._tagged and frames.vlan is not None:
-            self._tagged = bool((frames.vlan >= 0).any())
         if self._device is not None:
             long = int((frames.length > self._device.mtu + _HEADERS_BYTES).sum())
             if long:
@@ -97,7 +93,6 @@ class Attendance:
         self._count_ring(ring.statistics())
         self._beside.end()
         self._look_at_network()
-        self._judge_dropped(0)
         self._source.cease(time.time_ns())
         for kind in _STANDING:
             self._alarms.lower(kind)
@@ -138,40 +133,30 @@ class Attendance:
             return False
         self._seen = seen
         own = Own() if self._config.record_own_traffic else own_addresses(seen.devices, seen.addresses)
-        device = next((one for one in seen.devices if one.name == self._interface), None)
-        self._count_losses(device)
-        self._device = device
+        device = netlink.find(seen.devices, self._interface)
+        self._count_losses(device, self._deaf and seen.standing.deaf)
+        self._device, self._deaf = device, seen.standing.deaf
         self._standing = seen.standing
         changed, self._own = own != self._own, own
         return changed
 
-    def _count_losses(self, device: netlink.Device | None) -> None:
-        """What the card lost before the ring; a card that came back counts from zero."""
+    def _count_losses(self, device: netlink.Device | None, deaf: bool) -> None:
+        """What the card lost before the ring; a card that came back counts from zero.
+
+        What an interface that is not `deaf` counts as dropped may be frames that only the ring wanted.
+        """
         if device is None or self._device is None or device.index != self._device.index:
-            self._deaf = False
             return
         before, now = self._device.losses, device.losses
         for counter, name, more in (
             (self._source.lost, "interface", now.missed - before.missed),
             (self._source.lost, "interface", now.overrun - before.overrun),
             (self._source.noted, "damaged_on_the_wire", now.damaged - before.damaged),
+            (self._source.lost, "interface", now.dropped - before.dropped if deaf else 0),
+            (self._source.noted, "dropped_or_unclaimed", 0 if deaf else now.dropped - before.dropped),
         ):
             if more > 0:
                 counter[name] += more
-        self._judge_dropped(max(0, now.dropped - before.dropped))
-
-    def _judge_dropped(self, dropped: int) -> None:
-        """Say what the frames dropped until the last look were; what came meanwhile is known by now.
-
-        The kernel counts a tagged frame that only the ring wanted as dropped. From the first doubt on such
-        frames are kept from it, if the interface is ours.
-        """
-        before, self._dropped = self._dropped, dropped
-        if before and (self._deaf or not self._tagged):
-            self._source.lost["interface"] += before
-        elif before:
-            self._source.noted["dropped_or_unclaimed"] += before
-            self._deaf = self._standing.ours and self._observer.deafen()
 
     def _say_losses(self, lost: int) -> None:
         moment = time.monotonic()

@@ -34,17 +34,17 @@ class Observer:
 
     def observe(self) -> Observation | None:
         """Ask now; None in a moment without memory. May take a while."""
+        number = netlink.number_of(self._interface)
         try:
             devices, addresses = netlink.devices(), netlink.addresses()
         except OSError:
             return None
         standing = self._silence.keep(devices, addresses)
+        if number and all(one.index != number for one in devices):
+            standing = Standing(False, f"'{self._interface}' is there, but the kernel does not tell of it: "
+                                       "it was not silenced and can send; restart the recorder")  # fmt: skip
         merges, speed = ethtool.merges_frames(self._interface), ethtool.speed_mbps(self._interface)
         return Observation(tuple(devices), tuple(addresses), standing, merges, speed)
-
-    def deafen(self) -> bool:
-        """See `Silence.deafen`."""
-        return self._silence.deafen()
 
 
 class Beside:
@@ -66,9 +66,10 @@ class Beside:
         self._wanted.set()
 
     def end(self) -> None:
-        """Ask no more."""
+        """Ask a last time, if the kernel answers soon, and no more."""
         self._ended = True
         self._wanted.set()
+        self._thread.join(EVERY_S)
 
     def _run(self) -> None:
         while not self._ended:

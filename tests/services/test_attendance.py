@@ -99,7 +99,6 @@ def test_what_the_card_lost_is_lost_at_the_interface(scene: Scene) -> None:
         one, losses=netlink.Losses(dropped=one.losses.dropped + 3, missed=4, overrun=5, damaged=2)
     )
     scene.look()
-    scene.look()
     assert scene.source.lost == {"interface": 12}
     assert scene.source.noted == {"damaged_on_the_wire": 2}
     assert "12 at interface" in scene.stands("packets_lost")
@@ -112,19 +111,33 @@ def test_what_the_card_lost_is_lost_at_the_interface(scene: Scene) -> None:
 
 
 def test_frames_that_only_the_ring_wanted_are_not_called_lost(scene: Scene) -> None:
-    one_tagged = replace(frames_of([60]), vlan=np.array([7], np.int16))
-    scene.attendance.count(one_tagged)
-    dropped = 3
+    """They are told from losses as long as the kernel drops what arrives behind the ring."""
+    dropped = 0
     scene.device = lambda one: replace(one, losses=netlink.Losses(dropped=dropped, missed=4))
     scene.look()
+    dropped = 3
     scene.look()
-    assert scene.source.lost == {"interface": 4}
-    assert scene.source.noted == {"dropped_or_unclaimed": 3}
+    assert scene.source.lost == {"interface": 7}
+    scene.network.run("tc", "filter", "del", "dev", "mirror", "ingress")
+    dropped = 8  # nobody knows of what kind these were
+    scene.look()
+    assert scene.source.lost == {"interface": 7}
+    assert scene.source.noted == {"dropped_or_unclaimed": 5}
     assert "bytecode '1,6 0 0 2'" in scene.network.run("tc", "filter", "show", "dev", "mirror", "ingress")
-    dropped = 8  # from then on nothing but losses is counted
     scene.look()
+    dropped = 10
     scene.attendance.leave(scene.ring)
     assert scene.source.lost == {"interface": 9}
+    assert scene.source.noted == {"dropped_or_unclaimed": 5}
+
+
+def test_what_an_interface_in_use_dropped_may_have_been_unwanted(scene: Scene) -> None:
+    scene.network.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mirror")
+    scene.look()
+    scene.device = lambda one: replace(one, losses=netlink.Losses(dropped=one.losses.dropped + 3))
+    scene.look()
+    assert scene.source.lost == {}
+    assert scene.source.noted == {"dropped_or_unclaimed": 3}
 
 
 def test_a_mirror_that_is_silent_for_long_is_an_alarm(scene: Scene) -> None:

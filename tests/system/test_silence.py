@@ -1,8 +1,10 @@
 """A mirror interface never transmits, whatever asks it to: a tap on the other end hears nothing."""
 
 import contextlib
+import os
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -245,25 +247,67 @@ def test_merging_of_frames_is_switched_off(network: Network) -> None:
     assert "generic-receive-offload: off" in network.run("ethtool", "-k", "mirror")
 
 
-def test_frames_that_only_the_ring_wants_are_not_dropped_ones(network: Network) -> None:
-    """The kernel counts a tagged frame of a kind it does not know as dropped, though the ring has it."""
+def dropped(network: Network) -> int:
+    with network.inside():
+        return next(one.losses.dropped for one in netlink.devices() if one.name == "mirror")
 
-    def dropped() -> int:
-        with network.inside():
-            return next(one.losses.dropped for one in netlink.devices() if one.name == "mirror")
 
-    unclaimed = bytes.fromhex("0180c2000002") + SWITCH_MAC + b"\x81\0\0\7\x88\xb5" + bytes(50)
+UNCLAIMED = {
+    "tagged": SWITCH_MAC + b"\x81\0\0\7\x88\xb5" + bytes(50),
+    "LLDP": SWITCH_MAC + b"\x88\xcc" + bytes(50),
+    "MPLS": SWITCH_MAC + b"\x88\x47" + bytes(50),
+    "PPPoE": SWITCH_MAC + b"\x88\x64" + bytes(50),
+}
+
+
+@pytest.mark.parametrize("frame", UNCLAIMED.values(), ids=UNCLAIMED)
+def test_frames_that_only_the_ring_wants_are_not_dropped_ones(network: Network, frame: bytes) -> None:
+    """The kernel counts what nobody else takes as dropped, though the ring has it; not once it is deaf."""
     network.run("ip", "link", "set", "mirror", "up")
     silence = Silence("mirror")
-    stand(network, silence)
-    for deaf in (False, True):
-        if deaf:
-            with network.inside():
-                assert silence.deafen()
+    assert not stand(network, silence).deaf, "not yet when the counts were taken"
+    assert stand(network, silence).deaf
+    for deaf in (True, False):
+        if not deaf:  # as it would be with the drop at egress alone
+            network.run("tc", "filter", "del", "dev", "mirror", "ingress")
         with Tap(network) as tap, network.inside(), Ring("mirror") as ring:
-            before = dropped()
+            before = dropped(network)
             for _ in range(25):
-                tap.send(unclaimed)
+                tap.send(bytes.fromhex("0180c2000002") + frame)
             time.sleep(0.3)
             assert ring.statistics().packets >= 25
-            assert dropped() - before == (0 if deaf else 25)
+            assert dropped(network) - before == (0 if deaf else 25)
+    assert not stand(network, silence).deaf
+    assert stand(network, silence).deaf, "somebody took it away: it is put back"
+
+
+def test_a_container_s_macvlan_is_a_use(network: Network) -> None:
+    """It lies in a network namespace of its own, where nobody but the interface knows of it."""
+    with Network() as container:
+        try:
+            network.run("ip", "link", "add", "guest", "link", "mirror", "type", "macvlan", "mode", "bridge")
+        except AssertionError as error:
+            if "Unknown device type" not in str(error):
+                raise
+            pytest.skip("the kernel knows no macvlan")
+        handle = container._handle
+        with network.inside():
+            done = subprocess.run(
+                ["ip", "link", "set", "guest", "netns", f"/proc/{os.getpid()}/fd/{handle}"],
+                capture_output=True,
+                text=True,
+            )
+        assert done.returncode == 0, done.stderr
+        network.run("ip", "link", "set", "mirror", "up")
+        container.run("ip", "link", "set", "guest", "up")
+        standing = stand(network, Silence("mirror"))
+        assert "takes frames for another MAC" in standing.doubt
+        assert not standing.ours
+        assert network.run("tc", "qdisc", "show", "dev", "mirror", "clsact") == ""
+
+
+def test_an_interface_is_known_by_its_alternative_name(network: Network) -> None:
+    network.run("ip", "link", "property", "add", "dev", "mirror", "altname", "enp9s0")
+    assert stand(network, Silence("enp9s0")) == Standing(True, "")
+    assert "bytecode '1,6 0 0 2'" in network.run("tc", "filter", "show", "dev", "mirror", "egress")
+    assert "NOARP" in network.run("ip", "link", "show", "mirror")
