@@ -103,14 +103,14 @@ def test_a_rare_connection_seen_on_both_sides_of_a_router_is_one_in_a_large_batc
     client, peer = Side("10.0.0.7", 6000, CLIENT), Side("198.51.100.8", 53, ROUTER)
     asleep = many(70_000, 0, START)
     written = [made.add([asleep], 0, int(asleep.time[-1]))]  # by then few packets of a batch are looked at
-    few = [Packet(START + 2 * S + number * 2_000_000, client, peer, 17) for number in range(40)]
+    few = [Packet(START + 3 * S + number * 2_000_000, client, peer, 17) for number in range(40)]
     seen = [
         replace(packet, time=packet.time + delay, hops=64 - hops, source=client._replace(mac=CLIENT + hops))
         for packet in few
         for delay, hops in ((0, 0), (15_000, 1))
     ]
     crowd = many(40_000, 70_000, START + 2 * S)
-    written.append(made.add([crowd, columns(seen, 4)], 0, START + 3 * S))
+    written.append(made.add([crowd, columns(seen, 4)], 0, START + 4 * S))
     rows = np.concatenate([*written, made.finish()])
     assert made.duplicates == 40
     mine = rows[rows["client_port"] == 6000]
