@@ -44,8 +44,11 @@ class Ledger:
         self._row_limit = row_limit
         self._monotonic = monotonic
 
-    def journal(self, traffic: Rows, bindings: Rows) -> bool:
-        """Make durable what closed since the last call, and these open rows; false if the disk refused."""
+    def journal(self, traffic: Rows, bindings: Rows, waiting: tuple[int, int] = (0, 0)) -> bool:
+        """Make durable what closed since the last call, and these open rows; false if the disk refused.
+
+        `waiting` are packets of the last source, and their octets, that are in none of these rows yet.
+        """
         names = self._names()
         try:
             self._vaults[VaultName.TRAFFIC].journal(self.traffic.unwritten(traffic), names)
@@ -57,7 +60,7 @@ class Ledger:
             for source in self._sources:
                 source.refused_at(wall_clock())
             return False
-        self._kept()
+        self._kept(waiting)
         if not self.seal_due:
             self._alarms.lower("storage")
         return True
@@ -86,10 +89,10 @@ class Ledger:
         for writer in self._vaults.values():
             writer.forget_keys_before(day_of(now_ns))
 
-    def _kept(self) -> None:
-        """All packets taken so far are on disk: their rows were closed or handed over as open ones."""
+    def _kept(self, waiting: tuple[int, int] = (0, 0)) -> None:
+        """All packets taken so far are on disk, but those that wait for a row."""
         for source in self._sources:
-            source.kept(wall_clock())
+            source.kept(wall_clock(), *(waiting if source is self._sources[-1] else (0, 0)))
 
     def _refused(self, error: StorageError) -> None:
         if self._alarms.rise("storage", str(error)) and self._sources:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.config.box import BoxConfig
-from appliance.config.capture import CaptureConfig
 from appliance.flows.meter import MULTIPLIERS, Meter
 from appliance.flows.table import Limits
 from appliance.identity.bindings import Bindings
@@ -117,7 +116,8 @@ class Recorder:
 
     def journal(self) -> None:
         """Make durable what is new since the last call; a disk that refuses raises an alarm, not an error."""
-        if not self._ledger.journal(self._meter.changed(), self._bindings.changed()):
+        rows = self._meter.changed(), self._bindings.changed()
+        if not self._ledger.journal(*rows, self._meter.waiting):
             self._meter.forget_reported()
             self._bindings.forget_reported()
 

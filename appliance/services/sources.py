@@ -127,9 +127,10 @@ class SourceCounts:
         if self._listening_ns is not None:
             self._listening_ns = self._stated_ns
 
-    def kept(self, at_ns: int) -> None:
-        """Everything counted until now is on disk, at this instant of the wall clock."""
-        self.durable = Durable(at_ns, at_ns, self.packets, self.bytes, self.last_ns, self.lost["storage"])
+    def kept(self, at_ns: int, packets_but: int = 0, bytes_but: int = 0) -> None:
+        """Everything counted until now is on disk, at this instant of the wall clock, but so many packets."""
+        packets, octets = self.packets - packets_but, self.bytes - bytes_but
+        self.durable = Durable(at_ns, at_ns, packets, octets, self.last_ns, self.lost["storage"])
 
     def refused_at(self, at_ns: int) -> None:
         """The disk was asked and refused: what came since it last accepted is still in memory only."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from appliance.model.instants import NS, from_iso
 from tests.system import load
 from tests.system.boxes import Box, make_box
 from tests.system.mounts import in_own_mounts, mount
@@ -102,6 +103,42 @@ def test_a_full_disk(tmp_path: Path) -> None:
             go_through(scene, lambda: fill(scene), (scene.disk / "ballast").unlink)
             scene.end()
         nothing_is_missing(scene)
+
+    in_own_mounts(body)
+
+
+def test_killed_while_the_disk_refuses(tmp_path: Path) -> None:
+    """What was in memory only is nowhere: coverage states it as lost, and as seen what can be found."""
+
+    def body() -> None:
+        with ExitStack() as stack:
+            scene = Scene(tmp_path, stack)
+            fill(scene)
+            wait_for(lambda: scene.box.recorder()["alarms"], 10, "an alarm of the recorder")
+            refused_ns = time.time_ns()
+            time.sleep(4)
+            killed_ns = time.time_ns()
+            scene.warm.end(scene.pid, signal.SIGKILL)
+            (scene.disk / "ballast").unlink()
+            arguments = ["record", "--home", str(scene.box.home), "--interface", "mirror", "--seconds", "2"]
+            scene.warm.end(scene.warm.start(arguments, scene.output), 0)
+            assert "exit 0" in scene.output.read_text()
+        _, times = load.testimony(scene.witness)
+        rows = scene.box.search("--parts")
+        [covered] = scene.box.json("coverage")["sources"]
+        [before] = [part for part in covered["periods"] if "interrupted" in part["noted"]]
+        read = before["packets"] + before["lost"]["unwritten"]
+        assert set(before["lost"]) == {"unwritten"}
+        assert before["lost"]["unwritten"] >= np.count_nonzero(
+            (times > refused_ns) & (times < killed_ns - NS)
+        )
+        assert np.count_nonzero(times < killed_ns - 2 * NS) <= read <= np.count_nonzero(times < killed_ns)
+        assert from_iso(before["last"]) <= refused_ns
+        first_ns, until_ns = from_iso(before["last"]), from_iso(covered["periods"][-1]["first"])
+        assert {"from": before["last"], "until": covered["periods"][-1]["first"]} in covered["gaps"]
+        assert first_ns < killed_ns < until_ns
+        assert sum(row["packets_out"] for row in rows) == sum(part["packets"] for part in covered["periods"])
+        scene.box.run("verify")
 
     in_own_mounts(body)
 
