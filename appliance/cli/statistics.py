@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if args.json:
-        print(json.dumps(_as_json(found, args.by)))
+        print(json.dumps({**_as_json(found, args.by), "damaged_lines": damage.lines}))
     elif found:
         _print_tables(found, args.by)
     else:

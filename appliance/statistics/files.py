@@ -6,8 +6,11 @@ them: what is not a line of ours is counted and left out.
 
 import contextlib
 import datetime as dt
+import errno
+import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +73,7 @@ class StatisticsWriter:
 
 def _adopt(draft: Path) -> None:
     written = draft.parent.glob(f"{draft.stem}-*{_FILE}")
-    if any(b'{"day"' in path.read_bytes() for path in written):
+    if any(b'{"day"' in (_content(path) or b"") for path in written):
         draft.unlink()
     else:
         draft.rename(draft.with_name(f"{draft.stem}-draft{_FILE}"))
@@ -98,15 +101,15 @@ def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[tuple
 
 def _statements(path: Path, damage: Damage) -> Iterator[Statement]:
     try:
-        if path.stat().st_size > LINE_LIMIT:
-            damage.lines += 1
-            return
-        lines = path.read_bytes().split(b"\n")
+        content = _content(path)
     except FileNotFoundError:
         return  # destroyed meanwhile
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}; check who owns it") from error
-    for text in lines:
+    if content is None:
+        damage.lines += 1
+        return
+    for text in content.split(b"\n"):
         if text:
             try:
                 yield parse(text.decode("ascii"))
@@ -114,12 +117,30 @@ def _statements(path: Path, damage: Damage) -> Iterator[Statement]:
                 damage.lines += 1
 
 
+def _content(path: Path) -> bytes | None:
+    """A file of ours, read without waiting; None for a link, a folder, a pipe, or what is too large."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):  # a link, a socket, no such device
+            return None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with open(handle, "rb", closefd=False) as file:
+            content = file.read(LINE_LIMIT + 1)
+    finally:
+        os.close(handle)
+    return content if len(content) <= LINE_LIMIT else None
+
+
 def days(home: Home) -> list[dt.date]:
-    """The days of which there are statistics, in order."""
+    """The days of which there are statistics, in order. A link to a folder is none of ours."""
     found = []
     if home.statistics.is_dir():
         for folder in home.statistics.iterdir():
-            if _DAY.fullmatch(folder.name) and folder.is_dir():
+            if _DAY.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
                 with contextlib.suppress(ValueError):
                     found.append(dt.date.fromisoformat(folder.name))
     return sorted(found)
@@ -139,6 +160,7 @@ def delete(home: Home, gone: Sequence[dt.date]) -> None:
         if gone:
             sync_folder(home.statistics)
     except OSError as error:
+        reason = error.strerror or error
         raise StorageError(
-            f"cannot delete old statistics: {error.strerror}; repair the disk and run this again"
+            f"cannot delete old statistics: {reason}; repair the disk and run this again"
         ) from error

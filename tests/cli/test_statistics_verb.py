@@ -87,6 +87,7 @@ def test_damage_is_told_and_the_rest_shown(greffier: Greffier, told: Path) -> No
     assert code == 0
     assert "1 line(s) of statistics are damaged" in error
     assert "example.com" not in shown + error
+    assert json.loads(shown)["damaged_lines"] == 1
     assert json.loads(shown)["periods"][0]["users"] == {"least": 33, "most": 33}
 
 

@@ -1,8 +1,10 @@
 """Statistics on disk: whole or not at all, adopted after a crash, believed by no reader, deleted in time."""
 
+import contextlib
 import datetime as dt
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,16 @@ from appliance.model.instants import DAY_NS, HOUR_NS, start_of
 from appliance.runtime import locks
 from appliance.statistics import files
 from appliance.statistics.files import Damage, StatisticsWriter
-from appliance.statistics.statements import DayStatement, HourStatement, Statement, Use, Users, line, parse
+from appliance.statistics.statements import (
+    LINE_LIMIT,
+    DayStatement,
+    HourStatement,
+    Statement,
+    Use,
+    Users,
+    line,
+    parse,
+)
 from appliance.vault.liveness import lock_path
 from appliance.vault.names import Home
 
@@ -152,6 +163,45 @@ def test_what_is_not_ours_is_counted_and_the_rest_is_read(home: Home) -> None:
     damage = Damage()
     assert [one for _, one in files.read(home, 0, 1 << 62, damage)] == [HOUR, QUIET]
     assert damage.lines == 2
+
+
+def test_what_is_no_file_is_damage_and_nobody_waits_for_it(home: Home, tmp_path: Path) -> None:
+    """A folder, a pipe, a link to what never ends, a socket, a file too large: one each, and at once."""
+    StatisticsWriter(home, "cafe0123").write([HOUR])
+    folder = home.statistics / "2026-03-14"
+    (folder / "folder-000000.jsonl").mkdir()
+    os.mkfifo(folder / "pipe-000000.jsonl")
+    (folder / "endless-000000.jsonl").symlink_to("/dev/zero")
+    (folder / "nowhere-000000.jsonl").symlink_to(tmp_path / "nothing")
+    with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket-000000.jsonl")
+    with (folder / "large-000000.jsonl").open("wb") as large:
+        large.truncate(LINE_LIMIT + 1)
+    damage = Damage()
+    assert [one for _, one in files.read(home, 0, 1 << 62, damage)] == [HOUR]
+    assert damage.lines == 6
+
+
+def test_what_is_no_file_stops_no_adoption(home: Home) -> None:
+    dying = StatisticsWriter(home, "dead0000")
+    dying.draft([DAY])
+    (home.statistics / "2026-03-14" / "dead0000-000000.jsonl").mkdir()
+    os.mkfifo(home.statistics / "2026-03-14" / "dead0000-000001.jsonl")
+    StatisticsWriter(home, "cafe0123").adopt()
+    assert (home.statistics / "2026-03-14" / "dead0000-draft.jsonl").is_file()
+
+
+def test_a_link_is_no_day_and_what_it_points_to_stays(home: Home, tmp_path: Path) -> None:
+    StatisticsWriter(home, "cafe0123").write([DAY])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept.jsonl").write_text(line(DAY))
+    (home.statistics / "2020-01-01").symlink_to(elsewhere)
+    gone = files.past_term(home, DAY_START + 1000 * DAY_NS, 400)
+    assert gone == [dt.date(2026, 3, 14)]
+    files.delete(home, gone)
+    assert (elsewhere / "kept.jsonl").is_file()
+    assert files.past_term(home, DAY_START + 1000 * DAY_NS, 400) == []
 
 
 def test_statistics_past_their_term_are_deleted_and_no_others(home: Home) -> None:
