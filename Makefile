@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench bench-live fuzz lock clean
+.PHONY: help setup demo test lint bench bench-live fuzz fuzz-wire lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
