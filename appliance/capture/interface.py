@@ -18,6 +18,14 @@ class Link(Enum):
     ABSENT = "absent"
 
 
+def name_of(interface: str) -> str:
+    """The kernel's own name of an interface that is called by an alternative one; else the same."""
+    try:
+        return socket.if_indextoname(socket.if_nametoindex(interface))
+    except OSError:
+        return interface
+
+
 def link_of(interface: str) -> Link:
     """The state of an interface of the network namespace we are in. Never raises; costs two system calls."""
     request = _IFREQ_FLAGS.pack(interface.encode()[:15], 0)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.capture import block, bpf
-from appliance.capture.interface import Link, link_of
+from appliance.capture.interface import Link, link_of, name_of
 from appliance.model.errors import CaptureError
 from appliance.model.frames import Frames
 from appliance.wire.ports import tunnel_ports
@@ -199,7 +199,7 @@ class Ring:
             )
             mapped = mmap.mmap(opened.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
             number = socket.if_nametoindex(self.interface)
-            name = socket.if_indextoname(number)
+            name = name_of(self.interface)
             opened.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _PACKET_MREQ.pack(number, _PROMISCUOUS, 0, b""))
             opened.bind((name, _ETH_P_ALL))
             self._refuse_other_links(opened)

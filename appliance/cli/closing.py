@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from appliance.cli.wording import several
 from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def as_sentences(shown: Mapping[str, Any]) -> str:
     """The same for a person."""
     lines = [
-        f"{shown['packets']:,} packets became {shown['records']:,} traffic records "
-        f"and {shown['bindings']:,} bindings, sealed in {shown['seconds']:.1f} s."
+        f"{several(shown['packets'], 'packet')} became {several(shown['records'], 'traffic record')} "
+        f"and {several(shown['bindings'], 'binding')}, sealed in {shown['seconds']:.1f} s."
     ]
     if shown["first"] and shown["last"]:
         lines.append(f"They were sent between {shown['first']} and {shown['last']}.")
@@ -65,9 +66,11 @@ def as_sentences(shown: Mapping[str, Any]) -> str:
     elif "capture_damaged" not in shown["refused"]:
         lines.append("Nothing was lost.")
     for part in shown.get("interfaces", ()):
-        again = f", its recorder died {part['restarts']} times" if part["restarts"] else ""
+        again = f", its recorder died {several(part['restarts'], 'time')}" if part["restarts"] else ""
         told = (
-            "no report" if part["seconds"] is None else f"{part['packets']:,} packets, {part['lost']:,} lost"
+            "no report"
+            if part["seconds"] is None
+            else f"{several(part['packets'], 'packet')}, {part['lost']:,} lost"
         )
         lines.append(f"  {part['interface']}: {told}{again}")
     return "\n".join(lines)

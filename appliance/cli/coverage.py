@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.wording import several
 from appliance.model.errors import UsageError
 from appliance.model.instants import from_iso, to_iso
 
@@ -89,7 +90,7 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
     lines: list[tuple[str, int, str]] = []
     for part in seen:
         period = f"{_short(part.first_ns)} to {_short(part.last_ns)}"
-        told = [f"{part.packets:,} packets, {part.bytes:,} bytes"]
+        told = [f"{several(part.packets, 'packet')}, {several(part.bytes, 'byte')}"]
         told += [f"{name} {_counted(counts)}" for name, counts in _named(part) if counts]
         lines.append((part.source, part.first_ns, f"  seen  {period}  {'; '.join(told)}"))
     for gap in silent:

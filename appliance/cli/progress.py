@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.wording import several
+
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import RecorderState
     from appliance.services.sources import SourceCounts
@@ -36,7 +38,8 @@ def of_interface(interface: str) -> "Iterator[Callable[[SourceCounts], None]]":
 
     with Console(stderr=True).status(f"listening on {interface}") as line:
         yield lambda source: line.update(
-            f"listening on {interface}: {source.packets:,} packets, {source.records:,} records closed, "
+            f"listening on {interface}: {several(source.packets, 'packet')}, "
+            f"{several(source.records, 'record')} closed, "
             f"{source.lost.total():,} lost (Ctrl-C ends and seals)"
         )
 
@@ -51,7 +54,7 @@ def of_interfaces(names: list[str]) -> "Iterator[Callable[[Sequence[RecorderStat
 
     def told(states: "Sequence[RecorderState]") -> str:
         parts = [
-            f"{source.name.removeprefix('interface:')} {source.packets:,} packets, "
+            f"{source.name.removeprefix('interface:')} {several(source.packets, 'packet')}, "
             f"{sum(source.lost.values()):,} lost"
             for state in states
             for source in state.sources

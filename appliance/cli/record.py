@@ -58,20 +58,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _interfaces(args: argparse.Namespace) -> Sequence[str]:
     """Those that are named, else those of the settings."""
+    from appliance.capture.interface import name_of
     from appliance.config import box
     from appliance.vault import homes
 
-    named = args.interface
-    twice = [name for name in named if named.count(name) > 1]
-    if twice:
-        raise UsageError(f"the interface '{twice[0]}' is given twice; name each once")
-    named = named or box.read(homes.existing(args.home).config).capture.interfaces
+    named = args.interface or box.read(homes.existing(args.home).config).capture.interfaces
     if not named:
         raise UsageError(
             "nothing to record: give capture files or --interface, or name 'interfaces' in box.toml; "
             "see 'greffier record --help'"
         )
-    return list(named)
+    # Alternative names are not for recording: everything about an interface is said under the kernel's name.
+    real = [name_of(name) for name in named]
+    for number, name in enumerate(real):
+        if name in real[:number]:
+            also = "" if named[number] == name else f" ('{named[number]}' is another name of it)"
+            raise UsageError(f"the interface '{name}' is given twice{also}; name each once")
+    return real
 
 
 def _check_interface(interface: str) -> None:

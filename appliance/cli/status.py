@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.wording import several
 from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """  greffier status --home /var/lib/greffier
   greffier status --home /var/lib/greffier --json"""
+
+MOST_SOURCES = 12
+"""Of a recorder that has ended: a box that was fed a folder of captures has hundreds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,12 +82,13 @@ def _as_sentences(status: "Status") -> str:
     lines = [f"{status.config.site}  (box {status.fingerprint})"]
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
-        for source in recorder.state.sources:
-            lines += _source(source, recorder.live)
+        lines += _sources(recorder)
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
     kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())
     lines.append(f"Last record: {last}.")
-    lines.append(f"Kept: {status.segments:,} segments ({kept}), {status.size_bytes:,} bytes.")
+    lines.append(
+        f"Kept: {several(status.segments, 'segment')} ({kept}), {several(status.size_bytes, 'byte')}."
+    )
     if status.oldest:
         lines.append(f"Days from {status.oldest} to {status.newest}.")
     if status.next_destruction:
@@ -99,16 +104,30 @@ def _as_sentences(status: "Status") -> str:
     return "\n".join(lines)
 
 
+def _sources(recorder: "Recorder") -> list[str]:
+    """The newest of its sources, and in one line what all the others came to."""
+    sources = recorder.state.sources
+    older = () if recorder.live else sources[:-MOST_SOURCES]
+    lines = [line for source in sources[len(older) :] for line in _source(source, recorder.live)]
+    if older:
+        losing = [source for source in older if any(source.lost.values())]
+        lines += [line for source in losing for line in _source(source, False)]
+        if len(older) > len(losing):
+            lines.append(f"  and {len(older) - len(losing):,} more, nothing lost: 'greffier status --json'")
+    return lines
+
+
 def _source(source: "SourceState", live: bool) -> list[str]:
     """A source's counts, and how its interface stands while it is recorded."""
     lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
-    told = f"  {source.name}: {source.packets:,} packets, {source.records:,} records, "
+    told = f"  {source.name}: {several(source.packets, 'packet')}, {several(source.records, 'record')}, "
     lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
     stands = source.interface
     if live and stands:
         speed = "of unknown speed" if stands.speed_mbps is None else f"at {stands.speed_mbps:,} Mbit/s"
         told = f"link {stands.link}" + (f" {speed}" if stands.link == "up" else "")
-        told += "; never sends" if stands.silent else "; CAN SEND"
+        if stands.link != "absent":
+            told += "; never sends" if stands.silent else "; CAN SEND"
         if stands.own_addresses_left_out:
             told += f"; the box's own traffic is left out (addresses: {stands.own_addresses_left_out})"
         lines.append(f"    {told}")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from appliance.capture.interface import name_of
 from appliance.config import box
 from appliance.config.box import BoxConfig
 from appliance.model.instants import NS, day_of, to_iso
@@ -128,7 +129,8 @@ def _faults(
     yield from _recorder_faults(config, recorders)
     orphans = _orphans(home, catalogue)
     if orphans:
-        yield f"{orphans} journal files of a dead recorder wait; the next 'greffier record' seals them"
+        waiting = "1 journal file waits" if orphans == 1 else f"{orphans} journal files wait"
+        yield f"{waiting} of a dead recorder; the next 'greffier record' seals what it left"
     intact = noted and noted.seq < len(entries) and entries[noted.seq].hash == noted.hash
     if not intact or catalogue.rolled_back:
         yield "the chain was cut, rolled back or replaced; see 'greffier verify'"
@@ -139,7 +141,12 @@ def _faults(
         yield f"{why}: nothing is destroyed until someone confirms the time with 'greffier retention --now'"
     late = [day for on, day, _ in going if on < day_of(now_ns)]
     if late:
-        yield f"{len(late)} days are past their term, the oldest {late[0]}; run 'greffier retention'"
+        past = (
+            "1 day is past its term:"
+            if len(late) == 1
+            else f"{len(late)} days are past their term, the oldest"
+        )
+        yield f"{past} {late[0]}; run 'greffier retention'"
 
 
 def _recorder_faults(config: BoxConfig, recorders: Sequence[Recorder]) -> Iterator[str]:
@@ -155,7 +162,7 @@ def _recorder_faults(config: BoxConfig, recorders: Sequence[Recorder]) -> Iterat
             )
     listening = {source.name for one in recorders if one.live for source in one.state.sources}
     for interface in config.capture.interfaces:
-        if f"interface:{interface}" not in listening:
+        if not {f"interface:{interface}", f"interface:{name_of(interface)}"} & listening:
             yield f"'{interface}' stands in box.toml and is not recorded; start 'greffier record'"
 
 

@@ -228,10 +228,46 @@ def test_a_mirror_that_gives_nothing_is_seen_to_give_nothing(
     assert period["last"] > period["first"]
 
 
+def test_an_interface_by_its_alternative_name_is_recorded_under_its_own(network: Network, box: Box) -> None:
+    network.run("ip", "link", "property", "add", "dev", "mirror", "altname", "enp9s0")
+    settings = box.home / "box.toml"
+    settings.write_text(settings.read_text().replace("interfaces = []", 'interfaces = ["enp9s0"]'))
+    with network.inside():
+        box.run("record", "--seconds", "1.5")
+    assert [source["source"] for source in box.json("coverage")["sources"]] == ["interface:mirror"]
+    assert "bytecode '1,6 0 0 2'" in network.run("tc", "filter", "show", "dev", "mirror", "egress")
+
+
+def test_what_came_just_before_a_deletion_is_recorded(network: Network, box: Box, tmp_path: Path) -> None:
+    """The kernel still holds it; what comes when the interface is back is another period's."""
+    output = tmp_path / "recorder"
+    with network.inside(), Warm() as warm:
+        recorder = warm.start(["record", "--home", str(box.home), "--json", "--interface", "mirror"], output)
+        wait_for(lambda: link(box, "mirror") == "up", PATIENCE_S, "the recorder to listen")
+        send(network, "switch", range(2000))
+        network.run("ip", "link", "del", "mirror")
+        wait_for(lambda: link(box, "mirror") == "absent", PATIENCE_S, "the recorder to see it")
+        words = box.run("status")
+        time.sleep(3)
+        network.cable("switch", "mirror")
+        wait_for(lambda: link(box, "mirror") == "up", PATIENCE_S, "the recorder to listen again")
+        send(network, "switch", range(2000, 2500))
+        wait_for(lambda: states(box)["mirror"]["packets"] == 2500, PATIENCE_S, "the last frames")
+        warm.end(recorder, signal.SIGTERM)
+    assert "link absent\n" in words
+    assert "CAN SEND" not in words
+    report = said_in(output)
+    assert (report["packets"], report["lost"]) == (2500, 0)
+    (source,) = box.json("coverage")["sources"]
+    assert [part["packets"] for part in source["periods"]] == [2000, 500]
+    assert len(box.search()) == 2500
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["--interface", "mirror", "--interface", "mirror"], 2, "'mirror' is given twice"),
+        (["--interface", "mirror", "--interface", "enp9s0"], 2, "'enp9s0' is another name of it"),
         (["--interface", "mirror", "--interface", "nowhere"], 6, "'nowhere': there is no such interface"),
         (["--interface", "mirror", "hotel.pcap"], 2, "not both"),
         ([], 2, "nothing to record"),
@@ -243,6 +279,7 @@ def test_a_mistake_is_one_sentence_and_leaves_no_trace(
 ) -> None:
     from appliance.cli.main import main
 
+    network.run("ip", "link", "property", "add", "dev", "mirror", "altname", "enp9s0")
     with network.inside():
         assert main(["record", "--home", str(box.home), *arguments]) == code
     assert words in capfd.readouterr().err
