@@ -35,6 +35,7 @@ class Inner:
     link: NDArray[np.int64]  # ETHERNET, IEEE802_11, SWAPPED, OPAQUE or LATER
     start: NDArray[np.int64]  # byte position of the inner frame
     radio_mac: NDArray[np.uint64]  # of the access point's radio, in wire order; 0 where none is told
+    split: NDArray[np.int64]  # the number of the frame that this is a piece of, -1 where it is whole
 
 
 def inner(frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64]) -> Inner:
@@ -55,8 +56,10 @@ def inner(frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64]) -> I
     unnamed = np.flatnonzero(whole & ~named & (binding == _NO_BINDING))
     named[unnamed] = _is_clear(frames, begin[unnamed], end[unnamed], link[unnamed])
     link = np.where(whole & named, link, OPAQUE)
-    link = np.where(whole & (word & _FRAGMENT != 0) & (offset > 0), LATER, link)
-    return Inner(link, begin, np.where(whole, radio_mac, 0).astype(np.uint64))
+    piece = whole & (word & _FRAGMENT != 0)
+    link = np.where(piece & (offset > 0), LATER, link)
+    split = np.where(piece, header[:, 4].astype(np.int64) << 8 | header[:, 5], -1)
+    return Inner(link, begin, np.where(whole, radio_mac, 0).astype(np.uint64), split)
 
 
 def _optional(
@@ -97,8 +100,10 @@ def lwapp(
     whole = (flags & (_LWAPP_VERSION | _LWAPP_CONTROL) == 0) & (begin <= end) & (begin + length == wire_end)
     begin = np.where(whole, begin, start)
     link = np.where(whole, _order(frames, begin, end), OPAQUE)
-    later = whole & (flags & _LWAPP_FRAGMENT != 0) & (flags & _LWAPP_LAST != 0)
-    return Inner(np.where(later, LATER, link), begin, np.zeros(len(start), np.uint64))
+    piece = whole & (flags & _LWAPP_FRAGMENT != 0)
+    link = np.where(piece & (flags & _LWAPP_LAST != 0), LATER, link)
+    split = np.where(piece, header[:, 1].astype(np.int64), -1)
+    return Inner(link, begin, np.zeros(len(start), np.uint64), split)
 
 
 def _order(frames: Frames, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -63,6 +63,7 @@ class Inside:
     wire_end: NDArray[np.int64] | None = None  # None: with the outer packet
     vlan: NDArray[np.int16] | None = None  # (k,) what the tunnel's header says of the inner frame, -1 none
     ap_mac: NDArray[np.uint64] | None = None  # (k,) in wire order, 0 none
+    split: NDArray[np.int64] | None = None  # (k,) number of the frame this is a piece of, -1 whole
 
     def take(self, rows: NDArray[np.int64]) -> "Inside":
         """These of them, copied."""

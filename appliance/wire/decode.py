@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from appliance.model.frames import ETHERNET, Frames
 from appliance.model.reasons import Note, Refusal
 from appliance.wire import careful, datalinks, plain, ports, radio, shims, tunnels, wlan
-from appliance.wire.carriers import LATER
 from appliance.wire.control import Control
 from appliance.wire.fragments import Fragments
-from appliance.wire.levels import Batch, Numbered, inner
+from appliance.wire.levels import Batch, Carried, Numbered, inner
 from appliance.wire.links import Refusals
 from appliance.wire.packets import Packets
+from appliance.wire.splits import Splits
 from appliance.wire.tunnels import Tunnels
 
 Rows = NDArray[np.int64]
@@ -58,11 +58,12 @@ class _Reading:
 
 
 class Decoder:
-    """Decodes batch after batch; keeps nothing between them but the ports of split datagrams."""
+    """Decodes batch after batch; keeps nothing between them but which datagrams and frames came in pieces."""
 
     def __init__(self, tunnels: Tunnels = Tunnels()) -> None:  # noqa: B008  a frozen value
         self.tunnels = tunnels
         self.codes = ports.table(tunnels.vxlan_ports)
+        self.splits = Splits()
         self._fragments: dict[tuple[int, int, int], Fragments] = {}
 
     def decode(self, frames: Frames) -> Decoded:
@@ -89,35 +90,30 @@ class _Decoding:
         self._refused: Counter[Refusal] = Counter()
         self._noted: Counter[Note] = Counter()
         self._carriers = 0  # found at the present depth
-        self._later: list[Rows] = []  # numbers of those that are a later piece of what a tunnel split
+        self._leaving: NDArray[np.bool_] | None = None  # (frames,) in which a tunnel leads out of the site
 
     def decoded(self) -> Decoded:
         outer: list[_Reading] = []
         batches = [Batch(self._frames)]
         for depth in range(DEEPEST):
-            entered = self._fresh()
+            entered = np.zeros(self._carriers, np.bool_)
+            self._carriers = 0
             readings = [reading for batch in batches for reading in self._read(batch, depth, entered)]
             self._settle(outer, entered)
             outer = readings
             if not self._carriers:
                 break
             batches = inner(self._frames, [(read.packets, each) for read in outer for each in read.carriers])
-        self._settle(outer, self._fresh())
+        self._settle(outer, np.zeros(self._carriers, np.bool_))
+        self._decoder.splits.forget()
         if self._said.unreadable:
             self._noted[Note.UNREADABLE_CONTROL] = self._said.unreadable
         return Decoded(tuple(self._packets), self._said.together(), +self._refused, +self._noted)
 
-    def _fresh(self) -> NDArray[np.bool_]:
-        """(carriers,) which carriers of the last level need not be recorded: later pieces, to begin with."""
-        entered = np.zeros(self._carriers, np.bool_)
-        for numbers in self._later:
-            entered[numbers] = True
-            self._refused[Refusal.TUNNEL_FRAGMENT] += len(numbers)
-        self._carriers, self._later = 0, []
-        return entered
-
     def _settle(self, readings: list[_Reading], entered: NDArray[np.bool_]) -> None:
         """Record what was read one level further out, but for the packets whose inside stands for them."""
+        carriers = [(read.packets, each) for read in readings for each in read.carriers]
+        self._refused[Refusal.TUNNEL_FRAGMENT] += self._decoder.splits.settle(carriers, entered)
         self._noted[Note.UNKNOWN_INNER] += len(entered) - int(np.count_nonzero(entered))
         for reading in readings:
             packets, gone = reading.packets, [_NONE]
@@ -152,11 +148,18 @@ class _Decoding:
         if len(odd):
             readings += self._careful(batch, odd, depth, refusals, told)
             if carried is not None:
-                refusals.mark_understood(told)
+                refusals.mark_understood(told, self._within(carried))
             self._refused.update(refusals.count(None if carried is None else told))
         if carried is not None:
             entered[carried.carrier if told.all() else carried.carrier[told]] = True
         return readings
+
+    def _within(self, carried: Carried) -> NDArray[np.bool_] | None:
+        """(frames,) true where no tunnel leads a client's frame out of the site; None: nowhere one does.
+
+        What does is no mirror's. It must not vanish because it carries what is recorded nowhere.
+        """
+        return None if self._leaving is None else ~self._leaving[carried.origin]
 
     def _careful(
         self, batch: Batch, odd: Rows, depth: int, refusals: Refusals, told: NDArray[np.bool_]
@@ -178,9 +181,7 @@ class _Decoding:
         found = shims.peel(frames, batch.within(found), refusals)
         heard = found.take(np.flatnonzero(found.kind == datalinks.ARP))
         if len(heard):
-            heard_at = self._said.arp(frames, heard, refusals)
-            if batch.carried is not None:
-                told[heard_at] = True
+            refusals.understand(self._said.arp(frames, heard, refusals))
         readings = []
         for family, kind, layers_of in ((4, datalinks.IPV4, careful.ipv4), (6, datalinks.IPV6, careful.ipv6)):
             of_family = np.flatnonzero(found.kind == kind)
@@ -217,10 +218,12 @@ class _Decoding:
                 self._said.dhcp(packets, rows)
         for carriers in tunnels.carriers(packets, ported, self._decoder.tunnels):
             found.append(Numbered(carriers, self._carriers))
-            later = np.flatnonzero(carriers.inside.link == LATER)
-            if len(later):
-                self._later.append(later + self._carriers)
             self._carriers += len(carriers.rows)
+            leaving = carriers.leaving(packets, self._decoder.tunnels)
+            if len(leaving):
+                if self._leaving is None:
+                    self._leaving = np.zeros(len(self._frames), np.bool_)
+                self._leaving[packets.at[leaving]] = True
         return _Reading(packets, found, fragments)
 
 

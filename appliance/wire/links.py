@@ -55,23 +55,28 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._refused: list[tuple[Refusal, NDArray[np.int64], bool]] = []
+        self._refused: list[tuple[Refusal, NDArray[np.int64]]] = []
+        self._understood: list[NDArray[np.int64]] = []
 
     def add(self, reason: Refusal, at: NDArray[np.int64], understood: bool | None = None) -> None:
         """Refuse the frames at these positions; a position stands once for each thing refused in it."""
         if len(at):
-            known = reason in _UNDERSTOOD if understood is None else understood
-            self._refused.append((reason, at, known))
+            self._refused.append((reason, at))
+            if reason in _UNDERSTOOD if understood is None else understood:
+                self.understand(at)
 
-    def mark_understood(self, told: NDArray[np.bool_]) -> None:
-        """Set `told` at the frames that were understood although they gave no record."""
-        for _, at, understood in self._refused:
-            if understood:
-                told[at] = True
+    def understand(self, at: NDArray[np.int64]) -> None:
+        """What lies in the frames at these positions was read although it gives no record."""
+        self._understood.append(at)
+
+    def mark_understood(self, told: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> None:
+        """Set `told` at such frames, at those alone where `among` is set."""
+        for at in self._understood:
+            told[at if among is None else at[among[at]]] = True
 
     def count(self, told: NDArray[np.bool_] | None = None) -> Counter[Refusal]:
         """How many were refused by each reason, in all frames or in those where `told` is set."""
         counted: Counter[Refusal] = Counter()
-        for reason, at, _ in self._refused:
+        for reason, at in self._refused:
             counted[reason] += len(at) if told is None else int(np.count_nonzero(told[at]))
         return +counted

@@ -27,10 +27,12 @@ class Tunnels:
     """Which tunnels are believed: UDP ports of VXLAN, networks in which both outer addresses must lie.
 
     Without `ends` they may lie anywhere, and whoever wraps his own traffic is recorded by what is inside.
+    A tunnel between `clients` and others is no mirror's, then: it stands for itself unless IP is inside.
     """
 
     vxlan_ports: Sequence[int] = (4789, 8472)  # IANA's, and what Linux took before there was one
     ends: Networks | None = None
+    clients: Networks | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Carriers:
     inside: Inside
     end: Rows
     wire_end: Rows
+
+    def leaving(self, packets: Packets, tunnels: Tunnels) -> Rows:
+        """The rows of those that lead from a client out of the site, or back."""
+        if tunnels.ends is not None or tunnels.clients is None:
+            return self.rows[:0]
+        source, destination = _lie_within(packets, self.rows, tunnels.clients)
+        rows: Rows = self.rows[source != destination]
+        return rows
 
 
 def carriers(packets: Packets, ported: Ported, tunnels: Tunnels) -> Iterator[Carriers]:
@@ -75,7 +85,7 @@ def _read(
     if not readable.all():
         rows = rows[readable]
     if len(rows) and tunnels.ends is not None:
-        rows = rows[_lie_within(packets, rows, tunnels.ends)]
+        rows = rows[np.logical_and(*_lie_within(packets, rows, tunnels.ends))]
     if not len(rows):
         return
     some = packets if len(rows) == len(packets) else packets.take(rows)
@@ -98,13 +108,15 @@ def _read(
         yield Carriers(rows[kept], inside.take(kept), end[kept], wire_end[kept])
 
 
-def _lie_within(packets: Packets, rows: Rows, ends: Networks) -> NDArray[np.bool_]:
-    """Whether both addresses lie in these networks."""
+def _lie_within(
+    packets: Packets, rows: Rows, networks: Networks
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the source address lies in these networks, and whether the destination does."""
     columns = [column[rows] for column in packets.addresses]
     if packets.family == 4:
         source, destination = columns[0].astype(np.uint32), (columns[0] >> np.uint64(32)).astype(np.uint32)
-        return ends.hold_ipv4(source) & ends.hold_ipv4(destination)
-    return ends.hold_ipv6(columns[0], columns[1]) & ends.hold_ipv6(columns[2], columns[3])
+        return networks.hold_ipv4(source), networks.hold_ipv4(destination)
+    return networks.hold_ipv6(columns[0], columns[1]), networks.hold_ipv6(columns[2], columns[3])
 
 
 def _capwap(outer: Outer) -> Inside:
@@ -119,7 +131,9 @@ def _of_access_point(found: capwap.Inner) -> Inside:
     link = np.where(
         found.link == capwap.OPAQUE, UNKNOWN, np.where(found.link == capwap.LATER, LATER, found.link)
     )
-    return Inside(link, found.start, ap_mac=found.radio_mac)
+    return Inside(
+        link, found.start, ap_mac=found.radio_mac, split=found.split if (found.split >= 0).any() else None
+    )
 
 
 def _always(link: int) -> Callable[[Outer], Inside]:

@@ -145,20 +145,25 @@ def capwaps() -> Iterator[dict[str, object]]:
     for name, inner, fields, refused in (
         ("encrypted", station(encrypted=True), {}, "wifi_encrypted"),
         ("beacon", BEACON, {}, "wifi_no_data"),
-        ("later fragment", data[8:], {"fragment": 1, "last": 1, "offset": 20}, "tunnel_fragment"),
     ):
         frame = outer(UDP(sport=5247, dport=40002), bytes(Capwap(native=1, **fields)) + inner)
         yield case(f"CAPWAP: {name}", frame, inner, [], {refused: 1})
+    later = {"fragment": 1, "last": 1, "offset": 20}
+    yield capwap("later fragment", data[8:], None, identification=7, **later)
+    yield capwap("later fragment of another frame", data[8:], None, identification=8, **later)
 
 
 def lwapps() -> Iterator[dict[str, object]]:
     for name, inner in (("802.11", station()), ("802.11 with its control exchanged", exchanged(station()))):
         header = struct.pack(">BBHBB", 0x08, 1, len(inner), 0xE3, 0x42)
         yield case(f"LWAPP: {name}", outer(UDP(sport=40002, dport=12222), header + inner), inner, told())
-    later = struct.pack(">BBHBB", 0x03, 1, 60, 0xE3, 0x42)
-    frame = outer(UDP(sport=40002, dport=12222), later + bytes(60))
-    yield case("LWAPP: later fragment", frame, bytes(60), [], {"tunnel_fragment": 1})
-    for name, flags, more in (("control", 0x04, 0), ("version 1", 0x40, 0), ("another length", 0x00, 1)):
+    first = struct.pack(">BBHBB", 0x02, 1, len(station()), 0xE3, 0x42)
+    frame = outer(UDP(sport=40002, dport=12222), first + station())
+    yield case("LWAPP: first fragment", frame, station(), told())
+    for name, flags, more in (
+        *(("control", 0x04, 0), ("version 1", 0x40, 0)),
+        *(("another length", 0x00, 1), ("later fragment", 0x03, 0)),
+    ):
         header = struct.pack(">BBHBB", flags, 1, len(station()) + more, 0, 0)
         frame = outer(UDP(sport=40002, dport=12222), header + station())
         stray = [[ACCESS_POINT, CONTROLLER, 40002, 12222, len(frame) - 14, *AP_MACS]]

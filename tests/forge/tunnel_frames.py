@@ -15,6 +15,7 @@ from scapy.contrib.geneve import GENEVE, GeneveOptions
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.contrib.mpls import MPLS, EoMCW
 from scapy.contrib.tzsp import TZSP, TZSPTagEnd, TZSPTagPadding, TZSPTagRawRSSIByte, TZSPTagTimestamp
+from scapy.layers.dot11 import Dot11
 from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import ICMPv6ND_NS, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import (
@@ -552,12 +553,23 @@ def silent() -> Iterator[Forged]:
         ),
         ("ARP", arp, ""),
     ):
-        for where, packet in (
-            ("alone", content),
-            ("in VXLAN", datagram(55555, 4789, vxlan + bytes(content))),
+        inside = vxlan + bytes(content)
+        once, again = datagram(55555, 4789, inside), protocol_of(47, b"\0\0\x65\x58" + bytes(content))
+        again[IP].src, again[IP].dst = "198.51.100.1", "198.51.100.2"
+        outer = IPv6(src="2001:db8:1::1", dst="2001:db8:1::2") / UDP(sport=55555, dport=4789) / Raw(inside)
+        pair = ["10.0.0.1", "10.0.0.2"]
+        for where, packet, outers in (
+            ("alone", content, []),
+            ("in VXLAN", once, [pair]),
+            ("in VXLAN over IPv6", Ether(**macs) / outer, [[outer.src, outer.dst]]),
+            (
+                "in GRE in VXLAN",
+                datagram(55555, 4789, vxlan + bytes(again)),
+                [pair, [again[IP].src, again[IP].dst]],
+            ),
         ):
-            outers = [] if packet is content else [["10.0.0.1", "10.0.0.2"]]
             yield Forged(f"{name} {where}", bytes(packet).hex(), None, outers=outers, refused=refused)
+    yield from air()
     for link_type, frame in (
         (113, bytes(CookedLinux(proto=0x88CC)) + bytes(40)),
         (9, b"\xff\3\xc0\x21" + bytes(9)),
@@ -571,6 +583,20 @@ def silent() -> Iterator[Forged]:
     yield Forged("PPPoE longer than its frame", bytes(long).hex(), None, refused="bad_length")
     endless = Ether(**macs, type=0x8847) / Raw(b"\0\1\x40\x40" * 40)
     yield Forged("labels without an end", bytes(endless).hex(), None, refused="not_ip")
+
+
+def air() -> Iterator[Forged]:
+    """802.11 without anything to record, in TZSP."""
+    address = {"addr1": OUTER_MACS[0], "addr2": INNER_MACS[0], "addr3": INNER_MACS[1]}
+    for name, frame, refused in (
+        ("encrypted 802.11", Dot11(type=2, FCfield="to_DS+protected", **address) / TEXT, "wifi_encrypted"),
+        ("null frame", Dot11(type=2, subtype=4, FCfield="to_DS", **address), "wifi_no_data"),
+        ("beacon", Dot11(type=0, subtype=8, **address) / TEXT, "wifi_no_data"),
+        ("later piece", Dot11(type=2, FCfield="to_DS", SC=1, **address) / TEXT, "wifi_fragment"),
+    ):
+        packet = datagram(55555, 37008, b"\1\0\0\x12\1" + bytes(frame))
+        pair = ["10.0.0.1", "10.0.0.2"]
+        yield Forged(f"{name} in TZSP", bytes(packet).hex(), None, outers=[pair], refused=refused)
 
 
 def claims() -> Iterator[Forged]:

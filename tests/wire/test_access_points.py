@@ -16,6 +16,7 @@ import pytest
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN
+from appliance.wire.splits import LIMIT
 
 FORGE = Path(__file__).parent.parent / "forge" / "access_point_frames.py"
 CANARY = b"\xa5" * 9
@@ -25,6 +26,7 @@ TSHARK_CANNOT = {
     "CAPWAP: binding 0": "does not go into it",
     "CAPWAP: binding 0, exchanged": "likewise",
     "CAPWAP: first fragment": "waits for the others",
+    "LWAPP: first fragment": "likewise",
     "LWAPP: 802.11": "wants to be told which order",
 }
 
@@ -40,14 +42,17 @@ def forged() -> list[SimpleNamespace]:
     return cases
 
 
-def decoded(contents: list[bytes], lengths: list[int]) -> Decoded:
+def decoded(
+    contents: list[bytes], lengths: list[int], decoder: Decoder | None = None, times: list[int] | None = None
+) -> Decoded:
     sizes = np.array([len(content) for content in contents], np.int64)
     data = np.frombuffer(
         b"".join(content + CANARY for content in contents) + b"\xa5" * PADDING_BYTES, np.uint8
     )
     offsets = np.cumsum(sizes + len(CANARY)) - sizes - len(CANARY)
-    time = np.arange(len(sizes))
-    return Decoder().decode(Frames(data.copy(), offsets, sizes, np.array(lengths), time, ETHERNET))
+    time = np.arange(len(sizes)) if times is None else np.array(times)
+    frames = Frames(data.copy(), offsets, sizes, np.array(lengths), time, ETHERNET)
+    return (decoder or Decoder()).decode(frames)
 
 
 def mac(number: int) -> str:
@@ -101,6 +106,62 @@ def test_a_frame_cut_anywhere_is_its_inside_or_its_outside_or_nothing() -> None:
             (whole,) = case.packets
             assert packet == whole or packet == [*whole[:2], -1, -1, *whole[4:]], where
         assert len(told(found)) + sum(found.refused.values()) == len(sizes)
+
+
+def frames_of(*names: str) -> list[bytes]:
+    known = {case.name: case.frame for case in forged()}
+    return [known[name] for name in names]
+
+
+def outcome(found: Decoded) -> dict[str, int]:
+    return {why.value: count for why, count in (*found.refused.items(), *found.noted.items())}
+
+
+@pytest.mark.parametrize("protocol", ["CAPWAP", "LWAPP"])
+def test_a_later_piece_is_left_out_only_behind_a_first_one_that_was_read(protocol: str) -> None:
+    first, later = frames_of(f"{protocol}: first fragment", f"{protocol}: later fragment")
+    sizes = [len(first), len(later)]
+    for contents in ([first, later], [later, first]):
+        found = decoded(contents, [len(content) for content in contents])
+        assert [len(packets) for packets in found.packets] == [1]
+        assert outcome(found) == {"tunnel_fragment": 1}
+    for away, expected in (
+        (0, {"tunnel_fragment": 1}),
+        (400_000_000, {"tunnel_fragment": 1}),
+        (600_000_000, {"unknown_inner": 1}),
+    ):
+        decoder = Decoder()
+        decoded([first], sizes[:1], decoder, [1_000])
+        assert outcome(decoded([later], sizes[1:], decoder, [1_000 + away])) == expected
+        assert outcome(decoded([first, later], sizes, times=[1_000, 1_000 + away])) == expected
+    other = later.replace(bytes([10, 0, 0, 5]), bytes([10, 0, 0, 6]), 1)
+    assert outcome(decoded([first, other], sizes)) == {"unknown_inner": 1}
+    assert outcome(decoded([first[:-30], later], sizes)) == {"tunnel_fragment": 1}
+    assert outcome(decoded([first[:60], later], sizes)) == {"unknown_inner": 2}
+
+
+def test_a_later_piece_of_another_frame_is_recorded() -> None:
+    first, *later = frames_of(
+        "CAPWAP: first fragment", "CAPWAP: later fragment", "CAPWAP: later fragment of another frame"
+    )
+    contents = [first, *later * 20]
+    found = decoded(contents, [len(content) for content in contents])
+    assert outcome(found) == {"tunnel_fragment": 20, "unknown_inner": 20}
+
+
+def test_a_flood_of_first_pieces_costs_bounded_memory() -> None:
+    (first,) = frames_of("CAPWAP: first fragment")
+    at = first.index(bytes([10, 0, 0, 5]))
+    contents = [
+        first[:at] + struct.pack(">I", 0x0A00_0000 + number) + first[at + 4 :]
+        for number in range(LIMIT + 1_000)
+    ]
+    decoder = Decoder()
+    decoded(contents, [len(first)] * len(contents), decoder)
+    (later,) = frames_of("CAPWAP: later fragment")
+    for number, expected in ((10, {"unknown_inner": 1}), (LIMIT + 900, {"tunnel_fragment": 1})):
+        mine = later.replace(bytes([10, 0, 0, 5]), struct.pack(">I", 0x0A00_0000 + number), 1)
+        assert outcome(decoded([mine], [len(mine)], decoder, [len(contents)])) == expected
 
 
 def test_tshark_sees_the_same_inside() -> None:

@@ -214,6 +214,50 @@ def test_only_the_declared_ends_are_believed() -> None:
             assert not decoded_of(case, far).noted
 
 
+def test_a_tunnel_that_leads_a_client_out_of_the_site_never_vanishes() -> None:
+    """What is inside is recorded if it is IP, as ever; else the packet that carries it."""
+    for networks in (["10.0.0.1/32", "2001:db8:1::1/128"], ["10.0.0.2/32", "2001:db8:1::2/128"]):
+        leading = Tunnels(clients=Networks.of(networks))
+        silent = [case for case in of("silent") if case.outers]
+        assert len(silent) > 20
+        for case in silent:
+            decoded = decoded_of(case, leading)
+            (packet,) = told(decoded).values()
+            assert (case.name, packet[:2]) == (case.name, case.outers[-1])
+            assert (case.name, dict(decoded.refused), dict(decoded.noted)) == (
+                *(case.name, {}, {Note.UNKNOWN_INNER: 1}),
+            )
+            assert len(decoded.claims) == (0 if case.refused else 1), case.name
+        for case in of("tunnels", "unknown"):
+            assert (case.name, told(decoded_of(case, leading))) == (case.name, {0: case.packet})
+        assert [told(decoded_of(case, leading)) for case in of("split")] == [
+            told(decoded_of(case)) for case in of("split")
+        ]
+
+
+def test_a_mirrors_tunnel_of_what_is_no_ip_is_refused() -> None:
+    """Both ends are the site's, or none is, or they are named."""
+    both = ["10.0.0.0/24", "2001:db8:1::/64"]
+    for tunnels in (
+        Tunnels(clients=Networks.of(both)),
+        Tunnels(clients=Networks.of(["203.0.113.0/24"])),
+        Tunnels(ends=Networks.of([*both, "198.51.100.0/24"]), clients=Networks.of(["10.0.0.1/32"])),
+    ):
+        for case in of("silent"):
+            decoded = decoded_of(case, tunnels)
+            assert (case.name, told(decoded), sum(decoded.refused.values())) == (
+                *(case.name, {}, bool(case.refused)),
+            )
+
+
+def test_a_mixture_of_tunnels_that_lead_out_and_others() -> None:
+    cases = [case for case in of("silent", "tunnels", "unknown") if case.link_type == 1]
+    tunnels = Tunnels(clients=Networks.of(["10.0.0.1/32", "2001:db8:1::1/128"]))
+    expected = {number: told(decoded_of(case, tunnels)).get(0) for number, case in enumerate(cases)}
+    decoded = Decoder(tunnels).decode(as_frames([case.frame for case in cases]))
+    assert told(decoded) == {number: packet for number, packet in expected.items() if packet}
+
+
 def test_vxlan_is_looked_for_on_the_ports_that_are_set() -> None:
     (case,) = [case for case in of("tunnels") if case.name == "VXLAN > IPv4 over [4]"]
     moved = SimpleNamespace(

@@ -77,7 +77,7 @@ def told(frames: Frames) -> tuple[list[list[list[object]]], list[Counter[str]]]:
         places = [int(found.start[row]) - begin, int(found.end[row]) - begin]
         layers[found.at[row]].append([*macs, int(found.kind[row]), *places])
     refused: list[Counter[str]] = [Counter() for _ in range(len(frames))]
-    for reason, at, _ in refusals._refused:
+    for reason, at in refusals._refused:
         for number in at:
             refused[number][reason.value] += 1
     return layers, refused
