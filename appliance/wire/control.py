@@ -40,7 +40,10 @@ class Control:
         if packets.family == 4:
             self._take(*leases.dhcp_claims(data, payload, available, heard))
         else:
-            macs = _number(packets.destination_mac[rows]), _number(packets.source_mac[rows])
+            macs = [_number(mac[rows]) for mac in (packets.destination_mac, packets.source_mac)]
+            if packets.hidden_mac is not None:
+                hidden = packets.hidden_mac[rows]  # the ends of a tunnel are not the client
+                macs = [np.where(hidden, np.uint64(0), mac) for mac in macs]
             self._take(*leases.dhcpv6_claims(data, payload, available, heard, *macs))
 
     def nd(self, packets: Packets, found: careful.Layers) -> None:

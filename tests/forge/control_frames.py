@@ -50,6 +50,7 @@ IP4, IP4_ROUTER = "192.0.2.10", "192.0.2.1"
 IP6, IP6_ROUTER, SOLICITED = "2001:db8::10", "fe80::1", "ff02::1:ff00:10"
 LINK_LOCAL = "fe80::11:22ff:fe33:4455"
 Case = tuple[str, Packet | bytes, list[list[object]]]
+MIRROR = "02:bb:bb:bb:bb:bb"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
@@ -241,6 +242,14 @@ def dhcpv6_cases() -> Iterator[Case]:
     )
     unnamed = DHCP6OptRelayMsg(message=DHCP6_Reply() / nameless / lease)
     yield "relayed, nobody named", dhcpv6(DHCP6_RelayReply() / unnamed, destination=OTHER), []
+    for name, message, claims in (
+        ("reply", DHCP6_Reply() / own / lease, held),
+        ("reply to another", DHCP6_Reply() / foreign / lease, [[IP6, OTHER, "dhcpv6", 3600, False]]),
+        ("nameless reply", DHCP6_Reply() / nameless / lease, []),
+        ("nameless release", DHCP6_Release() / nameless / lease, []),
+    ):
+        inner = dhcpv6(message, to_client=name != "nameless release")[IPv6]
+        yield f"{name} in 6in4", Ether(src=ROUTER, dst=MIRROR) / IP(src=IP4, dst=IP4_ROUTER) / inner, claims
     nested = DHCP6_Reply() / own / lease
     for _ in range(12):
         nested = DHCP6_RelayReply() / DHCP6OptRelayMsg(message=nested)
