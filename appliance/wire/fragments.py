@@ -55,7 +55,7 @@ class Fragments:
         self._first = self._later = self._match = np.empty(0, np.int64)
         if not len(rows):
             return {}
-        forgotten = self._forget(int(packets.time[rows].max()))
+        forgotten = self._forget(packets.time[rows])
         pieces = Pieces.of(packets, found, rows)
         said = _datagrams(packets, found, rows)
         is_first = found.fragment[rows] == 0
@@ -92,11 +92,12 @@ class Fragments:
         packets.ports[rows] = self._heard["ports"][match]
         packets.shape[rows] = self._heard["shape"][match]
 
-    def _forget(self, now: int) -> int:
-        """Drop what is too old, superseded or too much; returns how many of these had not ended."""
+    def _forget(self, coming: NDArray[np.int64]) -> int:
+        """Drop what is too old for what comes, superseded or too much; returns how many had not ended."""
         if not len(self._heard):
             return 0
-        late = np.abs(now - self._heard["time"]) > TIMEOUT_NS
+        heard = self._heard["time"]
+        late = (heard < coming.min() - TIMEOUT_NS) | (heard > coming.max() + TIMEOUT_NS)
         newest_first = self._heard.take(np.flatnonzero(~late)[::-1])
         _, newest = np.unique(newest_first["key"], return_index=True)
         kept = newest_first.take(np.sort(newest))

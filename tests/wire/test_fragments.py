@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
@@ -141,6 +141,7 @@ def datagram(
     ),
     st.lists(st.integers(1, 40)),
 )
+@example([(1, 2, 1, 0, True, 17, 0), (1, 2, 1, 8, False, 17, 20_000), (1, 1, 1, 0, True, 17, 20_000)], [1])
 def test_nobody_gets_the_ports_of_another(
     heard: list[tuple[int, int, int, int, bool, int, int]], cuts: list[int]
 ) -> None:
