@@ -1,8 +1,8 @@
 """What the network was used for, and by how many: totals that name nobody. Needs no custodian.
 
-Users are counted as devices, each once in an hour and once in a day. No number is about fewer than three of
-them: smaller groups are among the others, or left out. Times are UTC. An hour appears five minutes after its
-end, how many users a day had at the day's end.
+Users are counted as devices, each once in an hour and once in a day. No number told is about fewer than three
+of them, though two numbers may differ by less: smaller groups are among the others, or left out. Times are
+UTC. An hour appears five minutes after its end, how many users a day had at the day's end.
 """
 
 import argparse
@@ -55,6 +55,7 @@ _SYSTEMS = {
     "printer": "Printer",
     "other": "Other",
 }
+_TOO_FEW = "too few to say"
 _PLACES = {"none": "no access point named", "all": "anywhere"}
 
 
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     elif found:
         _print_tables(found, args.by)
     else:
-        print("There are no statistics of that time.")
+        print("There are no statistics of that time; an hour appears five minutes after its end.")
     return 0
 
 
@@ -105,7 +106,7 @@ def _as_json(found: "Iterable[Period]", by: str) -> dict[str, object]:
             {
                 "start": _start(period, by),
                 "users": {"least": period.users.least, "most": period.users.most} if period.told else None,
-                **_sums(period.sums),
+                **(_sums(period.sums) if period.summed else dict.fromkeys(_sums(period.sums))),
                 "uses": {name: _sums(sums) for name, sums in sorted(period.by_use.items())},
                 "places": {name: _sums(sums) for name, sums in sorted(period.by_place.items())},
                 "systems": {
@@ -113,6 +114,7 @@ def _as_json(found: "Iterable[Period]", by: str) -> dict[str, object]:
                     for name, users in sorted(period.by_system.items())
                 },
                 "too_few": period.withheld,
+                "systems_too_few": period.unnamed,
             }
             for period in found
         ],
@@ -142,16 +144,21 @@ def _print_tables(found: "list[Period]", by: str) -> None:
         console.print(_by_system(found))
     if any(period.withheld for period in found):
         print("Hours with one or two users are not shown, nor among the sums.")
+    if any(period.unnamed for period in found):
+        print("Systems with one or two devices are not named.")
 
 
 def _by_period(found: "list[Period]", by: str) -> "Table":
     table = _table("Day (UTC)" if by == "day" else "Hour (UTC)", "users", "traffic", "connections")
     for period in found:
         start = _start(period, by).replace("T", " ").removesuffix("Z")
-        if period.told:
-            table.add_row(start, _range(period.users), *_amounts(period.sums))
+        users = _range(period.users) if period.told else _TOO_FEW
+        if period.summed:
+            more = " or more" if period.withheld else ""
+            table.add_row(start, users, *(f"{amount}{more}" for amount in _amounts(period.sums)))
         else:
-            table.add_row(start, "too few to say", "", "")
+            unknown = (_TOO_FEW if period.withheld else "unknown") if period.told else ""
+            table.add_row(start, users, unknown, unknown)
     return table
 
 

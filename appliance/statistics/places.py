@@ -51,4 +51,7 @@ class Places:
 
 def is_place(text: str) -> bool:
     """Whether a text is one that `Places.text` makes."""
-    return text in ("all", "none") or bool(_VLAN_TEXT.fullmatch(text) or _MAC_TEXT.fullmatch(text))
+    vlan = _VLAN_TEXT.fullmatch(text)
+    if vlan:
+        return int(vlan[1]) < _FIRST_ACCESS_POINT - _FIRST_VLAN
+    return text in ("all", "none") or bool(_MAC_TEXT.fullmatch(text))

@@ -52,7 +52,10 @@ class Sums:
 
 @dataclass
 class Period:
-    """One hour or day. `told`: something may be said of it; `withheld`: parts of it were about too few."""
+    """One hour or day. `told`: its users may be said; `summed`: its octets, those of some hours at least.
+
+    `withheld`: hours of it, or itself, had too few users; `unnamed`: some systems of it had.
+    """
 
     start_ns: int
     users: Range = field(default_factory=Range)
@@ -61,7 +64,9 @@ class Period:
     by_place: dict[str, Sums] = field(default_factory=dict)
     by_system: dict[str, Range] = field(default_factory=dict)
     told: bool = False
+    summed: bool = False
     withheld: bool = False
+    unnamed: bool = False
 
 
 def periods(statements: Iterable[tuple[str, Statement]], by: str) -> list[Period]:
@@ -87,6 +92,7 @@ def periods(statements: Iterable[tuple[str, Statement]], by: str) -> list[Period
 
 def _add_hour(period: Period, hour: HourStatement, counts: bool) -> None:
     period.told |= hour.users is not None
+    period.summed |= hour.users is not None
     period.withheld |= hour.users is None
     if counts:
         period.users.part(hour.users)
@@ -103,6 +109,7 @@ def _add_hour(period: Period, hour: HourStatement, counts: bool) -> None:
 
 def _add_day(period: Period, day: DayStatement) -> None:
     period.told |= day.users is not None
+    period.unnamed |= day.too_few
     period.users.part(day.users)
     for system, users in day.systems:
         period.by_system.setdefault(system, Range()).part(users)

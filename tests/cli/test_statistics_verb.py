@@ -71,13 +71,39 @@ def test_by_hour_and_of_a_part(greffier: Greffier, told: Path) -> None:
     assert day["places"].keys() == {"none", "all"}
 
 
+def test_what_is_withheld_is_not_shown_as_nothing(greffier: Greffier, home: Path) -> None:
+    """A day of three whose hours had one each; another of which one hour is told; systems of too few."""
+    use = (Use("none", "web", 7_900, 5, Users(4)),)
+    systems = (("apple_mobile", Users(4)),)
+    StatisticsWriter(Home(home), "cafe0123").write(
+        [
+            *(HourStatement(DAY + hour * HOUR_NS, None) for hour in (1, 2, 3, 25)),
+            DayStatement(DAY, Users(3)),
+            HourStatement(DAY + DAY_NS, Users(4), use),
+            DayStatement(DAY + DAY_NS, Users(6), systems, too_few=True),
+        ]
+    )
+    words = [" ".join(line.split()) for line in greffier("statistics", "--home", home)[1].splitlines()]
+    assert "2026-03-14 3 too few to say too few to say" in words
+    assert "2026-03-15 6 7.9 kB or more 5 or more" in words
+    assert "Systems with one or two devices are not named." in words
+    first, second = as_json(greffier("statistics", "--home", home, "--json"))["periods"]  # type: ignore[misc]
+    assert (first["users"], first["too_few"]) == ({"least": 3, "most": 3}, True)
+    assert (first["bytes"], first["connections"], first["clients_at_least"]) == (None, None, None)
+    assert (second["bytes"], second["too_few"], second["systems_too_few"]) == (7_900, True, True)
+    assert first["systems_too_few"] is False
+
+
 def test_what_cannot_be_meant_is_said_so(greffier: Greffier, told: Path, tmp_path: Path) -> None:
     assert greffier("statistics", "--home", told, "--from", "yesterday")[0] == 2
     assert greffier("statistics", "--home", told, "--from", "2026-03-15", "--to", "2026-03-14")[0] == 2
     assert greffier("statistics", "--home", told, "--by", "week")[0] == 2
     assert greffier("statistics", "--home", tmp_path / "nowhere")[0] == 4
     nothing = greffier("statistics", "--home", told, "--to", "2020-01-01")
-    assert (nothing[0], nothing[1].strip()) == (0, "There are no statistics of that time.")
+    assert (nothing[0], nothing[1].strip()) == (
+        0,
+        "There are no statistics of that time; an hour appears five minutes after its end.",
+    )
 
 
 def test_damage_is_told_and_the_rest_shown(greffier: Greffier, told: Path) -> None:

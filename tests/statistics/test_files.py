@@ -120,6 +120,8 @@ def test_a_draft_is_dropped_where_the_day_was_written_after_all(home: Home) -> N
         '{"hour":"2026-03-14T05:00:00Z","users":2,"cells":[]}',
         '{"hour":"2026-03-14T05:00:00Z","users":3,"cells":[{"place":"<script>","use":"web","bytes":1,'
         '"connections":1,"clients":3}]}',
+        '{"hour":"2026-03-14T05:00:00Z","users":3,"cells":[{"place":"vlan 4096","use":"web","bytes":1,'
+        '"connections":1,"clients":3}]}',
         '{"hour":"2026-03-14T05:00:00Z","users":3,"cells":[{"place":"none","use":"www.hotel.fr","bytes":1,'
         '"connections":1,"clients":3}]}',
         '{"hour":"2026-03-14T05:00:00Z","users":3,"cells":[{"place":"none","use":"web","bytes":-1,'
