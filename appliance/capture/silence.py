@@ -68,13 +68,9 @@ class Silence:
             return Standing(False, "")
         use = _use_of(device, devices, addresses)
         if use:
-            return Standing(
-                False,
-                f"'{self._interface}' {use}, so it was not silenced and can send; "
-                "give the mirror an interface of its own",
-            )
+            return Standing(False, _doubt_of(device.name, use))
         dropped, self._dropped = self._dropped, device.losses.dropped
-        told_apart = dropped == self._dropped or not self._standing.deaf or _is_deaf(device.name)
+        told_apart = dropped == self._dropped or not self._standing.deaf or _drops(device.name, "ingress")
         if device.index != self._index or _has_relapsed(device) or not told_apart:
             self._standing = self._silence(device)
             self._index = device.index
@@ -123,6 +119,18 @@ def _use_of(
     return None
 
 
+def _doubt_of(interface: str, use: str) -> str:
+    """What a person must know of a recorded interface that serves something else."""
+    if _drops(interface, "egress"):
+        return (
+            f"'{interface}' {use}, and nothing of that gets out since the interface was silenced as a mirror's; "
+            f"give the mirror an interface of its own, and undo it with 'tc qdisc del dev {interface} clsact'"
+        )
+    return (
+        f"'{interface}' {use}, so it was not silenced and can send; give the mirror an interface of its own"
+    )
+
+
 def _carries_pppoe(interface: str) -> bool:
     """Whether /proc/net/pppoe (Id, Address, Device) names it; a kernel without PPPoE has no such file."""
     try:
@@ -165,9 +173,9 @@ def _drop(interface: str, direction: str) -> str:
     return _run_tc(*where, "bpf", "da", "bytecode", _DROP)
 
 
-def _is_deaf(interface: str) -> bool:
-    """Whether the kernel still drops what arrives; in doubt not."""
-    done = _tc("filter", "show", "dev", interface, "ingress")
+def _drops(interface: str, direction: str) -> bool:
+    """Whether the kernel drops what comes in or leaves, as we told it to; in doubt not."""
+    done = _tc("filter", "show", "dev", interface, direction)
     return done is not None and _DROP in done.stdout
 
 

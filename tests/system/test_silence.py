@@ -234,6 +234,18 @@ def test_an_interface_in_use_is_left_alone_and_said_to_be(
     assert network.run("tc", "qdisc", "show", "dev", "mirror", "clsact") == ""
 
 
+def test_a_use_that_begins_after_the_silence_is_told_what_holds_it_up(network: Network) -> None:
+    silence = Silence("mirror")
+    assert stand(network, silence) == Standing(True, "")
+    network.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mirror")
+    for one in (silence, Silence("mirror")):  # a later recorder as well
+        doubt = stand(network, one).doubt
+        assert "has an address, and nothing of that gets out" in doubt
+        assert "tc qdisc del dev mirror clsact" in doubt
+    network.run("tc", "qdisc", "del", "dev", "mirror", "clsact")
+    assert "can send" in stand(network, silence).doubt
+
+
 def test_a_link_local_address_alone_is_no_use(network: Network) -> None:
     network.run("ip", "link", "set", "mirror", "up")
     network.run("ip", "addr", "replace", "fe80::7/64", "dev", "mirror")
