@@ -46,12 +46,17 @@ class Control:
                 macs = [np.where(hidden, np.uint64(0), mac) for mac in macs]
             self._take(*leases.dhcpv6_claims(data, payload, available, heard, *macs))
 
-    def nd(self, packets: Packets, found: careful.Layers) -> None:
-        """Neighbour Discovery, believed only with hop limit 255 (RFC 4861: it was not forwarded)."""
+    def nd(self, packets: Packets, found: careful.Layers, here: NDArray[np.bool_] | None = None) -> None:
+        """Neighbour Discovery, believed only with hop limit 255 (RFC 4861: it was not forwarded).
+
+        `here` is false at packets of another network than this one.
+        """
         ends, data = found.ends, packets.frames.data
         whole = (found.protocol == careful.ICMPV6) & (found.fragment < 0) & (found.transport + 8 <= ends)
         if packets.hidden_mac is not None:
             whole &= ~packets.hidden_mac  # a tunnel's neighbours are not this network's
+        if here is not None:
+            whole &= here
         rows = np.flatnonzero(whole)
         if not len(rows):
             return

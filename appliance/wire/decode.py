@@ -157,7 +157,8 @@ class _Decoding:
     def _within(self, carried: Carried) -> NDArray[np.bool_] | None:
         """(frames,) true where no tunnel leads a client's frame out of the site; None: nowhere one does.
 
-        What does is no mirror's. It must not vanish because it carries what is recorded nowhere.
+        What does is no mirror's. It must not vanish because it carries what is recorded nowhere, and what
+        it claims of addresses is not believed.
         """
         return None if self._leaving is None else ~self._leaving[carried.origin]
 
@@ -179,7 +180,10 @@ class _Decoding:
             refusals.add(Refusal.LINK_TYPE, odd)
             return []
         found = shims.peel(frames, batch.within(found), refusals)
-        heard = found.take(np.flatnonzero(found.kind == datalinks.ARP))
+        is_arp = found.kind == datalinks.ARP
+        if batch.carried is not None and self._leaving is not None:
+            is_arp &= ~self._leaving[batch.carried.origin[found.at]]
+        heard = found.take(np.flatnonzero(is_arp))
         if len(heard):
             refusals.understand(self._said.arp(frames, heard, refusals))
         readings = []
@@ -206,14 +210,17 @@ class _Decoding:
         if layers is not None and (layers.fragment >= 0).any():
             fragments = self._decoder.fragments(packets.family, depth, link_type)
             self._noted.update(fragments.attribute(packets, layers))
+        here = None if self._leaving is None else ~self._leaving[packets.at]
         if layers is not None and packets.family == 6:
-            self._said.nd(packets, layers)
+            self._said.nd(packets, layers, here)
         ported = ports.look(packets, self._decoder.codes)
         found: list[Numbered] = []
         if len(ported):
             rows = ported.control(ports.Behind.DHCP if packets.family == 4 else ports.Behind.DHCPV6)
             if layers is not None:
                 rows = rows[layers.fragment[rows] < 0]
+            if here is not None:
+                rows = rows[here[rows]]
             if len(rows):
                 self._said.dhcp(packets, rows)
         for carriers in tunnels.carriers(packets, ported, self._decoder.tunnels):

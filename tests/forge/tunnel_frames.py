@@ -15,9 +15,10 @@ from scapy.contrib.geneve import GENEVE, GeneveOptions
 from scapy.contrib.gtp import GTP_U_Header, GTPPDUSessionContainer
 from scapy.contrib.mpls import MPLS, EoMCW
 from scapy.contrib.tzsp import TZSP, TZSPTagEnd, TZSPTagPadding, TZSPTagRawRSSIByte, TZSPTagTimestamp
+from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dot11 import Dot11
 from scapy.layers.inet import IP, TCP, UDP, fragment
-from scapy.layers.inet6 import ICMPv6ND_NS, IPv6, IPv6ExtHdrDestOpt
+from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import (
     ARP,
     GRE,
@@ -604,6 +605,17 @@ def claims() -> Iterator[Forged]:
     ask = IPv6(src="fe80::1", dst="ff02::1:ff00:2", hlim=255) / ICMPv6ND_NS(tgt="fe80::2")
     forged = tunnelled(Inner(ask, SIX, 58, [-1, -1]), ["IP in IP"], [4])
     forged.name = "ND in 6in4"
+    yield forged
+    ask = IPv6(src="fe80::1", dst="ff02::1:ff00:2", hlim=255) / ICMPv6ND_NS(tgt="fe80::2")
+    ask /= ICMPv6NDOptSrcLLAddr(lladdr=INNER_MACS[0])
+    forged = tunnelled(Inner(ask, SIX, 58, [-1, -1]), ["VXLAN"], [4])
+    forged.name = "ND in VXLAN"
+    yield forged
+    lease = BOOTP(op=2, yiaddr="192.0.2.10", chaddr=bytes.fromhex(INNER_MACS[0].replace(":", "")))
+    lease /= DHCP(options=[("message-type", "ack"), ("lease_time", 600), "end"])
+    ack = IP(src="192.0.2.1", dst="192.0.2.10") / UDP(sport=67, dport=68) / lease
+    forged = tunnelled(Inner(ack, FOUR, 17, [67, 68]), ["VXLAN"], [4])
+    forged.name = "DHCP in VXLAN"
     yield forged
     options = (
         IPv6(src="2001:db8::10", dst="2001:db9::7") / IPv6ExtHdrDestOpt() / UDP(sport=1111, dport=2222) / TEXT

@@ -123,6 +123,12 @@ def test_what_carries_no_ip_gives_no_record_and_is_counted_once() -> None:
         assert not decoded.noted, case.name
 
 
+def test_a_mirrors_tunnel_tells_bindings() -> None:
+    for case in of("claims"):
+        if case.name in ("ND in VXLAN", "DHCP in VXLAN"):
+            assert len(decoded_of(case).claims) == 1, case.name
+
+
 def test_nobody_in_a_tunnel_without_macs_is_a_neighbour() -> None:
     (case,) = [case for case in of("claims") if case.name == "ND in 6in4"]
     assert not len(decoded_of(case).claims)
@@ -227,9 +233,10 @@ def test_a_tunnel_that_leads_a_client_out_of_the_site_never_vanishes() -> None:
             assert (case.name, dict(decoded.refused), dict(decoded.noted)) == (
                 *(case.name, {}, {Note.UNKNOWN_INNER: 1}),
             )
-            assert len(decoded.claims) == (0 if case.refused else 1), case.name
-        for case in of("tunnels", "unknown"):
+            assert not len(decoded.claims), case.name
+        for case in of("tunnels", "unknown", "claims"):
             assert (case.name, told(decoded_of(case, leading))) == (case.name, {0: case.packet})
+            assert not len(decoded_of(case, leading).claims), case.name
         assert [told(decoded_of(case, leading)) for case in of("split")] == [
             told(decoded_of(case)) for case in of("split")
         ]
