@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from struct import Struct
 
 from appliance.capture import ethtool
-from appliance.capture.netlink import IFF_LOOPBACK, IFF_NOARP, IFF_UP, Address, Device, find, foreign_macs
+from appliance.capture.netlink import IFF_NOARP, IFF_UP, Address, Device, find
+from appliance.capture.usage import use_of
 
 _SIOCSIFFLAGS = 0x8914  # netdevice(7)
 _IFREQ_FLAGS = Struct("=16sH14x")
@@ -32,7 +33,6 @@ _DROP = "1,6 0 0 2"
 
 _TC_PATIENCE_S = 10.0
 _SETTINGS = "/proc/sys/net/ipv6/conf"
-_PPPOE = "/proc/thread-self/net/pppoe"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Silence:
         device = find(devices, self._interface)
         if device is None:
             return Standing(False, "")
-        use = _use_of(device, devices, addresses)
+        use = use_of(device, devices, addresses)
         if use:
             return Standing(False, _doubt_of(device.name, use))
         dropped, self._dropped = self._dropped, device.losses.dropped
@@ -96,48 +96,16 @@ class Silence:
         return Standing(True, doubt, deaf)
 
 
-def _use_of(
-    device: Device, devices: Sequence[Device], addresses: Sequence[tuple[int, Address]]
-) -> str | None:
-    """What else an interface serves, in words; None where it is there for the mirror alone."""
-    if device.flags & IFF_LOOPBACK:
-        return "is the loopback"
-    if any(index == device.index and not ip.is_link_local for index, ip in addresses):
-        return "has an address"
-    if any(index == device.index and ip.version == 4 for index, ip in addresses):
-        return "has an address"
-    if device.master:
-        return "is a port of a bridge or a bond"
-    # The other end of a virtual cable names us as well.
-    if any(one.lower == device.index and one.kind != "veth" for one in devices):
-        return "carries other interfaces"
-    with contextlib.suppress(OSError):
-        if foreign_macs(device):
-            return "takes frames for another MAC, as a container's or a virtual machine's network does"
-    if _carries_pppoe(device.name):
-        return "carries a PPPoE session"
-    return None
-
-
 def _doubt_of(interface: str, use: str) -> str:
     """What a person must know of a recorded interface that serves something else."""
     if _drops(interface, "egress"):
         return (
-            f"'{interface}' {use}, and nothing of that gets out since the interface was silenced as a mirror's; "
+            f"'{interface}' {use}, and nothing of that gets out since it was silenced as a mirror's interface; "
             f"give the mirror an interface of its own, and undo it with 'tc qdisc del dev {interface} clsact'"
         )
     return (
         f"'{interface}' {use}, so it was not silenced and can send; give the mirror an interface of its own"
     )
-
-
-def _carries_pppoe(interface: str) -> bool:
-    """Whether /proc/net/pppoe (Id, Address, Device) names it; a kernel without PPPoE has no such file."""
-    try:
-        with open(_PPPOE, encoding="ascii", errors="replace") as sessions:
-            return any(line.split()[-1:] == [interface] for line in sessions)
-    except OSError:
-        return False
 
 
 def _has_relapsed(device: Device) -> bool:
