@@ -80,8 +80,7 @@ class Categories:
     def _tcp(self, packets: Packets, rows: Int64) -> None:
         """ClientHellos and HTTP requests at the beginning of segments."""
         data, transport = packets.frames.data, packets.transport[rows]
-        words_of_header = np.take(data, transport + 12, mode="clip") >> 4
-        payload = transport + words_of_header * np.int64(4)
+        payload = _payload(packets, rows)
         first = packets.frames.window(np.clip(payload, 0, len(data) - 8), 8).view("<u8")
         hello, request = tls.starts_hello(first), starts_request(first)
         if not (hello.any() or request.any()):
@@ -104,10 +103,12 @@ class Categories:
         if not found.cut.any():
             return
         try:
-            joined = join(segments, hello[found.cut], self._pieces)
+            cut = segments.rows[hello[found.cut]]
+            segments = _with_followers(packets := segments.packets, cut)
+            joined = join(segments, np.searchsorted(segments.rows, cut), self._pieces)
             found = tls.server_names(self._pieces.data, *self._pieces.bounds())
             rows = segments.rows[joined]
-            self._learn(segments.packets, rows, self._pieces.data, found.start, found.stop, Category.TLS_WEB)
+            self._learn(packets, rows, self._pieces.data, found.start, found.stop, Category.TLS_WEB)
         finally:
             self._pieces.clear()
 
@@ -165,6 +166,20 @@ class Categories:
         known = self._names.categories(data, start[named], stop[named])
         hashes = self._keys.connections(packet_sides(packets, rows[named]))
         self._connections.put(hashes, np.where(known, known, np.uint8(otherwise)))
+
+
+def _payload(packets: Packets, rows: Int64) -> Int64:
+    """(k,) where the payload of these TCP segments begins, by what their headers say."""
+    transport = packets.transport[rows]
+    words_of_header = np.take(packets.frames.data, transport + 12, mode="clip") >> 4
+    return np.asarray(transport + words_of_header * np.int64(4))
+
+
+def _with_followers(packets: Packets, cut: Int64) -> Segments:
+    """The segments `cut` and all others between their ports: the last one may be as short as one octet."""
+    between = np.isin(packets.ports, packets.ports[cut])
+    rows = np.flatnonzero(between & (packets.shape == _TCP))
+    return Segments(packets, rows, _payload(packets, rows))
 
 
 def _glanced_at(ports: Ports) -> NDArray[np.bool_]:

@@ -79,6 +79,18 @@ def test_a_name_beyond_the_first_segment_is_found_even_if_segments_come_between(
     assert [category(categories, port) for port in (1, 2)] == [Category.MUSIC, Category.SOCIAL]
 
 
+@pytest.mark.parametrize("left", [12, 30, 79])
+def test_a_short_last_segment_is_looked_at_too(tmp_path: Path, left: int) -> None:
+    """A key share of today leaves a few octets for the second segment, among them the server's name."""
+    long = forged.record(forged.hello("www.deezer.com", before=1400))
+    cut = len(long) - left
+    frames = [
+        forged.segment(long[:cut], port=1, sequence=500),
+        forged.segment(long[cut:], port=1, sequence=500 + cut),
+    ]
+    assert category(glanced(tmp_path, *frames), 1) == Category.MUSIC
+
+
 def test_pieces_of_two_connections_are_never_put_together(tmp_path: Path) -> None:
     long = forged.record(forged.hello("www.deezer.com", before=1400))
     frames = [
