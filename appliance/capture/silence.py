@@ -100,7 +100,7 @@ def _doubt_of(interface: str, use: str) -> str:
     """What a person must know of a recorded interface that serves something else."""
     if _drops(interface, "egress"):
         return (
-            f"'{interface}' {use}, and nothing of that gets out since it was silenced as a mirror's interface; "
+            f"'{interface}' {use}, and nothing of that gets out since it was silenced as a mirror; "
             f"give the mirror an interface of its own, and undo it with 'tc qdisc del dev {interface} clsact'"
         )
     return (

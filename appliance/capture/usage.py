@@ -1,4 +1,4 @@
-"""What else an interface serves than the mirror, as far as the kernel shows it (decision 050 says what not)."""
+"""What else an interface serves than the mirror, as far as the kernel shows it (see decision 050)."""
 
 import contextlib
 from collections.abc import Sequence
