@@ -3,10 +3,12 @@
 import argparse
 import importlib
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from appliance.cli import stderr
 from appliance.model.errors import GreffierError, UsageError
 
 VERBS = {
@@ -74,17 +76,25 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code. No traceback reaches the user of an installed command."""
+    with stderr.unfailing():
+        return _answer(sys.argv[1:] if arguments is None else arguments)
+
+
+def _answer(arguments: Sequence[str]) -> int:
     try:
-        return _dispatch(sys.argv[1:] if arguments is None else arguments)
+        code = _dispatch(arguments)
+        print(end="", flush=True)
+        return code
     except GreffierError as error:
         print(f"greffier: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("greffier: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has left; closing stdout again would raise a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError as error:
+        if not _has_reader_left():
+            return _unexpected(error)
+        stderr.mute(sys.stdout)  # closing it would raise a second time
         return 0
     except MemoryError:
         print("greffier: the machine is out of memory; close other programs and try again", file=sys.stderr)
@@ -92,10 +102,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort of the outermost shell: a sentence, not a traceback
         if os.environ.get("GREFFIER_DEBUG"):
             raise
-        # Only its type: what a foreign error says may hold an address or a key, and this goes into logs.
-        print(
-            f"greffier: unexpected {type(error).__name__}; this is a defect of Greffier, "
-            "run again with GREFFIER_DEBUG=1 to see where and please report it",
-            file=sys.stderr,
-        )
-        return 3
+        return _unexpected(error)
+
+
+def _has_reader_left() -> bool:
+    """Whether it is our stdout that nobody reads any more (head, less); the kernel tells of a pipe's end."""
+    asking = select.poll()
+    asking.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in asking.poll(0))
+
+
+def _unexpected(error: Exception) -> int:
+    # Only its type: what a foreign error says may hold an address or a key, and this goes into logs.
+    print(
+        f"greffier: unexpected {type(error).__name__}; this is a defect of Greffier, "
+        "run again with GREFFIER_DEBUG=1 to see where and please report it",
+        file=sys.stderr,
+    )
+    return 3

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from appliance.cli import stderr
 from appliance.model.errors import CaptureError, UsageError
 
 EXAMPLES = """  greffier record --home /var/lib/greffier hotel.pcap
@@ -106,7 +107,7 @@ def _record_here(args: argparse.Namespace, interface: str | None) -> int:
     for note in report.notes:
         _complain(note)
     shown = closing.as_json(report, bool(interface))
-    print(json.dumps(shown) if args.json else closing.as_sentences(shown))
+    _tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
     return CaptureError.exit_code if "not_a_capture" in report.refused else 0
 
 
@@ -127,8 +128,18 @@ def _record_several(args: argparse.Namespace, interfaces: Sequence[str]) -> int:
         for one in several.recorders
     ]
     shown = closing.summed(parts)
-    print(json.dumps(shown) if args.json else closing.as_sentences(shown))
+    _tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
     return max(one.exit_code for one in several.recorders)
+
+
+def _tell(closing_words: str) -> None:
+    """Recording is over and sealed: that nobody hears it any more changes nothing."""
+    try:
+        print(closing_words, flush=True)
+    except OSError as error:
+        stderr.mute(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            _complain(f"cannot say what was recorded: {error.strerror}; see 'greffier coverage'")
 
 
 def _complain(sentence: str) -> None:

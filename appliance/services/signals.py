@@ -19,14 +19,20 @@ def end_with(parent: int) -> None:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: recording ends in order, sealing what it has."""
+    """An event that SIGINT, SIGTERM and SIGHUP set: recording ends in order, sealing what it has.
+
+    A terminal that closes, a remote session that breaks (SIGHUP) so ends it like a service that is stopped,
+    unless it was started to outlive them (nohup(1)): what is ignored from the start stays ignored.
+    """
     stopping = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return
-    before = {
-        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
+    for number in before:
+        signal.signal(number, lambda *_: stopping.set())
     try:
         yield stopping
     finally:
