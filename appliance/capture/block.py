@@ -34,7 +34,7 @@ _HEADER = np.dtype(
 ).newbyteorder("=")
 
 
-def frames_of(ring: NDArray[np.uint8], start: int, size_bytes: int) -> Frames:
+def frames_of(ring: NDArray[np.uint8], start: int, size_bytes: int, link_type: int = ETHERNET) -> Frames:
     """The frames of the block at ring[start : start + size_bytes], which the kernel has handed over.
 
     The result lies in the ring itself, valid until the block is given back.
@@ -54,7 +54,7 @@ def frames_of(ring: NDArray[np.uint8], start: int, size_bytes: int) -> Frames:
         captured=captured,
         length=headers["length"].astype(np.int64),
         time=headers["sec"].astype(np.int64) * _NS + headers["nsec"],
-        link_type=ETHERNET,
+        link_type=link_type,
         vlan=np.where(tagged, headers["vlan"] & _VLAN_ID, -1).astype(np.int16),
     )
 

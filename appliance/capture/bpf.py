@@ -34,6 +34,9 @@ WHOLE_FRAME = 0xFFFF
 NOTHING = assemble([(Op.RETURN, "", "", 0)])
 """The program that takes no frame at all: recording ends."""
 
+EVERYTHING = assemble([(Op.RETURN, "", "", WHOLE_FRAME)])
+"""The program for frames that are not Ethernet: a monitor interface has little, and its headers vary."""
+
 _TAGS = (0x8100, 0x88A8, 0x9100)
 _DEEP = (*_TAGS, 0x9200, 0x9300, 0x8847, 0x8848, 0x8864, 0x88E7)
 """Behind two tags: a third one, MPLS (RFC 5332), a PPPoE session (RFC 2516), backbone bridging (802.1ah)."""

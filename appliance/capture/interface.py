@@ -6,8 +6,13 @@ from enum import Enum
 from struct import Struct
 
 _SIOCGIFFLAGS = 0x8913  # netdevice(7)
+_SIOCGIFHWADDR = 0x8927
 _IFREQ_FLAGS = Struct("=16sH14x")
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
+
+
+_LINK_TYPES = {1: 1, 772: 1, 801: 105, 803: 127}
+"""ARPHRD_ETHER, _LOOPBACK, _IEEE80211, _IEEE80211_RADIOTAP (linux/if_arp.h) in libpcap's numbers."""
 
 
 class Link(Enum):
@@ -24,6 +29,17 @@ def name_of(interface: str) -> str:
         return socket.if_indextoname(socket.if_nametoindex(interface))
     except OSError:
         return interface
+
+
+def link_type_of(interface: str) -> int | None:
+    """What its frames begin with, as capture files number it; None for what is no Ethernet and no Wi-Fi.
+
+    Raises OSError.
+    """
+    request = _IFREQ_FLAGS.pack(interface.encode()[:15], 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        answer = fcntl.ioctl(asking, _SIOCGIFHWADDR, request)
+    return _LINK_TYPES.get(_IFREQ_FLAGS.unpack(answer)[1])
 
 
 def link_of(interface: str) -> Link:

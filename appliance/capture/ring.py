@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.capture import block, bpf
-from appliance.capture.interface import Link, link_of, name_of
+from appliance.capture.interface import Link, link_of, link_type_of, name_of
 from appliance.model.errors import CaptureError
-from appliance.model.frames import Frames
+from appliance.model.frames import ETHERNET, Frames
 from appliance.wire.ports import tunnel_ports
 
 BLOCK_BYTES = 16 << 20
@@ -50,7 +50,6 @@ _PROMISCUOUS = 1
 _ETH_P_ALL = 0x0003
 _SO_ATTACH_FILTER = 26
 _STATUS_KERNEL, _STATUS_USER = 0, 1
-_ARPHRD_ETHER, _ARPHRD_LOOPBACK = 1, 772
 
 _TPACKET_REQ3 = Struct("=7I")
 _PACKET_MREQ = Struct("=iHH8s")
@@ -76,8 +75,15 @@ class RingCounts:
 class Ring:
     """One interface's ring. `open`, then `read` in a loop, `statistics` about once a second, `close`."""
 
-    def __init__(self, interface: str, ring_bytes: int = RING_BYTES, program: bytes | None = None) -> None:
+    def __init__(
+        self,
+        interface: str,
+        ring_bytes: int = RING_BYTES,
+        program: bytes | None = None,
+        may_wait: bool = False,
+    ) -> None:
         self.interface = interface
+        self._may_wait = may_wait
         self.link = Link.ABSENT
         self._block_bytes = min(BLOCK_BYTES, ring_bytes // FEWEST_BLOCKS)
         self._blocks = ring_bytes // self._block_bytes
@@ -88,6 +94,7 @@ class Ring:
         self._next = 0
         self._held = False
         self._bound_name = interface
+        self._link_type = ETHERNET
         self._read = 0
         self._interrupted_until: float | None = None
         self._counts = RingCounts(0, 0, 0, 0)
@@ -102,7 +109,10 @@ class Ring:
         self.close()
 
     def open(self) -> None:
-        """Start listening; a link that is down is waited for. Raises CaptureError where that is refused."""
+        """Start listening; a link that is down is waited for. Raises CaptureError where that is refused.
+
+        Where it `may_wait`, an interface that is not there is waited for as well.
+        """
         try:
             self._listen()
         except PermissionError as error:
@@ -111,6 +121,8 @@ class Ring:
             ) from error
         except OSError as error:
             if error.errno in (None, errno.ENODEV, errno.ENXIO):  # if_nametoindex gives no number
+                if self._may_wait:
+                    return
                 reason = "there is no such interface; see 'ip link' for those there are"
             elif error.errno == errno.ENOMEM:
                 reason = "the kernel has no memory for the ring; free memory and try again"
@@ -134,7 +146,7 @@ class Ring:
     def filter(self, program: bytes) -> None:
         """Let the kernel keep frames by another program (see `bpf`) from now on; no frame slips between."""
         self._program = program
-        if self._socket is not None:
+        if self._socket is not None and self._link_type == ETHERNET:
             self._attach(self._socket, program)
 
     def cease(self) -> None:
@@ -166,7 +178,9 @@ class Ring:
                 self._end_interruption()
                 return None
         self._held = True
-        frames = block.frames_of(self._ring, self._next * self._block_bytes, self._block_bytes)
+        frames = block.frames_of(
+            self._ring, self._next * self._block_bytes, self._block_bytes, self._link_type
+        )
         self._read += len(frames)
         return frames if len(frames) else None
 
@@ -187,10 +201,12 @@ class Ring:
 
     def _listen(self) -> None:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        name = name_of(self.interface)
         try:
             opened.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
             opened.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
-            self._attach(opened, self._program)
+            link_type = self._link_type_of(name)
+            self._attach(opened, self._program if link_type == ETHERNET else bpf.EVERYTHING)
             size = self._blocks * self._block_bytes
             opened.setsockopt(
                 _SOL_PACKET,
@@ -198,27 +214,29 @@ class Ring:
                 _TPACKET_REQ3.pack(self._block_bytes, self._blocks, 2048, size // 2048, _RETIRE_MS, 0, 0),
             )
             mapped = mmap.mmap(opened.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-            number = socket.if_nametoindex(self.interface)
-            name = name_of(self.interface)
+            number = socket.if_nametoindex(name)
             opened.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, _PACKET_MREQ.pack(number, _PROMISCUOUS, 0, b""))
             opened.bind((name, _ETH_P_ALL))
-            self._refuse_other_links(opened)
         except BaseException:  # an interrupt too: the half-opened ring must not stay promiscuous
             opened.close()
             raise
         self._ring = np.frombuffer(mapped, np.uint8)
         self._status = self._ring.view(np.uint32)[block.STATUS_AT // 4 :: self._block_bytes // 4]
         self._next, self._held = 0, False
-        self._socket, self._bound_name = opened, name
+        self._socket, self._bound_name, self._link_type = opened, name, link_type
         self._interrupted_until = None
 
     def _attach(self, opened: socket.socket, program: bytes) -> None:
         where = _SOCK_FPROG.pack(len(program) // 8, np.frombuffer(program, np.uint8).ctypes.data)
         opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
 
-    def _refuse_other_links(self, opened: socket.socket) -> None:
-        if opened.getsockname()[3] not in (_ARPHRD_ETHER, _ARPHRD_LOOPBACK):
-            raise CaptureError(f"'{self.interface}' does not carry Ethernet frames; choose the mirror's port")
+    def _link_type_of(self, name: str) -> int:
+        link_type = link_type_of(name)
+        if link_type is None:
+            raise CaptureError(
+                f"'{self.interface}' does not carry Ethernet frames or Wi-Fi's; choose the mirror's port"
+            )
+        return link_type
 
     def _release(self) -> None:
         if self._held:

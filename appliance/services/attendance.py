@@ -11,7 +11,7 @@ from appliance.capture.own_traffic import Own, own_addresses
 from appliance.capture.ring import SNAPLEN_BYTES, Ring, RingCounts
 from appliance.capture.silence import Standing
 from appliance.config.capture import CaptureConfig
-from appliance.model.frames import Frames
+from appliance.model.frames import ETHERNET, Frames
 from appliance.runtime.recorder_state import InterfaceState
 from appliance.services.alarms import Alarms
 from appliance.services.clock_watch import ClockWatch
@@ -65,7 +65,7 @@ class Attendance:
 
     def count(self, frames: Frames) -> None:
         """Note frames that no wire can have carried: the card or the kernel has merged several."""
-        if self._device is not None:
+        if self._device is not None and frames.link_type == ETHERNET:
             long = int((frames.length > self._device.mtu + _HEADERS_BYTES).sum())
             if long:
                 self._source.noted["longer_than_mtu"] += long
@@ -94,6 +94,7 @@ class Attendance:
         self._beside.end()
         self._look_at_network()
         self._source.cease(time.time_ns())
+        self._count_down()
         for kind in _STANDING:
             self._alarms.lower(kind)
 
@@ -112,19 +113,26 @@ class Attendance:
         """What passes while there is no link is seen by nobody: a gap, from the last time all was well."""
         moment = time.monotonic()
         if link is Link.UP:
-            if self._down_since is not None:
-                self._source.noted["interface_down_s"] += round(moment - self._down_since)
+            self._count_down()
             self._source.listen(now_ns)
-            self._seen_ns, self._down_since = now_ns, None
+            self._seen_ns = now_ns
             self._alarms.lower("interface_down")
             return
         if self._down_since is None:
             self._down_since = moment
+            if not self._seen_ns:  # the gap begins with the recording
+                self._source.listen(now_ns)
+                self._seen_ns = now_ns
             self._source.cease(max(self._seen_ns, min(self._source.last_ns or 0, now_ns)))
-        gone = "is gone: plug it in again" if link is Link.ABSENT else (
+        gone = "is not there: plug it in, or mend its name" if link is Link.ABSENT else (
             "has no link: look at its cable, and whether the switch's mirror port is on"
         )  # fmt: skip
         self._alarms.rise("interface_down", f"'{self._interface}' {gone}; nothing is recorded until then")
+
+    def _count_down(self) -> None:
+        if self._down_since is not None:
+            self._source.noted["interface_down_s"] += round(time.monotonic() - self._down_since)
+            self._down_since = None
 
     def _look_at_network(self) -> bool:
         """The interface's own counters, its silence, the box's addresses; whether those have changed."""

@@ -1,5 +1,6 @@
 """The ring against real virtual cables: what tcpdump sees at the same end is what must come out."""
 
+import fcntl
 import os
 import socket
 import struct
@@ -357,6 +358,28 @@ def test_an_interface_without_ethernet_is_refused(network: Network) -> None:
     network.run("ip", "tuntap", "add", "dev", "tunnel", "mode", "tun")
     with network.inside(), pytest.raises(CaptureError, match="does not carry Ethernet"):
         Ring("tunnel").open()
+
+
+@needs_root
+@pytest.mark.parametrize(("hardware", "link_type"), [(801, 105), (803, 127)])
+def test_a_monitor_interface_gives_whole_frames_of_its_link_type(
+    network: Network, hardware: int, link_type: int
+) -> None:
+    """A tap that calls itself a Wi-Fi monitor: the numbers are those of if_arp.h and of libpcap."""
+    sent = [bytes([number]) * (60 + 40 * number) for number in range(30)]
+    with network.inside(), open("/dev/net/tun", "r+b", buffering=0) as tap:
+        fcntl.ioctl(tap, 0x400454CA, struct.pack("=16sH22x", b"monitor", 0x1002))  # TUNSETIFF: tap, no PI
+        fcntl.ioctl(tap, 0x400454CD, hardware)  # TUNSETLINK
+        with Ring("monitor") as ring:
+            network.run("ip", "link", "set", "monitor", "up")
+            ring.filter(bpf.program(SNAPLEN_BYTES, ()))
+            until_link_is(ring, Link.UP)
+            for frame in sent:
+                os.write(tap.fileno(), frame)
+            ring.cease()
+            seen = [(frames.link_type, copies(frames)) for frames in ring.rest()]
+    assert {number for number, _ in seen} == {link_type}
+    assert [frame for _, frames in seen for frame in frames] == sent
 
 
 @needs_root
