@@ -35,7 +35,11 @@ def as_json(report: "Report", live: bool) -> dict[str, Any]:
 
 
 def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One report out of those of several interfaces, which it holds as `interfaces`."""
+    """One report out of those of several interfaces, which it holds as `interfaces`.
+
+    It is not `complete` where a recorder gave none, or died before its last run: what that had counted is
+    not in it, and what it lost is stated in the coverage alone.
+    """
     given = [part for part in parts if part["seconds"] is not None]
     total: dict[str, Any] = {name: sum(part[name] for part in given) for name in _COUNTS}
     for name in _BY_REASON:
@@ -46,6 +50,7 @@ def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     total["first"] = min((part["first"] for part in given if part["first"]), default=None)
     total["last"] = max((part["last"] for part in given if part["last"]), default=None)
     total["seconds"] = max((part["seconds"] for part in given), default=0.0)
+    total["complete"] = len(given) == len(parts) and not any(part["restarts"] for part in parts)
     return {**total, "interfaces": list(parts)}
 
 
@@ -63,14 +68,24 @@ def as_sentences(shown: Mapping[str, Any]) -> str:
     if shown["lost"]:
         places = ", ".join(f"{count:,} at {place}" for place, count in sorted(shown["lost_by_place"].items()))
         lines.append(f"Lost: {places}.")
-    elif "capture_damaged" not in shown["refused"]:
+    elif "capture_damaged" not in shown["refused"] and shown.get("complete", True):
         lines.append("Nothing was lost.")
-    for part in shown.get("interfaces", ()):
-        again = f", its recorder died {several(part['restarts'], 'time')}" if part["restarts"] else ""
-        told = (
-            "no report"
-            if part["seconds"] is None
-            else f"{several(part['packets'], 'packet')}, {part['lost']:,} lost"
+    if shown["noted"].get("interface_down_s"):
+        lines.append(f"Without a link: {several(shown['noted']['interface_down_s'], 'second')}.")
+    lines += [_of_interface(part) for part in shown.get("interfaces", ())]
+    if not shown.get("complete", True):
+        lines.append(
+            "A recorder that died counted packets that are not in these sums, and may have lost the last "
+            "2 seconds before it died and all that came until it ran again: see 'greffier coverage'."
         )
-        lines.append(f"  {part['interface']}: {told}{again}")
     return "\n".join(lines)
+
+
+def _of_interface(part: Mapping[str, Any]) -> str:
+    told = (
+        "NO REPORT"
+        if part["seconds"] is None
+        else f"{several(part['packets'], 'packet')}, {part['lost']:,} lost"
+    )
+    again = f"; its recorder died {several(part['restarts'], 'time')}" if part["restarts"] else ""
+    return f"  {part['interface']}: {told}{again}"

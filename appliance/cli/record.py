@@ -3,7 +3,8 @@
 What was captured is sealed at the end; what could not be understood is counted by reason and stated in the
 coverage, never dropped in silence. Capture files may be pcap or pcapng, plain, gzip or zstd. Without files
 and interfaces, the interfaces of box.toml are recorded. Several interfaces are recorded at once, each in a
-process of its own. Nothing is ever sent on an interface that is there for the mirror alone.
+process of its own. One of box.toml that is not there yet is waited for, and the others recorded meanwhile.
+Nothing is ever sent on an interface that is there for the mirror alone.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seconds is not None and (args.files or not args.seconds > 0):
         raise UsageError("--seconds takes a number above 0 and goes with interfaces, not with files")
     for interface in interfaces:
-        _check_interface(interface)
+        _check_interface(interface, may_wait=bool(args.parent or not args.interface))
     if len(interfaces) > 1:
         return _record_several(args, interfaces)
     return _record_here(args, interfaces[0] if interfaces else None)
@@ -78,12 +79,18 @@ def _interfaces(args: argparse.Namespace) -> Sequence[str]:
     return real
 
 
-def _check_interface(interface: str) -> None:
-    """Before anything is written: a mistake must leave no trace in the home. Raises CaptureError."""
+def _check_interface(interface: str, may_wait: bool) -> None:
+    """Before anything is written: a mistake must leave no trace in the home. Raises CaptureError.
+
+    An interface that is not there is no mistake where it stands in the settings: a driver is late, an
+    adapter unplugged. Nor is it for the one of several recorders that is started again.
+    """
+    from appliance.capture.interface import Link
     from appliance.capture.ring import Ring
 
-    with Ring(interface, ring_bytes=1 << 18):
-        pass
+    with Ring(interface, ring_bytes=1 << 18, may_wait=may_wait) as ring:
+        if ring.link is Link.ABSENT:
+            _complain(f"'{interface}' is not there; it is recorded as soon as it is")
 
 
 def _record_here(args: argparse.Namespace, interface: str | None) -> int:

@@ -16,13 +16,16 @@ MOST_SPELLS = 64
 def record_interface(
     at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
 ) -> None:
-    """Record an interface until `seconds` have passed or a signal asks to stop."""
+    """Record an interface until `seconds` have passed or a signal asks to stop.
+
+    Whether it may be away at the start is for the caller to ask: here it is waited for.
+    """
     recorder = at_work.recorder
     source = recorder.begin(f"interface:{interface}", live=True)
     attendance = Attendance(interface, at_work.config.capture, source, recorder.alarms)
     until = None if seconds is None else time.monotonic() + seconds
     ring_bytes = at_work.config.capture.ring_mib << 20
-    with Ring(interface, ring_bytes, attendance.program) as ring:
+    with Ring(interface, ring_bytes, attendance.program, may_wait=True) as ring:
         attendance.look(ring)
         while not at_work.stopping.is_set() and (until is None or time.monotonic() < until):
             link = ring.link

@@ -4,6 +4,7 @@ A recorder that dies takes nothing of the others with it: it is started again, a
 the dead one left. This process reads and writes no packet; when it dies itself its recorders end in order.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -35,7 +36,11 @@ _HOPELESS = (2, HomeError.exit_code)
 
 @dataclass
 class Recorder:
-    """One interface's process. `report` is the JSON it ended with, `restarts` how often it had died."""
+    """One interface's process.
+
+    `report` is the JSON its last run ended with, None where that did not: then `exit_code` is not 0.
+    `restarts` is how often it had died before.
+    """
 
     interface: str
     report: Mapping[str, Any] | None = None
@@ -82,6 +87,9 @@ class Several:
                     told = time.monotonic()
                     progress(self._states())
         self._pipes.close()
+        for one in self.recorders:
+            if one.report is None:
+                one.exit_code = one.exit_code or CaptureError.exit_code
 
     def _start_if_due(self, recorder: Recorder, until: float, stopping: threading.Event) -> None:
         if recorder.due is None or time.monotonic() < recorder.due:
@@ -90,14 +98,18 @@ class Several:
         left_s = until - time.monotonic()
         if stopping.is_set() or left_s <= 0:
             return
-        recorder.process = subprocess.Popen(  # noqa: S603 - ourselves, with arguments that were checked
-            self._command(recorder.interface, None if math.isinf(until) else left_s),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # a Ctrl-C reaches this process only, which passes it on
-        )
         recorder.begun = time.monotonic()
+        try:
+            recorder.process = subprocess.Popen(  # noqa: S603 - ourselves, with arguments that were checked
+                self._command(recorder.interface, None if math.isinf(until) else left_s),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,  # a Ctrl-C reaches this process only, which passes it on
+            )
+        except OSError as error:  # no memory, too many processes
+            self._try_again(recorder, f"cannot be started ({error.strerror})")
+            return
         recorder.said = {"out": b"", "err": b""}
         for name, pipe in (("out", recorder.process.stdout), ("err", recorder.process.stderr)):
             assert pipe is not None
@@ -138,7 +150,8 @@ class Several:
             pipe.close()
         recorder.process, code = None, process.returncode
         if code == 0:
-            recorder.report = json.loads(recorder.said["out"])
+            with contextlib.suppress(ValueError):  # it ended in order; that its words did not come is said
+                recorder.report = json.loads(recorder.said["out"])
             return
         died = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if code in _HOPELESS or stopping.is_set() or time.monotonic() >= until:
@@ -146,15 +159,17 @@ class Several:
             self._complain(f"the recorder of {recorder.interface} {died}")
             if code in _HOPELESS:
                 self._end()
-                for one in self.recorders:
-                    one.due = None
             return
+        recorder.restarts += 1
+        self._try_again(recorder, died)
+
+    def _try_again(self, recorder: Recorder, why: str) -> None:
         if time.monotonic() - recorder.begun > _HEALTHY_S:
             recorder.pause_s = 0.5
         recorder.pause_s = min(2 * recorder.pause_s, _LONGEST_PAUSE_S)
-        recorder.due, recorder.restarts = time.monotonic() + recorder.pause_s, recorder.restarts + 1
+        recorder.due = time.monotonic() + recorder.pause_s
         self._complain(
-            f"the recorder of {recorder.interface} {died}; it starts again in {recorder.pause_s:.0f} s"
+            f"the recorder of {recorder.interface} {why}; it starts again in {recorder.pause_s:.0f} s"
         )
 
     def _end(self) -> None:

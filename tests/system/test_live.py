@@ -1,8 +1,10 @@
 """Live recorders on real cables: several at once, killed, unplugged, overwhelmed; nothing is lost unsaid."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from appliance.capture.interface import Link, link_of
 from tests.system import load
-from tests.system.boxes import Box, make_box
+from tests.system.boxes import GREFFIER, Box, make_box
 from tests.system.networks import Network, may_make
 from tests.system.warm import Warm, is_alive, kill, wait_for
 
@@ -261,6 +263,80 @@ def test_what_came_just_before_a_deletion_is_recorded(network: Network, box: Box
     (source,) = box.json("coverage")["sources"]
     assert [part["packets"] for part in source["periods"]] == [2000, 500]
     assert len(box.search()) == 2500
+
+
+def test_an_interface_of_the_settings_that_is_not_there_is_waited_for(
+    network: Network, box: Box, tmp_path: Path
+) -> None:
+    """At boot, a driver late: the other is recorded meanwhile, and the wait is a gap that is said."""
+    settings = box.home / "box.toml"
+    settings.write_text(settings.read_text().replace("interfaces = []", 'interfaces = ["mirror", "mirror2"]'))
+    output = tmp_path / "recorder"
+    with network.inside(), Warm() as warm:
+        parent = warm.start(["record", "--home", str(box.home), "--json"], output)
+        wait_for(
+            lambda: [link(box, one) for one in ("mirror", "mirror2")] == ["up", "absent"], PATIENCE_S, "one"
+        )
+        send(network, "switch", range(100))
+        wait_for(lambda: states(box)["mirror"]["packets"] == 100, PATIENCE_S, "what the one sees")
+        faults = " ".join(box.json("status")["faults"])
+        time.sleep(2.5)
+        waiting = box.json("coverage")["sources"]
+        network.cable("switch2", "mirror2")
+        wait_for(lambda: link(box, "mirror2") == "up", PATIENCE_S, "the other")
+        send(network, "switch2", range(1000, 1100))
+        wait_for(lambda: states(box)["mirror2"]["packets"] == 100, PATIENCE_S, "what the other sees")
+        warm.end(parent, signal.SIGHUP)
+    assert "'mirror2' is not there; it is recorded as soon as it is" in output.read_text()
+    assert "'mirror2' is not there: plug it in" in faults
+    assert [len(source["gaps"]) for source in waiting] == [0, 1]
+    report = said_in(output)
+    assert (report["packets"], report["lost"], report["complete"]) == (200, 0, True)
+    assert report["noted"]["interface_down_s"] >= 2
+    _, late = box.json("coverage")["sources"]
+    assert [part["packets"] for part in late["periods"]] == [0, 100]
+    assert "exit 0" in output.read_text()
+    assert len(box.search()) == 200
+
+
+def test_a_single_interface_of_the_settings_is_waited_for_in_vain(network: Network, box: Box) -> None:
+    settings = box.home / "box.toml"
+    settings.write_text(settings.read_text().replace("interfaces = []", 'interfaces = ["nowhere"]'))
+    with network.inside():
+        report = box.json("record", "--seconds", "4")
+    assert (report["packets"], report["noted"]["interface_down_s"] >= 3) == (0, True)
+    (source,) = box.json("coverage")["sources"]
+    assert [part["packets"] for part in source["periods"]] == [0, 0]
+    assert len(source["gaps"]) >= 1
+
+
+def test_several_go_on_when_nobody_reads_their_complaints(network: Network, box: Box) -> None:
+    network.cable("switch2", "mirror2")
+    reader, log = os.pipe()
+    command = ["record", "--home", box.home, "--interface", "mirror", "--interface", "mirror2", "--json"]
+    with network.inside():
+        parent = subprocess.Popen([GREFFIER, *command], stdout=subprocess.PIPE, stderr=log, text=True)
+        os.close(log)
+        try:
+            wait_for(
+                lambda: [link(box, one) for one in ("mirror", "mirror2")] == ["up", "up"], PATIENCE_S, "both"
+            )
+            os.close(reader)
+            died = states(box)["mirror2"]["pid"]
+            kill(died, signal.SIGKILL)
+            wait_for(
+                lambda: link(box, "mirror2") == "up" and states(box)["mirror2"]["pid"] != died,
+                PATIENCE_S,
+                "a new recorder, though that it died could not be said",
+            )
+            assert parent.poll() is None
+        finally:
+            parent.send_signal(signal.SIGTERM)
+            said, _ = parent.communicate(timeout=PATIENCE_S)
+    assert parent.returncode == 0
+    report = json.loads(said)
+    assert [part["restarts"] for part in report["interfaces"]] == [0, 1]
+    assert report["complete"] is False
 
 
 @pytest.mark.parametrize(
