@@ -53,7 +53,11 @@ _HTTP_METHODS = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", 
 _CLIENT_HELLO = 0x1603
 """A TLS record of a handshake, version 3.x (RFC 8446, 5.1); its first message says which, 1 a ClientHello."""
 
-_PORT, _PAYLOAD = 2, 3  # cells of the scratch memory beside those of own_traffic
+_TLS_PORT, _PUSH = 443, 0x08
+_TLS_RECORDS = (0x1403, 0x1503, 0x1703)
+"""How records begin that follow a handshake: a client's segment of none may be a ClientHello's end."""
+
+_PORT, _PAYLOAD, _FLAGS = 2, 3, 4  # cells of the scratch memory beside those of own_traffic
 
 
 def program(snaplen: int, tunnel_ports: Sequence[int], own: Own | None = None) -> bytes:
@@ -170,6 +174,8 @@ def _tcp() -> Iterator[Line]:
     yield "tcp"
     yield (Op.LOAD_HALF_X, "", "", 16)
     yield (Op.STORE, "", "", _PORT)
+    yield (Op.LOAD_BYTE_X, "", "", 27)
+    yield (Op.STORE, "", "", _FLAGS)
     yield (Op.LOAD_BYTE_X, "", "", 26)
     yield (Op.AND, "", "", 0xF0)
     yield (Op.SHIFT_RIGHT, "", "", 2)
@@ -181,9 +187,16 @@ def _tcp() -> Iterator[Line]:
     yield (Op.IF_AT_LEAST_X, "", "cut", 0)
     yield (Op.LOAD_X_MEMORY, "", "", _PAYLOAD)
     yield (Op.LOAD_HALF_X, "", "", 14)
-    yield (Op.IF_EQUAL, "", "http", _CLIENT_HELLO)
+    yield (Op.IF_EQUAL, "", "no hello", _CLIENT_HELLO)
     yield (Op.LOAD_BYTE_X, "", "", 19)
     yield (Op.IF_EQUAL, "whole", "cut", 1)
+    yield "no hello"
+    yield from among(_TLS_RECORDS, "cut")
+    yield (Op.LOAD_MEMORY, "", "", _PORT)
+    yield (Op.IF_EQUAL, "", "http", _TLS_PORT)
+    # With a key share of today a ClientHello takes two segments. The last one pushes, an upload seldom does.
+    yield (Op.LOAD_MEMORY, "", "", _FLAGS)
+    yield (Op.IF_ANY_BIT, "whole", "cut", _PUSH)
     yield "http"
     yield (Op.LOAD_MEMORY, "", "", _PORT)
     yield from among(_HTTP_PORTS, "request")
