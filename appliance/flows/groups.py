@@ -11,24 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.orient import KEY_WORDS, Oriented, other_macs
+from appliance.flows.flags import FIN_BACK, FIN_FORTH, RESET, SENT_BACK, SENT_FORTH
+from appliance.flows.orient import KEY_WORDS, Oriented, is_undecided, other_macs
+from appliance.flows.senders import first_macs, has_sent, senders
 from appliance.model.instants import HOUR_NS
 from appliance.wire.packets import FIN, RST, Packets
 
 MOST_PACKETS = 1 << 17
-
-FIN_FORTH, FIN_BACK = np.uint8(1), np.uint8(2)
-RESET = np.uint8(4)
-FORWARDED_FORTH, FORWARDED_BACK = np.uint8(8), np.uint8(16)
-"""`flags` of a group: FIN seen from the first side, from the other side, RST from either; packets of the
-first side, of the other side had been forwarded before they were seen, so that its MAC is a router's."""
-
-_MOST_HOPS = 8
-"""Routers between a client and the mirror at most: enough for any site, and far from the peers' 10 to 25."""
-
-_FORWARDED = np.zeros(256, np.bool_)
-for _first in (64, 128, 255):  # what systems send with: Linux, Apple; Windows; Solaris, network equipment
-    _FORWARDED[_first - _MOST_HOPS : _first] = True
 
 _BUCKET_BITS = 18
 _TRIES = 8
@@ -51,6 +40,7 @@ class Groups:
     packets_in: NDArray[np.int64]
     octets_in: NDArray[np.int64]
     flags: NDArray[np.uint8]
+    first_mac: NDArray[np.uint64]  # of the first side: the key's, else as it was the first time it sent
     other_mac: NDArray[np.uint64]
     vlan: NDArray[np.int16]
     ap_mac: NDArray[np.uint64]  # 0 where none is known
@@ -175,6 +165,7 @@ def _sums(
     key = [column[heads] for column in oriented.key]
     if len(key) < KEY_WORDS[packets.family]:
         key.append(np.zeros(len(heads), np.uint64))
+    forth, back = senders(oriented, head, heads)
     head_flags = packets.tcp_flags[heads]
     answered = (head_flags & 0x12) == 0x12  # SYN+ACK: the sender is the one who was called
     return Groups(
@@ -186,8 +177,15 @@ def _sums(
         octets[heads].astype(np.int64),
         number[count + heads],
         octets[count + heads].astype(np.int64),
-        _closing(packets.tcp_flags, oriented.inward, head)[heads] | _forwarded(packets, oriented, heads),
-        other_macs(packets, oriented, heads),
+        _closing(packets.tcp_flags, oriented.inward, head)[heads]
+        | has_sent(packets, forth, SENT_FORTH)
+        | has_sent(packets, back, SENT_BACK),
+        first_macs(packets, key[-2], forth),
+        np.where(
+            is_undecided(key[-3]),
+            first_macs(packets, key[-1], back),
+            other_macs(packets, oriented, heads),
+        ),
         np.full(len(heads), -1, np.int16) if packets.vlan is None else packets.vlan[heads],
         np.zeros(len(heads), np.uint64) if packets.ap_mac is None else packets.ap_mac[heads],
         oriented.inward[heads] ^ answered,
@@ -207,19 +205,6 @@ def _period(
     np.minimum.at(earliest, head, time)
     np.maximum.at(latest, head, time)
     return earliest[heads], latest[heads]
-
-
-def _forwarded(packets: Packets, oriented: Oriented, heads: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(g,) whose packets had been forwarded, as far as the first packet of each group tells.
-
-    Its hop limit tells it of the side that sent it. Where the MACs are those of the link that carried an IP
-    tunnel, neither side's own is known.
-    """
-    inward = oriented.inward[heads]
-    sent = np.where(inward, FORWARDED_BACK, FORWARDED_FORTH) * _FORWARDED[packets.hop_limits(heads)]
-    if packets.hidden_mac is None:
-        return sent
-    return np.where(packets.hidden_mac[heads], FORWARDED_FORTH | FORWARDED_BACK, sent)
 
 
 def _closing(

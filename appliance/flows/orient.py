@@ -17,7 +17,7 @@ KEY_WORDS = {4: 4, 6: 7}
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
-_GROUP_BIT = np.uint64(1)  # of the first byte on the wire: broadcast and multicast
+GROUP_BIT = np.uint64(1)  # of the first byte on the wire: broadcast and multicast
 _UNDECIDED = np.uint64(1 << 63)
 
 
@@ -26,7 +26,8 @@ class Oriented:
     """Key words and direction of n packets.
 
     `key` holds (n,) columns: the addresses with the client's (or the lower) side first, ports and shape, the
-    MAC of that side, and, if some packets are undecided, the MAC of the other side of those (else 0).
+    MAC of that side, and, if some packets are undecided, the MAC of the other side of those (else 0). Where
+    the MACs are not those of the two sides, they are no part of it: 0.
     `inward` is true for packets sent to the first side. Undecided: that side need not be the client.
     """
 
@@ -53,15 +54,20 @@ def orient(packets: Packets, networks: Networks) -> Oriented:
     ordered = np.where(inward, ports >> np.uint32(16) | ports << np.uint32(16), ports).astype(np.uint64)
     ordered |= packets.shape.astype(np.uint64) << _HALF
     mac = np.where(inward, packets.destination_mac, packets.source_mac)
-    grouped = mac & _GROUP_BIT
+    grouped = mac & GROUP_BIT
     if grouped.any():
         mac *= 1 - grouped  # a group address is never a station
+    unsure = _unsure_of_macs(packets)
+    if unsure is not None:
+        mac[unsure] = 0
     key = (*addresses, ordered, mac)
     if undecided.any():
         rows = np.flatnonzero(undecided)
         ordered[rows] |= _UNDECIDED
         both = np.zeros(len(mac), np.uint64)
         both[rows] = other_macs(packets, Oriented(key, inward), rows)
+        if unsure is not None:
+            both[unsure] = 0
         key = (*key, both)
     return Oriented(key, inward)
 
@@ -70,7 +76,20 @@ def other_macs(packets: Packets, oriented: Oriented, rows: NDArray[np.int64]) ->
     """MAC of the second side in these packets; no group address where that side may be the client."""
     macs = np.where(oriented.inward[rows], packets.source_mac[rows], packets.destination_mac[rows])
     may_be_client = is_undecided(oriented.key[len(packets.addresses)][rows])
-    return np.where(may_be_client & ((macs & _GROUP_BIT) != 0), np.uint64(0), macs)
+    return np.where(may_be_client & ((macs & GROUP_BIT) != 0), np.uint64(0), macs)
+
+
+def _unsure_of_macs(packets: Packets) -> NDArray[np.bool_] | None:
+    """(n,) packets whose two directions do not name the same two MACs; None if there is none.
+
+    Where a tunnel carried bare IP, they are those of its ends, which change places with the tunnel and not
+    with the packet; and a cooked link tells the sender's only.
+    """
+    hidden = packets.hidden_mac
+    if packets.destination_mac.all():
+        return hidden
+    untold: NDArray[np.bool_] = packets.destination_mac == 0
+    return untold if hidden is None else untold | hidden
 
 
 def is_undecided(ports: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.groups import FORWARDED_BACK, FORWARDED_FORTH
+from appliance.flows.flags import FORWARDED_BACK, FORWARDED_FORTH
 from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, MAPPED_V4
 from appliance.model.rows import TRAFFIC
 from appliance.wire.packets import PORTS_UNKNOWN
@@ -40,7 +40,7 @@ def rows_of(
     rows["client_port"], rows["peer_port"] = _port(ports), _port(ports >> np.uint64(16))
     portless = np.flatnonzero(shape & PORTS_UNKNOWN)
     rows["client_port"][portless] = rows["peer_port"][portless] = -1
-    rows["client_mac"], rows["peer_mac"] = _mac(key[-2]), _mac(state["other_mac"])
+    rows["client_mac"], rows["peer_mac"] = _mac(state["first_mac"]), _mac(state["other_mac"])
     rows["ap_mac"] = _mac(state["ap_mac"])
     sides = np.where(state["swapped"], FORWARDED_BACK, FORWARDED_FORTH)
     rows["behind_router"] = (state["flags"] & sides) != 0

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.flows.groups import FIN_BACK, FIN_FORTH, FORWARDED_BACK, FORWARDED_FORTH, RESET, Groups
+from appliance.flows.flags import TOLD, joined, joined_runs, of_the_first, said_goodbye
+from appliance.flows.groups import Groups
 from appliance.flows.orient import KEY_WORDS, is_undecided
 from appliance.flows.rows import COUNTERS, rows_of
 from appliance.model.instants import HOUR_NS, NS
@@ -19,10 +20,7 @@ from appliance.model.reasons import EndReason
 LINGER_NS = 5 * NS
 """A connection that said goodbye is kept this long for its last acknowledgements."""
 
-_OF_THE_FIRST = FORWARDED_FORTH | FORWARDED_BACK
-"""Flags that only the first packet of a connection gives, so that they do not hang on the batches."""
-
-_OF_GROUPS = ("first", "last", "flags", "other_mac", "vlan", "ap_mac", *COUNTERS)
+_OF_GROUPS = ("first", "last", "flags", "first_mac", "other_mac", "vlan", "ap_mac", *COUNTERS)
 _SMALLEST = 1 << 12
 _EVICTED_SHARE = 16
 
@@ -50,6 +48,7 @@ class FlowTable:
         self._columns: dict[str, NDArray[Any]] = {
             "first": np.empty(0, np.int64),
             "last": np.empty(0, np.int64),
+            "first_mac": np.empty(0, np.uint64),
             "other_mac": np.empty(0, np.uint64),
             "vlan": np.empty(0, np.int16),
             "ap_mac": np.empty(0, np.uint64),
@@ -89,7 +88,7 @@ class FlowTable:
     def expire(self, now_ns: int) -> NDArray[np.void]:
         """End what has been silent or is over at `now_ns`."""
         slots = self._slot
-        last, said = self._columns["last"][slots], _goodbye(self._columns["flags"][slots])
+        last, said = self._columns["last"][slots], said_goodbye(self._columns["flags"][slots])
         idle = np.abs(now_ns - last) > self._limits.idle_ns
         over = said & (now_ns - last > LINGER_NS)
         leaving = np.flatnonzero(idle | over)
@@ -101,7 +100,7 @@ class FlowTable:
     def cut(self, reason: EndReason) -> NDArray[np.void]:
         """A row for every connection that has something to say; all of them go on from zero."""
         slots = self._slot[np.flatnonzero(self._holds(self._slot))]
-        said = _goodbye(self._columns["flags"][slots]) & (reason == EndReason.FORCED_END)
+        said = said_goodbye(self._columns["flags"][slots]) & (reason == EndReason.FORCED_END)
         rows = self._rows(slots, np.where(said, EndReason.END_OF_FLOW, reason))
         self._empty(slots)
         return rows
@@ -110,6 +109,7 @@ class FlowTable:
         """Rows, with end_reason 0, of what is new or has grown since the last call."""
         slots = self._slot[np.flatnonzero(self._columns["changed"][self._slot])]
         self._columns["changed"][slots] = False
+        self._columns["flags"][slots] |= TOLD
         rows = self._rows(slots, 0)
         return _that_hold(rows)
 
@@ -208,6 +208,14 @@ class FlowTable:
         undecided = is_undecided(groups.key[-3][rows])
         self._columns["swapped"][slots] = undecided & groups.initiator_inward[rows]
 
+    def _name_devices(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
+        """MACs that are not in the key and not known yet, of sides that may be the client, unless told."""
+        columns = self._columns
+        untold = ~columns["continued"][slots] & ((columns["flags"][slots] & TOLD) == 0)
+        for name, may in (("first_mac", untold), ("other_mac", untold & is_undecided(groups.key[-3][rows]))):
+            unnamed = may & (columns[name][slots] == 0)
+            columns[name][slots[unnamed]] = getattr(groups, name)[rows[unnamed]]
+
     def _empty(self, slots: NDArray[np.int64]) -> None:
         for name in COUNTERS:
             self._columns[name][slots] = 0
@@ -221,7 +229,7 @@ class FlowTable:
         found, columns = slots[known], self._columns
         first, begins = columns["first"][found], groups.first[known]
         pause = np.abs(begins - columns["last"][found])
-        said = _goodbye(columns["flags"][found])
+        said = said_goodbye(columns["flags"][found])
         anew = (pause > self._limits.idle_ns) | said & (pause > LINGER_NS)
         cut = (begins - first >= self._limits.active_ns) | (begins // HOUR_NS != first // HOUR_NS)
         ended = (anew | cut) & self._holds(found)
@@ -231,8 +239,9 @@ class FlowTable:
         return rows
 
     def _begin_anew(self, groups: Groups, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> None:
-        """Let these slots hold another connection between the same ends; its first packet decides anew."""
-        self._columns["flags"][slots] = groups.flags[rows] & _OF_THE_FIRST
+        """Let these slots hold another connection between the same ends; its first packets decide anew."""
+        self._columns["flags"][slots] = of_the_first(groups.flags[rows])
+        self._columns["first_mac"][slots] = groups.first_mac[rows]
         self._columns["other_mac"][slots] = groups.other_mac[rows]
         self._columns["vlan"][slots] = groups.vlan[rows]
         self._columns["ap_mac"][slots] = groups.ap_mac[rows]
@@ -248,7 +257,8 @@ class FlowTable:
         self._name_initiator(groups, known[sooner], slots[sooner])
         columns["first"][slots] = np.where(empty, first, np.minimum(columns["first"][slots], first))
         columns["last"][slots] = np.where(empty, last, np.maximum(columns["last"][slots], last))
-        columns["flags"][slots] |= groups.flags[known] & ~_OF_THE_FIRST
+        self._name_devices(groups, known, slots)
+        columns["flags"][slots] = joined(columns["flags"][slots], groups.flags[known])
         # A client may roam: each part says the AP of its first packet that names one.
         named = (empty | (columns["ap_mac"][slots] == 0)) & (groups.ap_mac[known] != 0)
         columns["ap_mac"][slots[named]] = groups.ap_mac[known[named]]
@@ -270,9 +280,8 @@ class FlowTable:
         silent[1:] = ~head[1:] & (np.abs(state["first"][1:] - state["last"][:-1]) > self._limits.idle_ns)
         begins = np.flatnonzero(head | silent)  # after a silence it is another connection
         which = np.cumsum(head | silent) - 1
-        closing = np.bitwise_or.reduceat(state["flags"] & ~_OF_THE_FIRST, begins)
-        state["flags"] = (closing | state["flags"][begins] & _OF_THE_FIRST)[which]
-        for name in ("other_mac", "vlan", "swapped"):
+        state["flags"] = joined_runs(state["flags"], begins)[which]
+        for name in ("first_mac", "other_mac", "vlan", "swapped"):
             state[name] = state[name][begins][which]
         state["continued"] = ~silent
         tails = np.flatnonzero(~continued[runs])
@@ -280,7 +289,7 @@ class FlowTable:
             columns[name][at[tails]] = column[tails]
         columns["changed"][at[tails]] = True
         closed = np.flatnonzero(continued[runs])
-        reason = _reason(np.append(silent[1:], False), _goodbye(state["flags"]))
+        reason = _reason(np.append(silent[1:], False), said_goodbye(state["flags"]))
         key = [column[at[closed]] for column in self._key]
         return rows_of(self._family, key, {n: c[closed] for n, c in state.items()}, reason[closed])
 
@@ -288,11 +297,6 @@ class FlowTable:
         key = [column[slots] for column in self._key]
         state = {name: column[slots] for name, column in self._columns.items()}
         return rows_of(self._family, key, state, reason)
-
-
-def _goodbye(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether both sides have said goodbye, or one has reset."""
-    return np.asarray((flags & (RESET | FIN_FORTH | FIN_BACK)) >= FIN_FORTH | FIN_BACK)
 
 
 def _reason(anew: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.int64]:

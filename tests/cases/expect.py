@@ -28,6 +28,10 @@ def _is_station(mac: str) -> bool:
     return bool(mac) and int(mac.replace(":", ""), 16) != 0 and not int(mac[:2], 16) & 1
 
 
+def _station(mac: str) -> str:
+    return mac if _is_station(mac) else ""
+
+
 def conversations(found: list[Packet]) -> list[list[object]]:
     """[address, address, protocol, packets and bytes from the first to the second, and back], sorted."""
     totals: Counter[tuple[str, str, int, str]] = Counter()
@@ -49,22 +53,27 @@ def conversations(found: list[Packet]) -> list[list[object]]:
 
 
 def connections(found: list[Packet], is_inside: Callable[[str], bool]) -> dict[str, list[list[object]]]:
-    """Clients, connections and places, each sorted, by the rule of who is the client.
+    """Clients, connections, records and places, each sorted, by the rule of who is the client.
 
     The client is the side inside the networks; where both or none are, the one who began.
     A client is [MAC, address], the MAC empty where it is none of a device; a connection is [client address,
-    port, peer address, port, protocol, packets out, bytes out, packets in, bytes in]; a place is where a
-    connection began: [client address, VLAN or -1, AP or empty].
+    port, peer address, port, protocol, packets out, bytes out, packets in, bytes in]; records is how many
+    connections there are if those of other client MACs are others; a place is where a connection began:
+    [client address, VLAN or -1, AP or empty]. Where a link does not name both sides' MACs, the client's is
+    the one that it had when it first sent something.
     """
     sides: dict[tuple[object, ...], tuple[str, int]] = {}
     totals: Counter[tuple[str, int, str, int, int, int]] = Counter()
     octets: Counter[tuple[str, int, str, int, int, int]] = Counter()
-    clients, places = set(), set()
+    places, records = set(), set()
+    first_sent: dict[tuple[object, ...], str] = {}
+    unnamed: dict[tuple[object, ...], tuple[object, ...]] = {}
 
     for packet in found:
         source, target = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
         # The same addresses between other MACs are other devices: another connection, with its own beginner.
-        ends = sorted(((*source, packet.source_mac), (*target, packet.destination_mac)))
+        macs = ("", "") if packet.names_no_sides else (packet.source_mac, packet.destination_mac)
+        ends = sorted(((*source, macs[0]), (*target, macs[1])))
         key = (*ends, packet.protocol)
         if key not in sides:
             if is_inside(source[0]) != is_inside(target[0]):
@@ -78,12 +87,19 @@ def connections(found: list[Packet], is_inside: Callable[[str], bool]) -> dict[s
         totals[flow] += 1
         octets[flow] += packet.octets
         mac = packet.source_mac if is_out else packet.destination_mac
-        clients.add((mac if _is_station(mac) else "", client[0]))
+        if packet.names_no_sides:
+            unnamed[key] = flow[:5]
+            if is_out:
+                first_sent.setdefault(key, mac)
+        else:
+            records.add((*flow[:5], _station(mac)))
+    records |= {(*flow, _station(first_sent.get(key, ""))) for key, flow in unnamed.items()}
+    clients = {(record[5], record[0]) for record in records}
     rows = [
         [*flow, *(counter[(*flow, way)] for way in (1, 0) for counter in (totals, octets))]
         for flow in {flow[:5] for flow in totals}
     ]
-    named = {"clients": clients, "connections": rows, "places": places}
+    named = {"clients": clients, "connections": rows, "records": [[len(records)]], "places": places}
     return {name: sorted(list(row) for row in said) for name, said in named.items()}
 
 

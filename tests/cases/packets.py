@@ -68,11 +68,17 @@ class Packet:
     destination_port: int = -1
     starts_answer: bool = False  # SYN and ACK: its sender answers
     repeated: bool = False  # the radio that sent it says that it sends it again
+    hidden: bool = False  # its MACs are those of the link that carried a tunnel of bare IP
     content: tuple[str, ...] = ()  # what the sender alone writes: numbers and checksum of the transport
 
     @property
     def datagram(self) -> tuple[str, str, int, str]:
         return self.source, self.destination, self.protocol, self.fragment[2]
+
+    @property
+    def names_no_sides(self) -> bool:
+        """The MACs are a tunnel's, or the link tells the sender's only."""
+        return self.hidden or bool(self.source_mac and self.destination_mac in ("", "00:00:00:00:00:00"))
 
     @property
     def is_numbered(self) -> bool:
@@ -82,7 +88,7 @@ class Packet:
     @property
     def sighting(self) -> tuple[object, ...]:
         """Where it was seen: what differs tells two places of one packet, not two packets."""
-        return self.source_mac, self.destination_mac, self.vlan, self.hops
+        return self.source_mac, self.destination_mac, self.hidden, self.vlan, self.hops
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,7 @@ class _Walk:
         self.length_untold = False
         self._link = _Link()
         self._mirrored_vlan = -1  # told by ERSPAN, for the frame behind it if that has no tag
+        self._named_behind = 0  # IP headers before the link that named the MACs
         self._entered: list[str] = []  # tunnels and links since the last IP header
         stopped_at = next((layer for layer in layers[1:] if not self._enter(layer)), None)
         if stopped_at is not None:
@@ -198,6 +205,7 @@ class _Walk:
             return self._enter_wlan(layer)
         if name == "eth":
             mirrored, self._mirrored_vlan = self._mirrored_vlan, -1
+            self._named_behind = len(self.outers) + (self.packet is not None)
             self._link = _Link(layer.first("eth.src"), layer.first("eth.dst"), mirrored, self._link.ap)
         elif name == "erspan" and layer.first("erspan.vlan"):
             self._mirrored_vlan = layer.number("erspan.vlan") or -1
@@ -212,6 +220,7 @@ class _Walk:
         if layer.number("wlan.fc.type") != 2 or layer.number("wlan.fc.subtype") & 4:
             return False
         macs = layer.first("wlan.sa"), layer.first("wlan.da")
+        self._named_behind = len(self.outers) + (self.packet is not None)
         self._link = _Link(*macs, ap=layer.first("wlan.bssid"), repeated=layer.number("wlan.fc.retry") == 1)
         return True
 
@@ -221,7 +230,8 @@ class _Walk:
             return False
         if self.packet is not None:
             self.outers.append(self.packet)
-        self.packet, self._entered = packet, []
+        hidden = len(self.outers) > self._named_behind and bool(self._link.source_mac)
+        self.packet, self._entered = replace(packet, hidden=hidden), []
         return True
 
     def _ip(self, layer: Layer) -> Packet | None:

@@ -62,6 +62,12 @@ def connections(found: list[dict[str, Any]]) -> Rows:
     ]
 
 
+def count_of_records(found: list[dict[str, Any]]) -> Rows:
+    """[[how many connections]]: one that the box split in two by its client's MAC counts twice."""
+    sides = ("client_ip", "client_port", "peer_ip", "peer_port", "protocol", "client_mac")
+    return [[len({tuple(row[name] for name in sides) for row in found})]]
+
+
 def places(found: list[dict[str, Any]]) -> Rows:
     said = {
         (row["client_ip"], -1 if row["vlan"] is None else row["vlan"], row["ap_mac"] or "") for row in found
@@ -115,6 +121,7 @@ def test_what_is_read_back_is_what_tshark_sees(
         "places": places(records),
         "conversations": conversations(whole),
         "connections": whole,
+        "records": count_of_records(records),
         "bindings": [list(row) for row in sorted({(row["ip"], row["mac"], row["evidence"]) for row in held})],
     }
     for what, rows in expected.items():

@@ -42,12 +42,12 @@ def is_own(address: str) -> bool:
 
 
 def by_tshark(capture: Path) -> dict[Key, bool]:
-    """Of each connection of TCP or UDP: whether its first packet came from its client over a router."""
+    """Of each connection of TCP or UDP: whether the first packet its client sent came over a router."""
     arguments = ["tshark", "-n", "-r", str(capture), "-Y", "(tcp || udp) && ip", "-T", "fields"]
     arguments += [word for field in FIELDS for word in ("-e", field)]
     arguments += ["-E", "occurrence=f"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    found: dict[Key, bool] = {}
+    found: dict[Key, bool | None] = {}
     for line in done.stdout.splitlines():
         source, tcp_out, udp_out, target, tcp_in, udp_in, protocol, ttl = line.split("\t")
         ends = [(source, int(tcp_out or udp_out)), (target, int(tcp_in or udp_in))]
@@ -55,8 +55,11 @@ def by_tshark(capture: Path) -> dict[Key, bool]:
             continue
         (client, peer) = ends if is_own(source) else ends[::-1]
         forwarded = any(top - 8 <= int(ttl) < top for top in (64, 128, 255))
-        found.setdefault((*client, *peer, int(protocol)), is_own(source) and forwarded)
-    return found
+        key = (*client, *peer, int(protocol))
+        found.setdefault(key, None)
+        if is_own(source) and found[key] is None:
+            found[key] = forwarded
+    return {key: bool(forwarded) for key, forwarded in found.items()}
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: it is the judge here")
@@ -153,3 +156,72 @@ def test_each_part_says_the_ap_of_its_first_packet_that_names_one() -> None:
         assert (written["packets_out"].sum(), len(np.unique(written["client_mac"]))) == (7, 1)
         if not together:
             assert written["ap_mac"].tolist() == [here, there, there]
+
+
+ROUTED, PUSH = Packet(START, A, B, hops=63), Packet(START, B, A, hops=50)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("seconds", "ways"),
+    [((0, 1, 2, 3), "<><>"), ((0, 1, 300, 301, 302), "><<><"), ((0, 70, 140, 141), "><<>"), ((0, 1), "<<")],
+)
+def test_the_first_packet_that_the_client_sends_tells_whoever_was_first(
+    seconds: tuple[int, ...], ways: str, size: int
+) -> None:
+    """After a silence of more than a minute it is another connection, and is asked anew."""
+    packets = [
+        replace(ROUTED if way == ">" else PUSH, time=START + second * S, number=second)
+        for second, way in zip(seconds, ways, strict=True)
+    ]
+    made, rows = meter(), []
+    for begin in range(0, len(packets), size):
+        batch = packets[begin : begin + size]
+        rows.append(made.add([columns(batch, 4)], 0, batch[-1].time))
+    written = np.concatenate([*rows, made.finish()])
+    expected, at = [], 0
+    for number in range(1, len(seconds) + 1):
+        if number == len(seconds) or seconds[number] - seconds[number - 1] > 60:
+            expected.append(">" in ways[at:number])
+            at = number
+    written = written[np.argsort(written["first_seen"])]
+    assert written["behind_router"].tolist() == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("ways", ["><><", "<><>", ">>", "<<"])
+@pytest.mark.parametrize("kind", ["cooked", "tunnel of bare IP"])
+def test_a_link_that_does_not_name_both_sides_splits_no_connection(kind: str, ways: str, size: int) -> None:
+    """Cooked: the sender's MAC alone. Tunnel: always those of its two ends, whichever way the packet went."""
+    one, other = Side(A.ip, A.port, A.mac), Side(B.ip, B.port, B.mac)
+    packets = [Packet(START + number, one, other, number=number) for number in range(len(ways))]
+    packets = [each.back if way == "<" else each for each, way in zip(packets, ways, strict=True)]
+    made, rows = meter(), []
+    for begin in range(0, len(packets), size):
+        batch = columns(packets[begin : begin + size], 4)
+        count = len(batch)
+        if kind == "cooked":
+            batch = replace(batch, destination_mac=np.zeros(count, np.uint64))
+        else:
+            ends = columns([packets[0] if ways[0] == ">" else packets[0].back] * count, 4)
+            batch = replace(batch, source_mac=ends.source_mac, destination_mac=ends.destination_mac)
+            batch = replace(batch, hidden_mac=np.ones(count, np.bool_))
+        rows.append(made.add([batch], 0, START + 10))
+    (row,) = np.concatenate([*rows, made.finish()])
+    assert (int(row["packets_out"]), int(row["packets_in"])) == (ways.count(">"), ways.count("<"))
+    assert int(row["client_mac"]) == (A.mac if ">" in ways else 0)
+    assert bool(row["behind_router"]) == (kind != "cooked" and ">" in ways)
+
+
+def test_a_connection_told_without_a_mac_goes_on_without_one() -> None:
+    """Its rows are joined by it: a journal of an open one, and what is written of it later."""
+    made, told = meter(), []
+    for number, way in enumerate("<>"):
+        packet = Packet(START + number * S, A, B, number=number)
+        batch = columns([packet if way == ">" else packet.back], 4)
+        made.add([replace(batch, destination_mac=np.zeros(1, np.uint64))], 0, packet.time)
+        made.expire(packet.time + S // 2)
+        told.append(made.changed())
+    written = np.concatenate([*told, made.finish()])
+    assert written["packets_in"].tolist() == [1, 1, 1]
+    assert set(written["client_mac"].tolist()) == {0}
