@@ -11,7 +11,7 @@ from appliance.model.frames import ETHERNET, Frames
 from appliance.model.reasons import Note, Refusal
 from appliance.wire import careful, datalinks, plain, ports, radio, shims, tunnels, wlan
 from appliance.wire.control import Control
-from appliance.wire.fragments import Fragments
+from appliance.wire.fragments import Attributed, Fragments
 from appliance.wire.levels import Batch, Carried, Numbered, inner
 from appliance.wire.links import Refusals
 from appliance.wire.packets import Packets
@@ -50,7 +50,7 @@ class _Reading:
 
     packets: Packets
     carriers: list[Numbered]
-    fragments: Fragments | None = None  # which knows the later fragments of what is peeled
+    fragments: Attributed | None = None  # which knows the later fragments of what is peeled
 
     def rows(self, entered: NDArray[np.bool_]) -> Rows:
         """Those of the carriers whose inside stands for them."""
@@ -64,15 +64,11 @@ class Decoder:
         self.tunnels = tunnels
         self.codes = ports.table(tunnels.vxlan_ports)
         self.splits = Splits()
-        self._fragments: dict[tuple[int, int, int], Fragments] = {}
+        self.fragments = Fragments()
 
     def decode(self, frames: Frames) -> Decoded:
         """Columns of all packets of a batch; never raises, whatever the bytes."""
         return _Decoding(self, frames).decoded()
-
-    def fragments(self, family: int, depth: int, link_type: int) -> Fragments:
-        """Those of packets that are as deep in tunnels and came the same way: a bounded number."""
-        return self._fragments.setdefault((family, depth, link_type), Fragments())
 
 
 class _Decoding:
@@ -106,6 +102,7 @@ class _Decoding:
             batches = inner(self._frames, [(read.packets, each) for read in outer for each in read.carriers])
         self._settle(outer, np.zeros(self._carriers, np.bool_))
         self._decoder.splits.forget()
+        self._noted.update(self._decoder.fragments.forget())
         if self._said.unreadable:
             self._noted[Note.UNREADABLE_CONTROL] = self._said.unreadable
         return Decoded(tuple(self._packets), self._said.together(), +self._refused, +self._noted)
@@ -208,8 +205,8 @@ class _Decoding:
         """Look behind the ports of these packets: control now, tunnels later."""
         fragments = None
         if layers is not None and (layers.fragment >= 0).any():
-            fragments = self._decoder.fragments(packets.family, depth, link_type)
-            self._noted.update(fragments.attribute(packets, layers))
+            fragments = self._decoder.fragments.attribute(packets, layers, depth, link_type)
+            self._noted.update(fragments.notes)
         here = None if self._leaving is None else ~self._leaving[packets.at]
         if layers is not None and packets.family == 6:
             self._said.nd(packets, layers, here)

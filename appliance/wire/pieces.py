@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.wire.careful import TCP, UDP, Layers
+from appliance.wire.lots import Lots, joined
 from appliance.wire.packets import Packets
 
 LIMIT = 16_384
@@ -70,10 +71,11 @@ class Pieces:
 
 
 class Recent:
-    """The pieces heard in the last `APART_NS`, at most `LIMIT`, to see which of them overlap."""
+    """The pieces heard in the last `APART_NS`, about `LIMIT` at most, to see which of them overlap."""
 
     def __init__(self) -> None:
-        self._pieces = np.empty(0, _PIECE)
+        self._heard = Lots(_PIECE)
+        self._since = np.iinfo(np.int64).min
 
     def overlapping(self, key: NDArray[np.uint64], pieces: Pieces, time: NDArray[np.int64]) -> int:
         """How many of these lie over another piece of their datagram.
@@ -83,19 +85,30 @@ class Recent:
         new = np.empty(len(key), _PIECE)
         new["key"], new["time"], new["ports"] = key, time, pieces.ports
         new["start"], new["stop"] = pieces.start, pieces.stop
-        known = len(self._pieces)
-        together = np.concatenate([self._pieces, new])
-        lately = np.flatnonzero(together["time"] >= time.max() - APART_NS)
-        # `take` copies whole lines; indexing such an array goes field by field, 100 times as slow.
-        self._pieces = together.take(lately[-LIMIT:])
+        self._heard.add(new)
+        before = self._heard.take(self._heard.places(key))
+        before = before.take(np.flatnonzero(before["time"] >= self._since))
+        known = len(before)
+        together = joined(before, new)
         order = np.argsort(together["key"], kind="stable")
         by_key = together.take(order)
         other = (by_key["key"][1:] != by_key["key"][:-1]) | (np.abs(np.diff(by_key["time"])) > APART_NS)
         datagram = np.concatenate([[0], np.cumsum(other)])
         inside = np.argsort(datagram * _FAR + by_key["start"], kind="stable")
         return int(
-            np.count_nonzero(_over(by_key[inside], datagram[inside]) & _touches(order[inside] >= known))
+            np.count_nonzero(_over(by_key.take(inside), datagram[inside]) & _touches(order[inside] >= known))
         )
+
+    def forget(self, now: int) -> None:
+        """A batch is over whose last fragment came now."""
+        self._since = now - APART_NS
+        if not self._heard.over():
+            return
+        pieces = self._heard.all()
+        pieces = pieces.take(np.flatnonzero(pieces["time"] >= self._since))
+        if len(pieces) > LIMIT:
+            pieces = pieces.take(np.sort(np.argsort(pieces["time"], kind="stable")[-LIMIT:]))
+        self._heard.replace(pieces)
 
 
 def _over(pieces: NDArray[np.void], datagram: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from time import process_time_ns
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.reasons import Note, Refusal
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.fragments import LIMIT, TIMEOUT_NS
+from appliance.wire.lots import LOT
 from appliance.wire.packets import PORTS_UNKNOWN
 
 FORGE = Path(__file__).parent.parent / "forge" / "fragment_frames.py"
@@ -140,10 +143,13 @@ def datagram(
         max_size=40,
     ),
     st.lists(st.integers(1, 40)),
+    st.sampled_from([0, 2, LOT]),
 )
-@example([(1, 2, 1, 0, True, 17, 0), (1, 2, 1, 8, False, 17, 20_000), (1, 1, 1, 0, True, 17, 20_000)], [1])
+@example(
+    [(1, 2, 1, 0, True, 17, 0), (1, 2, 1, 8, False, 17, 20_000), (1, 1, 1, 0, True, 17, 20_000)], [1], LOT
+)
 def test_nobody_gets_the_ports_of_another(
-    heard: list[tuple[int, int, int, int, bool, int, int]], cuts: list[int]
+    heard: list[tuple[int, int, int, int, bool, int, int]], cuts: list[int], lot: int
 ) -> None:
     """A plain model: ports come from a first fragment of the same datagram within the timeout.
 
@@ -155,7 +161,8 @@ def test_nobody_gets_the_ports_of_another(
         frames.append((now, datagram(sender, number, port, offset, more, protocol)))
     decoder, begin = Decoder(), 0
     for end in [*sorted(cut for cut in set(cuts) if cut < len(frames)), len(frames)]:
-        ports, _ = said(decode(decoder, frames[begin:end]))
+        with patch("appliance.wire.lots.LOT", lot):
+            ports, _ = said(decode(decoder, frames[begin:end]))
         for at, got in enumerate(ports, begin):
             sender, number, port, offset, _, protocol, _ = heard[at]
             if offset == 0:
@@ -182,7 +189,7 @@ def test_a_flood_from_one_sender_leaves_the_others_their_ports() -> None:
         )
     ports, _ = said(decode(decoder, [(10, datagram(1, 7, 0, 16, False))]))
     assert ports == [[1111, 53]]
-    assert remembered(decoder) <= LIMIT + 20_000
+    assert remembered(decoder) <= LIMIT + LOT
 
 
 def test_a_flood_from_everywhere_is_forgotten_and_counted() -> None:
@@ -190,15 +197,41 @@ def test_a_flood_from_everywhere_is_forgotten_and_counted() -> None:
     for batch in range(4):
         frames = [(batch, datagram(batch << 20 | number, 7, 9)) for number in range(20_000)]
         unfinished += decode(decoder, frames).noted.get(Note.FRAGMENT_UNFINISHED, 0)
-    assert remembered(decoder) <= LIMIT + 20_000
+    assert remembered(decoder) <= LIMIT + LOT
     after = decode(decoder, [(100_000 * MS, datagram(1, 1, 1))])
     unfinished += after.noted[Note.FRAGMENT_UNFINISHED]
     assert remembered(decoder) == 1
     assert unfinished == 80_000
 
 
+def test_what_lies_in_tunnels_shares_the_memory_and_costs_nothing_later() -> None:
+    """With a flood of fragments at each of eight depths behind it a batch costs what it costs at first."""
+
+    def deep(frame: bytes, depth: int) -> bytes:
+        packet = frame[14:]
+        for _ in range(depth):
+            packet = (
+                struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(packet), 0, 0, 64, 4, 0) + frame[26:34] + packet
+            )
+        return frame[:14] + packet
+
+    def cost(decoder: Decoder) -> int:
+        probe = [(20, deep(datagram(1, 7, 0, 16), depth)) for depth in range(8)]
+        begun = process_time_ns()
+        decode(decoder, probe)
+        return process_time_ns() - begun
+
+    full, empty = Decoder(), Decoder()
+    for depth in range(8):
+        frames = [(depth, deep(datagram(number, 7, 9), depth)) for number in range(LIMIT)]
+        assert notes(decode(full, frames)).keys() <= {"fragment_unfinished"}
+        assert remembered(full) <= LIMIT + LOT
+    costs = [(cost(full), cost(empty)) for _ in range(15)]
+    assert min(first for first, _ in costs) < 2 * min(second for _, second in costs)
+
+
 def remembered(decoder: Decoder) -> int:
-    return sum(len(each._heard) for each in decoder._fragments.values())
+    return len(decoder.fragments)
 
 
 def test_a_datagram_that_ended_is_not_unfinished() -> None:
