@@ -3,9 +3,11 @@
 A connection answers if its period overlaps [--from, --to) and is shown whole, also where it began before
 or went on after (looked for up to 24 hours beyond). --mac and --ip are the client's, --peer the other
 side's address; --port is the port of either side or the one after NAT, since a requisition does not
-always say which it names. Without --from and --to the whole home is read. Rows come in order of the hour
-in which a connection was over, and within it by their start. In busy hours instants are kept to the
-millisecond, widened so that the true period lies within; in others to the nanosecond.
+always say which it names. What was seen at two places under two MACs is one connection of the MAC that
+sent (--parts shows both); --mac gives only what was seen with this MAC. Without --from and --to the whole
+home is read. Rows come in order of the hour in which a connection was over, and within it by their start.
+In busy hours instants are kept to the millisecond, widened so that the true period lies within; in others
+to the nanosecond.
 """
 
 import argparse

@@ -289,3 +289,29 @@ def test_holders_are_asked_for_at_an_instant_or_over_all_days(tmp_path: Path) ->
     assert shown(holdings.at(hour + 1401 * NS)) == []
     everyone = Holdings(home, Keys(), Question())
     assert len(shown(everyone.everything())) == 3
+
+
+def test_a_connection_seen_at_two_places_is_whole_whatever_part_of_it_is_asked_for(tmp_path: Path) -> None:
+    """What the client sent lies in the hours 13 and 14, what it got in 13 to 15."""
+    home, router = Home(tmp_path), 0x0200_0000_00FE
+    sent = chain(list(np.arange(-1800, 1800, 60.0)), [2] * 60, seconds=59)
+    got = chain(list(np.arange(-60, 5400, 60.0)), [2] * 91, seconds=59)
+    for name in ("client_port", "client_ip_lo", "peer_ip_hi", "peer_ip_lo", "peer_port"):
+        got[name] = sent[name][0]
+    got["client_mac"], got["packets_out"], got["bytes_out"], got["behind_router"] = router, 0, 0, False
+    sent["packets_out"], sent["bytes_out"], sent["bytes_in"], sent["behind_router"] = 1, 1, 0, False
+    got["bytes_in"] = 1
+    rows = np.concatenate([sent, got])
+    for hour in (13, 14, 15):
+        kept(home, rows[(rows["first_seen"] - START) // HOUR_NS == hour], f"{hour}00")
+    at = START + 14 * HOUR_NS
+    client = int(rows["client_ip_hi"][0]).to_bytes(8, "big") + int(rows["client_ip_lo"][0]).to_bytes(8, "big")
+    for from_ns, to_ns in ((-1700, -1600), (-10, 10), (600, 601), (5000, 5001), (-1700, 5001)):
+        question = Question(at + from_ns * NS, at + to_ns * NS, client_ip=client)
+        (found,) = answer(home, question)
+        told = [found[name] for name in ("client_mac", "first_seen", "last_seen", "bytes_out", "bytes_in")]
+        mac = int(sent["client_mac"][0]).to_bytes(6, "big")
+        assert told == [mac, sent["first_seen"][0], got["last_seen"][-1], 60, 91]
+    assert len(answer(home, Question(client_ip=client), parts=True)) == 151
+    (asked,) = answer(home, Question(client_mac=router.to_bytes(6, "big")))
+    assert (asked["bytes_out"], asked["bytes_in"]) == (0, 91)

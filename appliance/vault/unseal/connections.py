@@ -4,8 +4,8 @@ Pure. A part is one row as written; parts of one key (client MAC, address and po
 port, protocol, source) follow one another. Rule 1: the same part is found more than once, in a journal
 every second and in a segment, and counts once. Rule 2: a part continues the one before unless that one
 saw the end of its flow, more than the idle timeout lies between, or the client has changed its AP: each
-row says one AP, and roaming is not hidden. What is held from one hour to the
-next is only what may still go on.
+row says one AP, and roaming is not hidden. Rule 3: what was seen at two places under two MACs is one (see
+`places`). What is held from one hour to the next is only what may still go on, or belong to what does.
 """
 
 import hashlib
@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from appliance.model.instants import MS
 from appliance.model.reasons import EndReason
 from appliance.vault.fingerprints import mixed
+from appliance.vault.unseal.places import Sightings, clusters, owners
 
 IDLE_TIMEOUT_NS = 60_000_000_000
 ROWS_AT_ONCE = 65_536
+WAITING_LIMIT = 1 << 18
+"""Connections that are over and wait for another that may be theirs; beyond, they are given as they stand."""
 COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
 
 I64 = NDArray[np.int64]
@@ -54,25 +57,65 @@ class Connections:
         """Take all parts that begin before `until_ns` and have not been given yet.
 
         Gives the connections that are over, sorted by their start, some thousands at a time; columns that
-        cannot be summed are those of the first part.
+        cannot be summed are those of the first part, of the MAC that sent.
         """
         # One chunk a column: rows are taken from it in an order of their own.
         table = (parts if self.open is None else pa.concat_tables([self.open, parts])).combine_chunks()
         self.open = table.slice(0, 0)
         if not len(table):
             return
-        chains = self._chained(_Parts(table))
-        over = (chains.end_reason == EndReason.END_OF_FLOW) | (chains.last_ns < until_ns - self._idle_ns)
+        parts_seen = _Parts(table)
+        chains = self._chained(parts_seen)
+        owner, reach_ns = self._owned(parts_seen, chains)
+        over = reach_ns < until_ns - self._idle_ns
+        waiting = ~over & (chains.last_ns < until_ns - self._idle_ns)
+        if np.count_nonzero(waiting) > WAITING_LIMIT:
+            over |= waiting
+            owner = np.where(over == over[owner], owner, np.arange(len(owner)))
         self.open = chains.of(table, np.flatnonzero(~over))
-        which = np.flatnonzero(over)
-        which = which[np.argsort(chains.first_ns[which], kind="stable")]
+        chains, owner = chains.take(np.flatnonzero(over)), (np.cumsum(over) - 1)[owner[over]]
+        chains = chains.joined(owner)
+        which = np.argsort(chains.first_ns, kind="stable")
         for start in range(0, len(which), ROWS_AT_ONCE):
             yield chains.of(table, which[start : start + ROWS_AT_ONCE])
 
     def rest(self) -> pa.Table | None:
         """What was still open at the end."""
         rest, self.open = self.open, None
-        return rest
+        if rest is None or not len(rest):
+            return rest
+        rest = rest.combine_chunks()
+        parts = _Parts(rest)
+        chains = self._chained(parts)
+        chains = chains.joined(self._owned(parts, chains)[0])
+        return chains.of(rest, np.arange(len(chains.row)))
+
+    def _owned(self, parts: "_Parts", chains: "_Chains") -> tuple[I64, I64]:
+        """Rule 3: (n,) the chain each one is part of, and until when it may concern another."""
+        owner, reach_ns = np.arange(len(chains.row)), chains.last_ns.copy()
+        sends = (chains.counts[0] > 0) & ~chains.behind_router
+        ends = _ends(parts.key)
+        hashes = _hashed(tuple(column[chains.row] for column in ends))
+        borrowed = np.isin(hashes, hashes[~sends]) if not sends.all() else ~sends
+        which = np.flatnonzero(borrowed & np.isin(hashes, hashes[sends & borrowed]))
+        if not len(which):
+            return owner, reach_ns
+        row = chains.row[which]
+        seen = Sightings(
+            _numbered(tuple(column[row] for column in ends), hashes[which]),
+            parts.client_mac[row],
+            parts.ap_mac[row],
+            chains.first_ns[which],
+            chains.last_ns[which],
+            chains.end_reason[which] == EndReason.END_OF_FLOW,
+            sends[which],
+        )
+        owner[which] = which[owners(seen, self._idle_ns)]
+        cluster = clusters(seen, self._idle_ns)
+        reach = np.zeros(len(which), np.int64)
+        np.maximum.at(reach, cluster, seen.last_ns)
+        reach_ns[which] = reach[cluster]
+        return owner, reach_ns
 
     def _chained(self, parts: "_Parts") -> "_Chains":
         """Rule 2."""
@@ -105,10 +148,38 @@ class _Chains:
     counts: tuple[U64, ...]
     behind_router: Mask  # of any part: a hop limit is looked at when a part begins
 
+    def take(self, which: I64) -> "_Chains":
+        """Some of them."""
+        return _Chains(
+            self.row[which],
+            self.first_ns[which],
+            self.last_ns[which],
+            self.end_reason[which],
+            tuple(count[which] for count in self.counts),
+            self.behind_router[which],
+        )
+
+    def joined(self, owner: I64) -> "_Chains":
+        """One for each owner, with all that (n,) `owner` says is its own."""
+        if (owner == np.arange(len(owner))).all():
+            return self
+        order = np.lexsort((self.last_ns, self.end_reason == EndReason.END_OF_FLOW, owner))
+        starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
+        latest = order[np.append(starts[1:], len(order)) - 1]  # if an end was seen, one that saw it
+        return _Chains(
+            self.row[owner[order[starts]]],
+            np.minimum.reduceat(self.first_ns[order], starts),
+            np.maximum.reduceat(self.last_ns[order], starts),
+            self.end_reason[latest],
+            tuple(np.add.reduceat(count[order], starts) for count in self.counts),
+            self.behind_router[owner[order[starts]]],
+        )
+
     def of(self, table: pa.Table, which: I64) -> pa.Table:
         """Some connections as rows of the table their parts stand in."""
         taken = table.take(self.row[which])
         columns = {
+            "first_seen": pa.array(self.first_ns[which]).view(pa.timestamp("ns", "UTC")),
             "last_seen": pa.array(self.last_ns[which]).view(pa.timestamp("ns", "UTC")),
             "end_reason": pa.array(self.end_reason[which]),
             "behind_router": pa.array(self.behind_router[which]),
@@ -128,16 +199,17 @@ class _Parts:
         self.end_reason = np.asarray(pc.fill_null(table["end_reason"], 0).to_numpy(), np.uint8)
         self.ap_mac = mac_numbers(table["ap_mac"])
         self.behind_router = table["behind_router"].to_numpy()
-        self._key = _key_columns(table)
-        self._hash = _hashed(self._key)
+        self.client_mac = mac_numbers(table["client_mac"])
+        self.key = _key_columns(table)
+        self._hash = _hashed(self.key)
 
     def sorted(self) -> tuple[I64, I64]:
         """The order that brings parts of one key together, by start, and the number of each key."""
         order = np.lexsort((self.first_ns, self._hash))
-        same = _repeats(order, self._key)
+        same = _repeats(order, self.key)
         if (_repeats(order, (self._hash,)) & ~same).any():
-            order = np.lexsort((self.first_ns, *self._key))
-            same = _repeats(order, self._key)
+            order = np.lexsort((self.first_ns, *self.key))
+            same = _repeats(order, self.key)
         return order, np.cumsum(~same)
 
 
@@ -181,9 +253,9 @@ def _stays(parts: _Parts, rows: I64, group: I64) -> Mask:
     return stays
 
 
-def key_hashes(parts: pa.Table) -> U64:
-    """(n,) a hash of each part's key, the same in every table."""
-    return _hashed(_key_columns(parts))
+def ends_hashes(parts: pa.Table) -> U64:
+    """(n,) a hash of each part's key without the MAC, the same in every table."""
+    return _hashed(_ends(_key_columns(parts)))
 
 
 def instants(table: pa.Table, name: str) -> I64:
@@ -227,6 +299,23 @@ def _key_columns(parts: pa.Table) -> tuple[U64, ...]:
         ends,
         _source_numbers(parts["source"]),
     )
+
+
+def _ends(key: tuple[U64, ...]) -> tuple[U64, ...]:
+    """The columns of a key without the client's MAC."""
+    return (*key[:4], key[4] >> np.uint64(48), *key[5:])
+
+
+def _numbered(columns: tuple[U64, ...], hashes: U64) -> I64:
+    """(n,) a number for each distinct row of some columns. Their hash may collide."""
+    order = np.argsort(hashes)
+    same = _repeats(order, columns)
+    if (_repeats(order, (hashes,)) & ~same).any():
+        order = np.lexsort(columns)
+        same = _repeats(order, columns)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.cumsum(~same)
+    return number
 
 
 def _hashed(columns: tuple[U64, ...]) -> U64:

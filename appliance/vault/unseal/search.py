@@ -20,8 +20,8 @@ from appliance.vault.unseal.connections import (
     IDLE_TIMEOUT_NS,
     ROWS_AT_ONCE,
     Connections,
+    ends_hashes,
     instants,
-    key_hashes,
     once,
 )
 from appliance.vault.unseal.holders import GAP_NS, Holders, intervals
@@ -110,21 +110,22 @@ class Search:
         """Give `merge` the parts before the first span of connections that overlap the period."""
         early = instants(rows, "first_seen") <= span.from_ns + IDLE_TIMEOUT_NS
         trial = Connections()
-        begun = _of_keys(rows, key_hashes(rows.filter(pa.array(early))))
-        chains = pa.concat_tables([*trial.add(begun, span.to_ns), trial.open])
+        begun = _of_ends(rows, ends_hashes(rows.filter(pa.array(early))))
+        over = list(trial.add(begun, span.to_ns))
+        chains = pa.concat_tables([*over, trial.rest()])
         early = instants(chains, "first_seen") <= span.from_ns + IDLE_TIMEOUT_NS
-        wanted = key_hashes(chains.filter(pa.array(self._overlapping(chains) & early)))
+        wanted = ends_hashes(chains.filter(pa.array(self._overlapping(chains) & early)))
         earlier: list[tuple[pa.Table, Span]] = []
         begin_ns = span.from_ns
         while len(wanted) and span.from_ns - begin_ns < BEYOND_NS:
             before = list(self._traffic.spans(begin_ns - IDLE_TIMEOUT_NS, begin_ns))[-1:]
-            found = [_of_keys(rows, wanted) for near in before for rows in self._traffic.rows(near)]
+            found = [_of_ends(rows, wanted) for near in before for rows in self._traffic.rows(near)]
             if not sum(map(len, found)):
                 break
             parts, begin_ns = self._joined(found, before[0])[0], before[0].from_ns
             earlier.append((parts, before[0]))
             early = instants(parts, "first_seen") <= begin_ns + IDLE_TIMEOUT_NS
-            wanted = key_hashes(parts.filter(pa.array(early)))
+            wanted = ends_hashes(parts.filter(pa.array(early)))
         for parts, before_span in reversed(earlier):
             for _ in merge.add(parts, before_span.to_ns):
                 pass  # over before the period began
@@ -133,12 +134,13 @@ class Search:
         """What may go on after the last span, with the parts beyond the period that belong to it."""
         limit_ns = until_ns + BEYOND_NS
         while merge.open is not None and until_ns < limit_ns:
-            merge.open = merge.open.filter(pa.array(self._overlapping(merge.open)))
+            touching = merge.open.filter(pa.array(self._overlapping(merge.open)))
+            merge.open = _of_ends(merge.open, ends_hashes(touching))
             after = list(self._traffic.spans(until_ns, until_ns + IDLE_TIMEOUT_NS))[:1]
             if not after or not len(merge.open):
                 break
-            wanted = key_hashes(merge.open)
-            found = [_of_keys(rows, wanted) for rows in self._traffic.rows(after[0])]
+            wanted = ends_hashes(merge.open)
+            found = [_of_ends(rows, wanted) for rows in self._traffic.rows(after[0])]
             until_ns = after[0].to_ns
             parts = self._joined(found, after[0])[0] if found else merge.open.slice(0, 0)
             for over in merge.add(parts, until_ns):
@@ -148,5 +150,5 @@ class Search:
             yield from self._asked(rest.sort_by("first_seen"))
 
 
-def _of_keys(rows: pa.Table, wanted: NDArray[np.uint64]) -> pa.Table:
-    return rows.filter(pa.array(np.isin(key_hashes(rows), wanted)))
+def _of_ends(rows: pa.Table, wanted: NDArray[np.uint64]) -> pa.Table:
+    return rows.filter(pa.array(np.isin(ends_hashes(rows), wanted)))
