@@ -23,23 +23,28 @@ def senders(
     The other side's is looked for only where that side may be the client.
     """
     inward = oriented.inward[heads]
-    forth, back = np.where(inward, -1, heads), np.where(inward, heads, -1)
-    turned = inward.copy()
+    forth, back = np.where(inward, -1, heads), np.full(len(heads), -1)
+    answered = np.flatnonzero(inward)
+    forth[answered] = _first_of(~oriented.inward, head, heads[answered])
     if len(oriented.key) in KEY_WORDS.values():  # some packets are undecided
-        turned |= is_undecided(oriented.key[-3][heads])
-    wanted = np.flatnonzero(turned)
-    if not len(wanted):
-        return forth, back
-    is_wanted = np.zeros(len(head), np.bool_)
-    is_wanted[heads[wanted]] = True
-    rows = np.flatnonzero(is_wanted[head])
-    rows = rows[oriented.inward[rows] != oriented.inward[head[rows]]]
-    first = np.full(len(head), -1, np.int64)
-    first[head[rows][::-1]] = rows[::-1]  # of repeated places the last written counts: the first packet
-    found = first[heads[wanted]]
-    forth[wanted] = np.where(inward[wanted], found, forth[wanted])
-    back[wanted] = np.where(inward[wanted], back[wanted], found)
+        undecided = is_undecided(oriented.key[-3][heads])
+        back[undecided & inward] = heads[undecided & inward]
+        called = np.flatnonzero(undecided & ~inward)
+        back[called] = _first_of(oriented.inward, head, heads[called])
     return forth, back
+
+
+def _first_of(
+    sent: NDArray[np.bool_], head: NDArray[np.int64], heads: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(k,) number of the first packet of these groups that was `sent` so; -1: none."""
+    is_wanted = np.zeros(len(head), np.bool_)
+    is_wanted[heads] = True
+    rows = np.flatnonzero(is_wanted[head] & sent)[::-1]
+    first = np.empty(len(head), np.int64)
+    first[heads] = -1
+    first[head[rows]] = rows  # of repeated places the last written counts: the first packet
+    return first[heads]
 
 
 def has_sent(packets: Packets, first: NDArray[np.int64], sent: np.uint8) -> NDArray[np.uint8]:
