@@ -188,7 +188,8 @@ def _nearest(
     """
     if not len(heard) or not len(wanted):
         return np.full(len(wanted), -1)
-    _, number = np.unique(np.concatenate([heard["key"], wanted["key"]]), return_inverse=True)
+    keys = np.concatenate([heard["key"], wanted["key"]])
+    number = np.sort(keys).searchsorted(keys)
     rank = number * (max(at.max(), place.max()) + 2) + np.concatenate([place, at]) + 1
     order = np.argsort(rank[: len(heard)], kind="stable")
     after = np.searchsorted(rank[order], rank[len(heard) :], side="right")

@@ -67,7 +67,8 @@ class Lots:
 
     def places(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Where lines with any of these keys are, until the batch is `over`; earlier ones of a key first."""
-        keys = np.unique(keys) if len(keys) > 1 else keys
+        keys = np.sort(keys)
+        keys = np.concatenate([keys[:1], keys[1:][keys[1:] != keys[:-1]]])
         return np.concatenate([self._large.places(keys), self._small.places(keys) + len(self._large.lines)])
 
     def take(self, places: NDArray[np.int64]) -> NDArray[np.void]:
