@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, mac_number
 
 _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
+_DHCP_PORTS = (67, 68, 546, 547)
 _INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
 
 
@@ -54,9 +55,12 @@ def wrong_interfaces(names: tuple[str, ...]) -> str | None:
 
 
 def wrong_ports(ports: tuple[int, ...]) -> str | None:
-    """Whether they are UDP ports; there may be none."""
+    """Whether they are UDP ports on which a tunnel can be; there may be none."""
     wrong = [port for port in ports if not 1 <= port <= 65_535]
-    return f"{wrong[0]} is not between 1 and 65535" if wrong else None
+    if wrong:
+        return f"{wrong[0]} is not between 1 and 65535"
+    taken = [port for port in ports if port in _DHCP_PORTS]
+    return f"{taken[0]} is DHCP's, it would not be read there any more" if taken else None
 
 
 def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:

@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     BAD_VERSION = "bad_version"
     BAD_LENGTH = "bad_length"
     BAD_CONTROL = "bad_control"
+    TOO_DEEP = "too_deep"  # more tags and labels than are read
     WIFI_ENCRYPTED = "wifi_encrypted"  # 802.11 data that only the station and its AP can read
     WIFI_NO_DATA = "wifi_no_data"  # 802.11 management, control and null frames
     WIFI_FRAGMENT = "wifi_fragment"  # a later piece of an 802.11 frame: its first piece told

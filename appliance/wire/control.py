@@ -77,7 +77,10 @@ class Control:
         )
 
     def arp(self, frames: Frames, found: Reached, refusals: Refusals) -> Rows:
-        """Returns in which frames ARP was sound: unlike ND and DHCP the others are nothing else besides."""
+        """Returns in which frames ARP was sound: unlike ND and DHCP the others are nothing else besides.
+
+        What claims nothing (a probe, a sender that is no station) gives no record: it is refused.
+        """
         start = frames.window(found.start, 8).view(">u8")
         sound = (start & np.uint64(0xFFFF_FFFF_FFFF_0000) == np.uint64(_ARP_START)) & (
             found.start + _ARP_BYTES <= found.end
@@ -87,7 +90,8 @@ class Control:
         nobody = np.zeros(len(found), np.uint64)
         through = nobody if found.ap_mac is None else _number(found.ap_mac)
         heard = Heard(frames.time[found.at], found.vlan, through)
-        claims, _ = neighbours.arp_claims(frames.data, found.start, found.end - found.start, heard)
+        claims, claiming = neighbours.arp_claims(frames.data, found.start, heard)
+        refusals.add(Refusal.NOT_IP, found.at[~claiming])
         self.claims.append(claims)
         return found.at
 

@@ -22,27 +22,23 @@ ND_OPTION_LIMIT = 64
 """Options walked in one ND message; real ones carry fewer than ten."""
 
 
-def arp_claims(data: Bytes, at: Int64, available: Int64, heard: Heard) -> tuple[Claims, int]:
+def arp_claims(data: Bytes, at: Int64, heard: Heard) -> tuple[Claims, NDArray[np.bool_]]:
     """Who says to hold an IPv4 address in ARP (RFC 826; RFC 5227 for probes and announcements).
 
-    `at` is the ARP header. The sender of a request or a reply claims its protocol address; a probe
-    (sender 0.0.0.0) and other operations claim nothing. Returns (claims, refused).
+    `at` is the ARP header, which the caller found whole and of Ethernet and IPv4. The sender of a request or
+    a reply claims its protocol address; a probe (sender 0.0.0.0) and other operations claim nothing. Returns
+    (claims, which of the messages they are).
     """
-    whole = available >= 28
-    kept = np.flatnonzero(whole)
-    header = gather(data, at[kept], 28)
-    fixed = number(header[:, :6])
-    well_formed = fixed == 0x0001_0800_0604
+    header = gather(data, at, 28)
     operation = number(header[:, 6:8])
     mac = number(header[:, 8:14])
     address = number(header[:, 14:18])
     # Group (224/4), reserved and broadcast (240/4) addresses have no single holder.
     holdable = (address != 0) & (address < 0xE000_0000)
-    claiming = well_formed & ((operation == 1) | (operation == 2)) & holdable & is_station(mac)
-    chosen = kept[claiming]
+    claiming = ((operation == 1) | (operation == 2)) & holdable & is_station(mac)
     lo = address[claiming] | np.uint64(MAPPED_V4)
-    claims = claims_of(heard.of(chosen), np.zeros_like(lo), lo, mac[claiming], Evidence.ARP)
-    return claims, int(len(at) - np.count_nonzero(well_formed))
+    chosen = np.flatnonzero(claiming)
+    return claims_of(heard.of(chosen), np.zeros_like(lo), lo, mac[claiming], Evidence.ARP), claiming
 
 
 _ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 133, 134

@@ -49,10 +49,13 @@ _PORTS = {
 
 
 def table(vxlan_ports: Sequence[int]) -> NDArray[np.uint8]:
-    """(65536,) what each port is for, by its number as it lies on the wire."""
+    """(65536,) what each port is for, by its number as it lies on the wire.
+
+    A port that is set for VXLAN is for nothing else, but those of DHCP stay its own.
+    """
     codes = np.zeros(65536, np.uint8)
-    codes[list(vxlan_ports)] = Behind.VXLAN
     codes[list(_PORTS)] = list(_PORTS.values())
+    codes[[port for port in vxlan_ports if codes[port] not in (Behind.DHCP, Behind.DHCPV6)]] = Behind.VXLAN
     return codes[np.arange(65536, dtype=np.uint16).byteswap()]
 
 

@@ -77,7 +77,9 @@ def peel(frames: Frames, found: Reached, refusals: Refusals) -> Reached:
     if wanted.all():
         return found
     refusals.add(Refusal.CUT_SHORT, at[kind == CUT])
-    other = ~wanted & (kind >= 0)
+    endless = _CODES[kind] > 0
+    refusals.add(Refusal.TOO_DEEP, at[endless])
+    other = ~wanted & (kind >= 0) & ~endless
     silent = _SILENT[np.where(other, kind, CUT)]
     refusals.add(Refusal.NOT_IP, at[other & silent])
     refusals.add(Refusal.NOT_IP, at[other & ~silent], understood=False)

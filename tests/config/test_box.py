@@ -68,6 +68,10 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         (("interfaces = []", 'interfaces = "m"'), "interfaces: must be a list of texts"),
         (("vxlan_ports = [4789, 8472]", "vxlan_ports = [0]"), "vxlan_ports: 0 is not between 1 and 65535"),
         (("vxlan_ports = [4789, 8472]", "vxlan_ports = [true]"), "vxlan_ports: must be a list of numbers"),
+        (
+            ("vxlan_ports = [4789, 8472]", "vxlan_ports = [4789, 67]"),
+            "vxlan_ports: 67 is DHCP's, it would not be read there any more",
+        ),
         (("tunnel_ends = []", 'tunnel_ends = ["ten"]'), r"line \d+: tunnel_ends: 'ten' is not a network"),
         (("own_traffic = false", 'own_traffic = "no"'), "record_own_traffic: must be true or false"),
         (("own_traffic = false", "own_trafic = false"), r"line \d+: record_own_trafic: there is no such"),

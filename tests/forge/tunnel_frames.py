@@ -474,6 +474,13 @@ def look_alikes() -> Iterator[Forged]:
         yield whole(name, datagram(443, port, header + body))
 
 
+def forty_tags() -> Packet:
+    return (
+        Raw(bytes(Dot1Q(vlan=5, type=0x8100)) * 39 + bytes(Dot1Q(vlan=5, type=FOUR)))
+        / next(innermost()).packet
+    )
+
+
 def unknown() -> Iterator[Forged]:
     """Tunnels whose inside nobody understands: recorded as they are, and counted."""
     link = Ether(src=INNER_MACS[0], dst=INNER_MACS[1], type=0x1234) / TEXT
@@ -482,6 +489,14 @@ def unknown() -> Iterator[Forged]:
     short = bytes(Ether(src=INNER_MACS[0], dst=INNER_MACS[1], type=0x0800)) + inside[:10]
     for name, packet in (
         ("VXLAN of an unknown type", datagram(55555, 4789, vxlan + bytes(link))),
+        (
+            "VXLAN of forty tags",
+            datagram(
+                55555,
+                4789,
+                vxlan + bytes(Ether(src=INNER_MACS[0], dst=INNER_MACS[1], type=0x8100) / forty_tags()),
+            ),
+        ),
         ("VXLAN of nothing", datagram(55555, 4789, vxlan)),
         ("VXLAN of half a header", datagram(55555, 4789, vxlan + bytes(link)[:9])),
         ("VXLAN of half an IP header", datagram(55555, 4789, vxlan + short)),
@@ -553,6 +568,11 @@ def silent() -> Iterator[Forged]:
             "not_ip",
         ),
         ("ARP", arp, ""),
+        (
+            "ARP probe",
+            Ether(**macs) / ARP(op=1, hwsrc=INNER_MACS[0], psrc="0.0.0.0", pdst="192.0.2.1"),
+            "not_ip",
+        ),
     ):
         inside = vxlan + bytes(content)
         once, again = datagram(55555, 4789, inside), protocol_of(47, b"\0\0\x65\x58" + bytes(content))
@@ -583,7 +603,10 @@ def silent() -> Iterator[Forged]:
     long = Ether(**macs, type=0x8864) / Raw(b"\x11\0\0\3\0\xff") / TEXT
     yield Forged("PPPoE longer than its frame", bytes(long).hex(), None, refused="bad_length")
     endless = Ether(**macs, type=0x8847) / Raw(b"\0\1\x40\x40" * 40)
-    yield Forged("labels without an end", bytes(endless).hex(), None, refused="not_ip")
+    yield Forged("labels without an end", bytes(endless).hex(), None, refused="too_deep")
+    yield Forged(
+        "forty tags", bytes(Ether(**macs, type=0x8100) / forty_tags()).hex(), None, refused="too_deep"
+    )
 
 
 def air() -> Iterator[Forged]:

@@ -115,7 +115,7 @@ def tags() -> Iterator[Forged]:
     old = bytes(ethernet(Dot1Q(vlan=5)) / udp4()).replace(b"\x81\x00", b"\x91\x00", 1)
     yield forged("the older QinQ", Raw(old), octets=68, network=18, transport=38, vlan=5)
     wrapped = ethernet(*[Dot1Q(vlan=100)] * 33)
-    yield forged("33 tags", wrapped / udp4(), kind="not_ip", network=14 + 32 * 4)
+    yield forged("33 tags", wrapped / udp4(), kind="too_deep", network=14 + 32 * 4)
     arp = ethernet(Dot1Q(vlan=5)) / ARP(hwsrc=SOURCE, psrc="192.0.2.10")
     yield forged("tagged ARP", arp, kind="arp", network=18)
 

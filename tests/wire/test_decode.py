@@ -86,8 +86,8 @@ def expected(case: SimpleNamespace, captured: int) -> dict[str, object] | str:
         return "cut_short" if captured else "empty"
     if captured < case.network:
         return "cut_short"
-    if case.kind == "not_ip":
-        return "not_ip"
+    if case.kind in ("not_ip", "too_deep"):
+        return str(case.kind)
     if case.kind == "arp":
         return "arp" if captured >= case.network + 28 else "bad_control"
     if captured < case.network + (20 if case.family == 4 else 40):

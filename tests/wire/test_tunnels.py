@@ -271,6 +271,11 @@ def test_vxlan_is_looked_for_on_the_ports_that_are_set() -> None:
         **vars(case) | {"frame": case.frame.replace(struct.pack(">H", 4789), b"\x30\x39", 1)}
     )
     assert told(decoded_of(moved, Tunnels(vxlan_ports=(4789, 12345)))) == {0: case.packet}
+    for port in (5247, 2152, 12222):  # which without this setting are other tunnels'
+        there = SimpleNamespace(
+            **vars(case) | {"frame": case.frame.replace(struct.pack(">H", 4789), struct.pack(">H", port), 1)}
+        )
+        assert told(decoded_of(there, Tunnels(vxlan_ports=(port,)))) == {0: case.packet}
     for frame, tunnels in ((moved, Tunnels()), (case, Tunnels(vxlan_ports=(12345,)))):
         assert told(decoded_of(frame, tunnels))[0][:2] == case.outers[0]
 
