@@ -38,6 +38,7 @@ class Note(StrEnum):
     """What was not as it should be although it gave its record: stated beside the refusals."""
 
     UNREADABLE_CONTROL = "unreadable_control"  # ND and DHCP kept as packets that said nothing as claims
+    TUNNELLED = "tunnelled"  # packets that came out of an IP tunnel, and are recorded in its place
     UNKNOWN_INNER = "unknown_inner"  # tunnels whose inside was not understood: recorded at the outer level
     FRAGMENT_TINY = "fragment_tiny"  # cut so that no filter sees its ports or flags (RFC 1858)
     FRAGMENT_OVERLAPPING = "fragment_overlapping"  # its bytes lie over another's (RFC 3128, RFC 5722)

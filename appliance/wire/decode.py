@@ -95,19 +95,19 @@ class _Decoding:
             entered = np.zeros(self._carriers, np.bool_)
             self._carriers = 0
             readings = [reading for batch in batches for reading in self._read(batch, depth, entered)]
-            self._settle(outer, entered)
+            self._settle(outer, entered, depth > 1)
             outer = readings
             if not self._carriers:
                 break
             batches = inner(self._frames, [(read.packets, each) for read in outer for each in read.carriers])
-        self._settle(outer, np.zeros(self._carriers, np.bool_))
+        self._settle(outer, np.zeros(self._carriers, np.bool_), depth > 0)
         self._decoder.splits.forget()
         self._noted.update(self._decoder.fragments.forget())
         if self._said.unreadable:
             self._noted[Note.UNREADABLE_CONTROL] = self._said.unreadable
         return Decoded(tuple(self._packets), self._said.together(), +self._refused, +self._noted)
 
-    def _settle(self, readings: list[_Reading], entered: NDArray[np.bool_]) -> None:
+    def _settle(self, readings: list[_Reading], entered: NDArray[np.bool_], inside: bool) -> None:
         """Record what was read one level further out, but for the packets whose inside stands for them."""
         carriers = [(read.packets, each) for read in readings for each in read.carriers]
         self._refused[Refusal.TUNNEL_FRAGMENT] += self._decoder.splits.settle(carriers, entered)
@@ -128,6 +128,7 @@ class _Decoding:
                 packets = packets.take(np.flatnonzero(kept))
             if len(packets):
                 self._packets.append(packets)
+                self._noted[Note.TUNNELLED] += len(packets) if inside else 0
 
     def _read(self, batch: Batch, depth: int, entered: NDArray[np.bool_]) -> list[_Reading]:
         """The IP packets of one batch. `entered` is set at the carriers whose inside was understood."""

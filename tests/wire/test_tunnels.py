@@ -111,6 +111,9 @@ def test_every_wrapped_packet_is_what_its_maker_says(group: str) -> None:
         assert (case.name, told(decoded)) == (case.name, {0: case.packet})
         assert (case.name, dict(decoded.refused)) == (case.name, {})
         assert (case.name, decoded.noted.get(Note.UNKNOWN_INNER, 0)) == (case.name, case.noted)
+        tunnelled = int(case.packet[:2] not in case.outers and group in ("tunnels", "claims"))
+        if case.name != "nine tunnels":
+            assert (case.name, decoded.noted.get(Note.TUNNELLED, 0)) == (case.name, tunnelled)
 
 
 def test_what_carries_no_ip_gives_no_record_and_is_counted_once() -> None:
@@ -229,9 +232,10 @@ def test_a_tunnel_that_leads_a_client_out_of_the_site_never_vanishes() -> None:
         for case in silent:
             decoded = decoded_of(case, leading)
             (packet,) = told(decoded).values()
+            deeper = {Note.TUNNELLED: 1} if len(case.outers) > 1 else {}
             assert (case.name, packet[:2]) == (case.name, case.outers[-1])
             assert (case.name, dict(decoded.refused), dict(decoded.noted)) == (
-                *(case.name, {}, {Note.UNKNOWN_INNER: 1}),
+                *(case.name, {}, {Note.UNKNOWN_INNER: 1} | deeper),
             )
             assert not len(decoded.claims), case.name
         for case in of("tunnels", "unknown", "claims"):
