@@ -203,6 +203,17 @@ def test_what_is_undone_by_others_is_done_again(network: Network) -> None:
         assert "bytecode '1,6 0 0 2'" in network.run("tc", "filter", "show", "dev", "mirror", "egress")
 
 
+def test_a_drop_that_somebody_took_away_is_put_back(network: Network) -> None:
+    """Within thirty looks: nothing but asking tc tells that it is gone."""
+    silence = Silence("mirror")
+    stand(network, silence)
+    network.run("tc", "qdisc", "del", "dev", "mirror", "clsact")
+    assert network.run("tc", "filter", "show", "dev", "mirror", "egress") == ""
+    for _ in range(30):
+        assert stand(network, silence).silent
+    assert "bytecode" in network.run("tc", "filter", "show", "dev", "mirror", "egress")
+
+
 @pytest.mark.parametrize(
     ("use", "words"),
     [
