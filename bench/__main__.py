@@ -1,6 +1,7 @@
 """Greffier and its peers over the same captures: `python -m bench [--rounds N] [capture ...]`."""
 
 import argparse
+import shutil
 import sys
 from itertools import cycle, islice
 from pathlib import Path
@@ -41,10 +42,19 @@ def main() -> int:
 
 
 def _small(folder: Path) -> list[Path]:
-    """Three hundred small real captures: those of the folder, again and again if they are fewer."""
+    """Three hundred small real captures: those of the folder, again and again if they are fewer.
+
+    Each is a file of its own, because Greffier records a file that is given twice only once.
+    """
     found = sorted(file for kind in ("*.pcap", "*.pcapng", "*.cap") for file in folder.rglob(kind))
     small = [file for file in found if file.stat().st_size < 100_000]
-    return list(islice(cycle(small), _SMALL_COUNT)) if small else []
+    copies = generate.FOLDER / "small"
+    shutil.rmtree(copies, ignore_errors=True)
+    copies.mkdir(parents=True)
+    return [
+        Path(shutil.copyfile(file, copies / f"{number:03}-{file.name}"))
+        for number, file in enumerate(islice(cycle(small), _SMALL_COUNT))
+    ]
 
 
 if __name__ == "__main__":
