@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from appliance.model.instants import HOUR_NS, NS
 from appliance.model.rows import TRAFFIC
 from appliance.vault.columns import to_table
-from appliance.vault.unseal import connections
+from appliance.vault.unseal import parts as columns
 from appliance.vault.unseal.connections import Connections, once
 
 IDLE = 60 * NS
@@ -148,7 +148,7 @@ def test_roaming_is_seen_and_a_router_is_not_forgotten() -> None:
 
 
 def test_hashes_that_collide_do_not_merge_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "mixed", lambda hi, lo: np.zeros(len(lo), np.uint64))
+    monkeypatch.setattr(columns, "mixed", lambda hi, lo: np.zeros(len(lo), np.uint64))
     parts = [(port, START + at * NS, START + at * NS, 1, 5, 1) for at in range(6) for port in (1, 2, 3)]
     over = Connections().add(to_table(as_rows(parts), ["a"]), START + HOUR_NS)
     assert as_chains(list(over)) == slowly_merged(parts)

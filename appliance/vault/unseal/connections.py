@@ -8,29 +8,22 @@ row says one AP, and roaming is not hidden. Rule 3: what was seen at two places 
 `places`). What is held from one hour to the next is only what may still go on, or belong to what does.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from appliance.model.instants import MS
 from appliance.model.reasons import EndReason
-from appliance.vault.fingerprints import mixed
+from appliance.vault.unseal.parts import COUNTERS, I64, U64, Mask, Parts, ends, hashed, numbered, repeats
 from appliance.vault.unseal.places import Sightings, clusters, owners
 
 IDLE_TIMEOUT_NS = 60_000_000_000
 ROWS_AT_ONCE = 65_536
 WAITING_LIMIT = 1 << 18
 """Connections that are over and wait for another that may be theirs; beyond, they are given as they stand."""
-COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
-
-I64 = NDArray[np.int64]
-U64 = NDArray[np.uint64]
-Mask = NDArray[np.bool_]
 
 
 def once(parts: pa.Table) -> pa.Table:
@@ -42,7 +35,7 @@ def once(parts: pa.Table) -> pa.Table:
     if not len(parts):
         return parts
     whole = parts.combine_chunks()
-    return whole.take(_once(_Parts(whole))[0])
+    return whole.take(_once(Parts(whole))[0])
 
 
 class Connections:
@@ -64,7 +57,7 @@ class Connections:
         self.open = table.slice(0, 0)
         if not len(table):
             return
-        parts_seen = _Parts(table)
+        parts_seen = Parts(table)
         chains = self._chained(parts_seen)
         owner, reach_ns = self._owned(parts_seen, chains)
         over = reach_ns < until_ns - self._idle_ns
@@ -85,24 +78,24 @@ class Connections:
         if rest is None or not len(rest):
             return rest
         rest = rest.combine_chunks()
-        parts = _Parts(rest)
+        parts = Parts(rest)
         chains = self._chained(parts)
         chains = chains.joined(self._owned(parts, chains)[0])
         return chains.of(rest, np.arange(len(chains.row)))
 
-    def _owned(self, parts: "_Parts", chains: "_Chains") -> tuple[I64, I64]:
+    def _owned(self, parts: Parts, chains: "_Chains") -> tuple[I64, I64]:
         """Rule 3: (n,) the chain each one is part of, and until when it may concern another."""
         owner, reach_ns = np.arange(len(chains.row)), chains.last_ns.copy()
         sends = (chains.counts[0] > 0) & ~chains.behind_router
-        ends = _ends(parts.key)
-        hashes = _hashed(tuple(column[chains.row] for column in ends))
+        key = ends(parts.key)
+        hashes = hashed(tuple(column[chains.row] for column in key))
         borrowed = np.isin(hashes, hashes[~sends]) if not sends.all() else ~sends
         which = np.flatnonzero(borrowed & np.isin(hashes, hashes[sends & borrowed]))
         if not len(which):
             return owner, reach_ns
         row = chains.row[which]
         seen = Sightings(
-            _numbered(tuple(column[row] for column in ends), hashes[which]),
+            numbered(tuple(column[row] for column in key), hashes[which]),
             parts.client_mac[row],
             parts.ap_mac[row],
             chains.first_ns[which],
@@ -117,7 +110,7 @@ class Connections:
         reach_ns[which] = reach[cluster]
         return owner, reach_ns
 
-    def _chained(self, parts: "_Parts") -> "_Chains":
+    def _chained(self, parts: Parts) -> "_Chains":
         """Rule 2."""
         order, key = _once(parts)
         first, last, ended = parts.first_ns[order], parts.last_ns[order], parts.end_reason[order]
@@ -190,40 +183,7 @@ class _Chains:
         )
 
 
-class _Parts:
-    """The columns of a table that merging looks at, as numbers. A hash of the key may collide."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self.first_ns, self.last_ns = instants(table, "first_seen"), instants(table, "last_seen")
-        self.counts = tuple(np.asarray(table[name].to_numpy(), np.uint64) for name in COUNTERS)
-        self.end_reason = np.asarray(pc.fill_null(table["end_reason"], 0).to_numpy(), np.uint8)
-        self.ap_mac = mac_numbers(table["ap_mac"])
-        self.behind_router = table["behind_router"].to_numpy()
-        self.client_mac = mac_numbers(table["client_mac"])
-        self.key = _key_columns(table)
-        self._hash = _hashed(self.key)
-
-    def sorted(self) -> tuple[I64, I64]:
-        """The order that brings parts of one key together, by start, and the number of each key."""
-        order = np.lexsort((self.first_ns, self._hash))
-        same = _repeats(order, self.key)
-        if (_repeats(order, (self._hash,)) & ~same).any():
-            order = np.lexsort((self.first_ns, *self.key))
-            same = _repeats(order, self.key)
-        return order, np.cumsum(~same)
-
-
-def _repeats(order: I64, columns: Iterable[NDArray[np.generic]]) -> Mask:
-    """(n,) whether a row in this order equals the row before it in all columns."""
-    same = np.ones(len(order), np.bool_)
-    same[:1] = False
-    for column in columns:
-        held = column[order]
-        same[1:] &= held[1:] == held[:-1]
-    return same
-
-
-def _once(parts: _Parts) -> tuple[I64, I64]:
+def _once(parts: Parts) -> tuple[I64, I64]:
     """Rule 1: the rows that count, by key and start, and the number of each one's key."""
     order, key = parts.sorted()
     started = parts.first_ns[order] // MS
@@ -236,13 +196,13 @@ def _once(parts: _Parts) -> tuple[I64, I64]:
     return order[stays], key[stays]
 
 
-def _stays(parts: _Parts, rows: I64, group: I64) -> Mask:
+def _stays(parts: Parts, rows: I64, group: I64) -> Mask:
     """(n,) which rows count, of groups that each have one key and one start."""
     packets, ended = parts.counts[0][rows] + parts.counts[2][rows], parts.end_reason[rows]
     counts = [count[rows] for count in parts.counts]
     still_open = ended == 0
     inner = np.lexsort((parts.last_ns[rows], *counts, ended, packets, still_open, group))
-    copy = _repeats(inner, (group, ended, *counts))
+    copy = repeats(inner, (group, ended, *counts))
     starts = np.flatnonzero(np.diff(group[inner], prepend=-1))
     closed = np.maximum.reduceat(np.where(still_open, 0, packets + np.uint64(1))[inner], starts)
     most_closed = np.repeat(closed, np.diff(np.append(starts, len(inner))))
@@ -251,89 +211,3 @@ def _stays(parts: _Parts, rows: I64, group: I64) -> Mask:
     stays = np.empty(len(rows), np.bool_)
     stays[inner] = np.where(still_open[inner], open_stays, ~copy)
     return stays
-
-
-def ends_hashes(parts: pa.Table) -> U64:
-    """(n,) a hash of each part's key without the MAC, the same in every table."""
-    return _hashed(_ends(_key_columns(parts)))
-
-
-def instants(table: pa.Table, name: str) -> I64:
-    """(n,) UTC nanoseconds of a column of instants."""
-    numbers: I64 = _whole(table[name]).view(pa.int64()).to_numpy()
-    return numbers
-
-
-def halves(column: pa.ChunkedArray) -> tuple[U64, U64]:
-    """(n,) two numbers for each address of 16 bytes: equal if the addresses are, in no useful order."""
-    plain = _whole(column)
-    if not len(plain):
-        return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-    pair = np.frombuffer(plain.buffers()[1], "<u8", 2 * len(plain), plain.offset * 16).reshape(-1, 2)
-    return pair[:, 0], pair[:, 1]
-
-
-def mac_numbers(column: pa.ChunkedArray) -> U64:
-    """(n,) the number of each MAC (see `model.addresses`), 0 where null."""
-    plain = _whole(column)
-    wide = np.zeros((len(plain), 8), np.uint8)
-    if not len(plain) or plain.null_count == len(plain):
-        return np.zeros(len(plain), np.uint64)
-    wide[:, 2:] = np.frombuffer(plain.buffers()[1], np.uint8, 6 * len(plain), plain.offset * 6).reshape(-1, 6)
-    numbers: U64 = wide.view(">u8").reshape(-1).astype(np.uint64)
-    if plain.null_count:
-        numbers[plain.is_null().to_numpy(zero_copy_only=False)] = 0
-    return numbers
-
-
-def _key_columns(parts: pa.Table) -> tuple[U64, ...]:
-    def port(name: str) -> U64:
-        return np.asarray(pc.fill_null(parts[name].cast(pa.uint32()), 1 << 16), np.uint64)
-
-    ends = port("client_port") << np.uint64(32) | port("peer_port")
-    protocol = np.asarray(parts["protocol"], np.uint64) << np.uint64(48)
-    return (
-        *halves(parts["client_ip"]),
-        *halves(parts["peer_ip"]),
-        mac_numbers(parts["client_mac"]) | protocol,
-        ends,
-        _source_numbers(parts["source"]),
-    )
-
-
-def _ends(key: tuple[U64, ...]) -> tuple[U64, ...]:
-    """The columns of a key without the client's MAC."""
-    return (*key[:4], key[4] >> np.uint64(48), *key[5:])
-
-
-def _numbered(columns: tuple[U64, ...], hashes: U64) -> I64:
-    """(n,) a number for each distinct row of some columns. Their hash may collide."""
-    order = np.argsort(hashes)
-    same = _repeats(order, columns)
-    if (_repeats(order, (hashes,)) & ~same).any():
-        order = np.lexsort(columns)
-        same = _repeats(order, columns)
-    number = np.empty(len(order), np.int64)
-    number[order] = np.cumsum(~same)
-    return number
-
-
-def _hashed(columns: tuple[U64, ...]) -> U64:
-    hashes = np.zeros(len(columns[0]), np.uint64)
-    for column in columns:
-        hashes = mixed(hashes, column)
-    return hashes
-
-
-def _source_numbers(column: pa.ChunkedArray) -> U64:
-    """(n,) a number for each name, the same in every table."""
-    encoded = _whole(column).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
-    numbers: U64 = np.frombuffer(digests, np.uint64)[encoded.indices.to_numpy()]
-    return numbers
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole

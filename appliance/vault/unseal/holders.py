@@ -18,7 +18,7 @@ from appliance.model.instants import MINUTE_NS, MS
 from appliance.model.reasons import EVIDENCE_NAMES
 from appliance.model.schemas import TRAFFIC_SCHEMA
 from appliance.vault.fingerprints import mixed
-from appliance.vault.unseal.connections import halves, instants, mac_numbers
+from appliance.vault.unseal.parts import halves, instants, mac_numbers
 
 GAP_NS = 15 * MINUTE_NS
 

@@ -11,9 +11,9 @@ from appliance.model.addresses import MAC_LOCAL_BIT
 from appliance.model.instants import DAY_NS, day_of, start_of
 from appliance.model.schemas import BINDING_SCHEMA
 from appliance.vault.names import Home, VaultName
-from appliance.vault.unseal.connections import instants, mac_numbers
 from appliance.vault.unseal.holders import GAP_NS, intervals
 from appliance.vault.unseal.journal import Opener
+from appliance.vault.unseal.parts import instants, mac_numbers
 from appliance.vault.unseal.question import FOREVER_NS, Question
 from appliance.vault.unseal.shelves import Shelves, Span
 

@@ -7,6 +7,7 @@ which a connection was over, and within one by their start.
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,16 +17,10 @@ from numpy.typing import NDArray
 from appliance.model.instants import DAY_NS
 from appliance.model.schemas import BINDING_SCHEMA
 from appliance.vault.names import Home, VaultName
-from appliance.vault.unseal.connections import (
-    IDLE_TIMEOUT_NS,
-    ROWS_AT_ONCE,
-    Connections,
-    ends_hashes,
-    instants,
-    once,
-)
+from appliance.vault.unseal.connections import IDLE_TIMEOUT_NS, ROWS_AT_ONCE, Connections, once
 from appliance.vault.unseal.holders import GAP_NS, Holders, intervals
 from appliance.vault.unseal.journal import Opener
+from appliance.vault.unseal.parts import ends_hashes, instants
 from appliance.vault.unseal.question import FOREVER_NS, Mask, Question
 from appliance.vault.unseal.segments import overlaps
 from appliance.vault.unseal.shelves import Shelves, Span
@@ -127,8 +122,7 @@ class Search:
             early = instants(parts, "first_seen") <= begin_ns + IDLE_TIMEOUT_NS
             wanted = ends_hashes(parts.filter(pa.array(early)))
         for parts, before_span in reversed(earlier):
-            for _ in merge.add(parts, before_span.to_ns):
-                pass  # over before the period began
+            deque(merge.add(parts, before_span.to_ns), maxlen=0)  # over before the period began
 
     def _go_on(self, merge: Connections, until_ns: int) -> Iterator[pa.Table]:
         """What may go on after the last span, with the parts beyond the period that belong to it."""

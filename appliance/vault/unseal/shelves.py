@@ -21,8 +21,9 @@ from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index
 from appliance.vault.names import Home, VaultName
 from appliance.vault.unseal import journal, segments
-from appliance.vault.unseal.connections import instants, once
+from appliance.vault.unseal.connections import once
 from appliance.vault.unseal.journal import Opener
+from appliance.vault.unseal.parts import instants
 from appliance.vault.unseal.question import Mask, Question
 
 _JOURNAL_ROWS_AT_ONCE = 1 << 19
