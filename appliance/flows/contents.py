@@ -17,7 +17,7 @@ WORDS = 9
 _LOOK_BYTES = 24
 """Of the transport layer: a whole TCP header, or that of UDP and 16 bytes of what it carries."""
 
-_TCP = 6
+_TCP, _UDP = 6, 17
 _PROTOCOL = np.uint64(0xFF)
 _BYTES = np.arange(_LOOK_BYTES + 1)[:, None] - np.arange(0, _LOOK_BYTES, 8)
 _CAPTURED = np.array([[(1 << 8 * min(max(have, 0), 8)) - 1 for have in row] for row in _BYTES], np.uint64)
@@ -42,8 +42,14 @@ class Contents:
 
     @property
     def identified(self) -> NDArray[np.bool_]:
-        """(n,) the sender numbered it (IPv4 identification, fragments): it sends no second one like it."""
-        return np.asarray(self.words[-4] != 0)
+        """(n,) the sender numbered it (IPv4 identification, fragments): it sends no second one like it.
+
+        A number alone may be a constant. Together with a checksum over all of the packet it is none; UDP may
+        leave its own out (RFC 768), and then what is looked at says nothing of the rest.
+        """
+        protocol = self.words[-5] >> np.uint64(32) & _PROTOCOL
+        unchecked = (protocol == _UDP) & (self.words[-3] >> np.uint64(48) == 0)
+        return np.asarray((self.words[-4] != 0) & ~unchecked)
 
     def carries_tcp(self, rows: Rows, headers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(k,) TCP that opens a connection or carries data; `headers` are the octets before the TCP header.

@@ -112,7 +112,8 @@ def _header(packet: Packet, family: int) -> bytes:
 def _transport(packet: Packet) -> bytes:
     """What a TCP header holds, whatever the protocol; 100 octets or more carry data then."""
     ports = (packet.source.port, packet.destination.port) if packet.has_ports else (0, 0)
-    header = b"".join(port.to_bytes(2, "big") for port in ports) + packet.number.to_bytes(8, "big")
+    number = packet.number | 1 << 32  # where UDP has its checksum: there is one
+    header = b"".join(port.to_bytes(2, "big") for port in ports) + number.to_bytes(8, "big")
     family = 6 if ":" in packet.source.ip else 4
     return (header + bytes([0x50, packet.flags])).ljust(_BYTES - (40 if family == 6 else 20), b"\0")
 

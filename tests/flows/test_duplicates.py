@@ -1,5 +1,7 @@
 """Packets that a mirror shows more than once: against a model of one dictionary, tshark and scapy."""
 
+import ipaddress
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,9 @@ from appliance.flows import duplicates as duplicates_module
 from appliance.flows.contents import WORDS
 from appliance.flows.duplicates import Duplicates
 from appliance.flows.twins import WINDOW_NS
+from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.networks import Networks
+from appliance.wire.decode import Decoder
 from appliance.wire.packets import Packets
 from tests.flows.model import ACK, FIN, RST, SYN, Packet, S, Side, columns
 from tests.flows.sightings import counted
@@ -189,3 +193,25 @@ def test_what_comes_after_the_clock_was_set_back_is_no_copy(size: int) -> None:
         passed += sifting.sift(families(batch), batch[-1].time)
     assert sum(map(len, [*passed, *sifting.drain()])) == 20
     assert sifting.count == 0
+
+
+def datagrams(checksum: int) -> Frames:
+    """A hundred that are alike up to their 16th byte, 0.1 ms apart, with one constant identification."""
+    contents = []
+    for number in range(100):
+        payload = b"A" * 16 + number.to_bytes(8, "big") * 50
+        udp = struct.pack("!HHHH", 5000, 9999, 8 + len(payload), checksum) + payload
+        ends = ipaddress.ip_address("10.0.0.1").packed + ipaddress.ip_address("198.51.100.7").packed
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0) + ends
+        contents.append(CLIENT.to_bytes(6, "big") + ROUTER.to_bytes(6, "big") + b"\x08\0" + header + udp)
+    size = np.full(100, len(contents[0]))
+    data = np.frombuffer(b"".join(contents) + bytes(PADDING_BYTES), np.uint8)
+    return Frames(data, np.arange(100) * size[0], size, size, START + np.arange(100) * MS // 10, ETHERNET)
+
+
+def test_datagrams_without_a_checksum_are_not_known_by_their_number() -> None:
+    """RFC 768: a checksum of 0 was not made, so that nothing looked at says what lies behind."""
+    for checksum, expected in ((0, 100), (0x1234, 1)):
+        sifted = made()
+        passed = sifted.sift(Decoder().decode(datagrams(checksum)).packets, START + 10 * MS)
+        assert sum(map(len, [*passed, *sifted.drain()])) == expected
