@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -183,6 +183,7 @@ def test_owners_are_those_a_loop_finds(rows: list[Row]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(sighted(), st.integers(20, 300))
+@example([(0, 1, 0, 0, False), (0, 1, 59, 59, False), (0, 1, 118, 118, True), (0, 0, 0, 0, False)], 20)
 def test_cut_anywhere_the_answer_is_the_same(rows: list[Row], step: int) -> None:
     parts: list[Seen] = [(mac, first, last, int(sends), 1) for _, mac, first, last, sends in rows]
     whole, merge = table(parts, ports=tuple(row[0] for row in rows)), Connections()

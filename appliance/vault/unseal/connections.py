@@ -90,7 +90,9 @@ class Connections:
         key = ends(parts.key)
         hashes = hashed(tuple(column[chains.row] for column in key))
         borrowed = np.isin(hashes, hashes[~sends]) if not sends.all() else ~sends
-        which = np.flatnonzero(borrowed & np.isin(hashes, hashes[sends & borrowed]))
+        # Also where nobody sent yet: one of them may, and then the others are its own.
+        at_ends = np.sort(hashes[borrowed])
+        which = np.flatnonzero(borrowed & np.isin(hashes, at_ends[1:][at_ends[1:] == at_ends[:-1]]))
         if not len(which):
             return owner, reach_ns
         row = chains.row[which]
