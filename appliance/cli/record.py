@@ -96,10 +96,11 @@ def _check_interface(interface: str, may_wait: bool) -> None:
 def _record_here(args: argparse.Namespace, interface: str | None) -> int:
     from appliance.cli import closing, progress
     from appliance.services import recording, signals
+    from appliance.services.recorder import Recorder
 
     if args.parent:
         signals.end_with(args.parent)
-    with recording.recording(args.home, _complain if interface else None) as at_work:
+    with recording.recording(args.home, Recorder, _complain if interface else None) as at_work:
         if interface:
             from appliance.services import live  # 25 ms that a file need not wait for
 

@@ -32,6 +32,18 @@ class Refusal(StrEnum):
     TUNNEL_FRAGMENT = "tunnel_fragment"  # a later piece of a tunnel's datagram: its first piece told
     CAPTURE_DAMAGED = "capture_damaged"
     NOT_A_CAPTURE = "not_a_capture"
+    # Of feeds:
+    BAD_MESSAGE = "bad_message"  # not of the form that its protocol prescribes
+    BAD_TEMPLATE = "bad_template"  # a template that cannot be meant, or one too many
+    NO_TEMPLATE = "no_template"  # flow records whose template never came
+    NO_ADDRESSES = "no_addresses"  # a flow record that does not say between whom
+    SAMPLED = "sampled"  # counted in statistics only: no evidence
+    BAD_SIGNATURE = "bad_signature"  # its authenticator or signature is wrong, or it has none
+    CONTENT = "content"  # a message that names what was visited: refused whole
+    NOT_UNDERSTOOD = "not_understood"  # a line that no grammar knows
+    NOTHING_TO_KEEP = "nothing_to_keep"  # understood, and says nothing that is to be kept
+    NOT_ASSOCIATED = "not_associated"  # a device that was near an access point and not with it
+    UNDECLARED = "undeclared"  # from a sender that nobody declared, and no room left to keep it
 
 
 class Note(StrEnum):
@@ -45,15 +57,27 @@ class Note(StrEnum):
     FRAGMENT_WITHOUT_FIRST = "fragment_without_first"  # its ports are not known
     FRAGMENT_BEYOND_END = "fragment_beyond_end"  # its datagram would be longer than any can be
     FRAGMENT_UNFINISHED = "fragment_unfinished"  # the last piece of its datagram was not seen
+    # Of feeds:
+    DEVICE_CLOCK = "device_clock"  # the device's clock cannot be believed: recorded at the time of receipt
+    TEMPLATE_CHANGED = "template_changed"  # a template was defined anew while it was in use
+    SEQUENCE_RESTARTED = "sequence_restarted"  # numbering began anew: the device was restarted
+    CONTENT_STRIPPED = "content_stripped"  # fields that name what was visited were left out
+    UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
 
 
 class Evidence(IntEnum):
     """What a binding stands on; a higher number outranks a lower one."""
 
+    FLOW = 5  # inferred: a flow feed named a MAC beside an address
     ARP = 10
     ND = 11
+    SNMP = 12  # a device's own table of neighbours, read
+    PRESENCE = 14  # a report of the devices that are with an access point
+    ASSOCIATION = 15  # an access point says that a device joined or left it
     DHCP = 20
     DHCPV6 = 21
+    RADIUS = 30
+    NAT = 40  # a translation: says nothing of MACs
 
 
 EVIDENCE_NAMES = {evidence: evidence.name.lower() for evidence in Evidence}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from appliance.model.errors import StorageError
 from appliance.model.instants import day_of
-from appliance.model.rows import BINDING, TRAFFIC
+from appliance.model.rows import BINDING
+from appliance.model.texts import Texts
 from appliance.runtime.clock import now_ns as wall_clock
 from appliance.services.alarms import Alarms
 from appliance.services.backlog import Backlog
@@ -25,22 +26,25 @@ Rows = NDArray[np.void]
 
 
 class Ledger:
-    """The backlogs of both vaults. `seal_due` is 0, or in monotonic seconds when a refused seal is due."""
+    """The backlogs of both vaults, of every source. `traffic` is TRAFFIC or FED_TRAFFIC.
+
+    `seal_due` is 0, or in monotonic seconds when a refused seal is due.
+    """
 
     def __init__(
         self,
         vaults: Mapping[VaultName, VaultWriter],
-        sources: Sequence[SourceCounts],
-        alarms: Alarms,
+        traffic: np.dtype[np.void],
         row_limit: int,
         monotonic: Callable[[], float],
     ) -> None:
-        self.traffic = Backlog(TRAFFIC)
+        self.traffic = Backlog(traffic)
         self.bindings = Backlog(BINDING)
+        self.texts = Texts()
+        self.alarms = Alarms()
+        self.sources: list[SourceCounts] = []
         self.seal_due = 0.0
         self._vaults = vaults
-        self._sources = sources
-        self._alarms = alarms
         self._row_limit = row_limit
         self._monotonic = monotonic
 
@@ -57,23 +61,23 @@ class Ledger:
             self.bindings.written()
         except StorageError as error:
             self._refused(error)
-            for source in self._sources:
+            for source in self.sources:
                 source.refused_at(wall_clock())
             return False
         self._kept(waiting)
         if not self.seal_due:
-            self._alarms.lower("storage")
+            self.alarms.lower("storage")
         return True
 
     def seal(self, now_ns: int) -> None:
         """Fix all rows in segments and seals, with what the sources state; a refusal raises the alarm."""
         names = self._names()
-        stated = [part for source in self._sources for part in source.coverage(now_ns)]
+        stated = [part for source in self.sources for part in source.coverage(now_ns)]
         try:
             if len(self.traffic) or stated:
                 self._vaults[VaultName.TRAFFIC].seal(self.traffic.take(), names, stated)
                 self.traffic.sealed()
-                for source in self._sources:
+                for source in self.sources:
                     source.sealed()
                 self._kept()
             if len(self.bindings):
@@ -85,18 +89,18 @@ class Ledger:
             self.seal_due = self._monotonic() + RETRY_EVERY_S
             return
         self.seal_due = 0.0
-        self._alarms.lower("storage")
+        self.alarms.lower("storage")
         for writer in self._vaults.values():
             writer.forget_keys_before(day_of(now_ns))
 
     def _kept(self, waiting: tuple[int, int] = (0, 0)) -> None:
         """All packets taken so far are on disk, but those that wait for a row."""
-        for source in self._sources:
-            source.kept(wall_clock(), *(waiting if source is self._sources[-1] else (0, 0)))
+        for source in self.sources:
+            source.kept(wall_clock(), *(waiting if source is self.sources[-1] else (0, 0)))
 
     def _refused(self, error: StorageError) -> None:
-        if self._alarms.rise("storage", str(error)) and self._sources:
-            self._sources[-1].noted["storage_refused"] += 1
+        if self.alarms.rise("storage", str(error)) and self.sources:
+            self.sources[-1].noted["storage_refused"] += 1
 
     def _give_up_oldest(self) -> None:
         """Memory is bounded: beyond the row limit the oldest rows are lost, and said to be, in packets."""
@@ -104,9 +108,9 @@ class Ledger:
         packets = (rows["packets_out"] + rows["packets_in"]).astype(np.int64)
         for number, lost in enumerate(np.bincount(rows["source"], packets).astype(int).tolist()):
             if lost:
-                self._sources[number].lost["storage"] += lost
+                self.sources[number].lost["storage"] += lost
         for number in self.bindings.give_up(self._row_limit)["source"].tolist():
-            self._sources[number].noted["bindings_given_up"] += 1
+            self.sources[number].noted["bindings_given_up"] += 1
 
     def _names(self) -> Sequence[str]:
-        return [source.name for source in self._sources]
+        return [source.name for source in self.sources]

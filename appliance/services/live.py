@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from appliance.capture.ring import Ring
 from appliance.services.attendance import Attendance
+from appliance.services.recorder import Recorder
 from appliance.services.recording import Recording
 from appliance.services.sources import SourceCounts
 
@@ -14,7 +15,10 @@ MOST_SPELLS = 64
 
 
 def record_interface(
-    at_work: Recording, interface: str, seconds: float | None, progress: Callable[[SourceCounts], None]
+    at_work: Recording[Recorder],
+    interface: str,
+    seconds: float | None,
+    progress: Callable[[SourceCounts], None],
 ) -> None:
     """Record an interface until `seconds` have passed or a signal asks to stop.
 

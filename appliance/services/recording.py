@@ -5,9 +5,10 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from appliance.config import box
 from appliance.config.box import BoxConfig
@@ -16,7 +17,7 @@ from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services import tables
 from appliance.services.ledger import RETRY_EVERY_S
-from appliance.services.recorder import Recorder
+from appliance.services.register import Register
 from appliance.services.signals import stop_on_signals
 from appliance.services.sources import SourceCounts
 from appliance.services.totals import Totals
@@ -46,12 +47,24 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
+class Taker(Protocol):
+    """What takes something in and has a register: `Recorder` takes frames, `Intake` messages."""
+
+    register: Register
+
+    def finish(self, now_ns: int) -> None: ...
+
+
+T = TypeVar("T", bound=Taker)
+Build = Callable[[BoxConfig, Mapping[VaultName, VaultWriter], Totals, Callable[[], float]], T]
+
+
 @dataclass
-class Recording:
+class Recording(Generic[T]):
     """A recorder at work in a home; made by `recording`."""
 
     config: BoxConfig
-    recorder: Recorder
+    recorder: T
     run: Run
     report: Report
     stopping: threading.Event
@@ -68,8 +81,8 @@ class Recording:
         """Tell in the state file how things stand."""
         self._due = time.monotonic() + STATE_EVERY_S
         now_ns = time.time_ns()
-        sources = tuple(_source_state(source, now_ns) for source in self.recorder.sources)
-        alarms = tuple(self.recorder.alarms)
+        sources = tuple(_source_state(source, now_ns) for source in self.recorder.register.sources)
+        alarms = tuple(self.recorder.register.alarms)
         self._file.write(
             RecorderState(self.run.id, os.getpid(), self._started_ns, now_ns, ended, sources, alarms)
         )
@@ -94,7 +107,9 @@ def _source_state(source: SourceCounts, now_ns: int) -> SourceState:
 
 
 @contextlib.contextmanager
-def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> Iterator[Recording]:
+def recording(
+    home_path: Path, build: Build[T], waiting: Callable[[str], None] | None = None
+) -> Iterator[Recording[T]]:
     """Open a home, settle what an earlier crash left, record inside the block, seal at its end.
 
     A disk that refuses even the start raises StorageError; or, where `waiting` is given, it is told why
@@ -107,7 +122,7 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
     with stop_on_signals() as stopping, _start(home, stopping, waiting) as run:
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
         totals = Totals(config, tables.load(home.path), StatisticsWriter(home, run.id))
-        recorder = Recorder(config, vaults, totals, time.monotonic)
+        recorder = build(config, vaults, totals, time.monotonic)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
         at_work = Recording(config, recorder, run, report, stopping, file, time.time_ns())
@@ -119,7 +134,7 @@ def recording(home_path: Path, waiting: Callable[[str], None] | None = None) -> 
             ended = True
         finally:
             at_work.say(ended)
-            _sum_up(report, recorder)
+            _sum_up(report, recorder.register)
             report.seconds = time.monotonic() - started
 
 
@@ -143,9 +158,9 @@ def _start(home: Home, stopping: threading.Event, waiting: Callable[[str], None]
             stopping.wait(RETRY_EVERY_S)
 
 
-def _sum_up(report: Report, recorder: Recorder) -> None:
-    report.records, report.bindings = recorder.records, recorder.bindings
-    for source in recorder.sources:
+def _sum_up(report: Report, register: Register) -> None:
+    report.records, report.bindings = register.records, register.bindings
+    for source in register.sources:
         report.packets += source.packets
         report.bytes += source.bytes
         for total, part in (
@@ -155,6 +170,6 @@ def _sum_up(report: Report, recorder: Recorder) -> None:
         ):
             for reason, count in part.items():
                 total[reason] = total.get(reason, 0) + count
-    firsts = [source.first_ns for source in recorder.sources if source.first_ns is not None]
-    lasts = [source.last_ns for source in recorder.sources if source.last_ns is not None]
+    firsts = [source.first_ns for source in register.sources if source.first_ns is not None]
+    lasts = [source.last_ns for source in register.sources if source.last_ns is not None]
     report.first_ns, report.last_ns = min(firsts, default=None), max(lasts, default=None)

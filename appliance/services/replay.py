@@ -7,10 +7,13 @@ from pathlib import Path
 from appliance.capture.files import CaptureFile
 from appliance.model.errors import CaptureError
 from appliance.model.reasons import Refusal
+from appliance.services.recorder import Recorder
 from appliance.services.recording import Recording
 
 
-def record_files(at_work: Recording, paths: Sequence[Path], progress: Callable[[int], None]) -> None:
+def record_files(
+    at_work: Recording[Recorder], paths: Sequence[Path], progress: Callable[[int], None]
+) -> None:
     """Record capture files one after the other; `progress` is told the bytes read so far.
 
     A file that is no capture, or is damaged, is counted, noted in the report, and the next one follows. A

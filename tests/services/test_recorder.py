@@ -13,7 +13,8 @@ from appliance.capture import files
 from appliance.cli.main import main
 from appliance.model.errors import StorageError
 from appliance.services import ledger as ledger_module
-from appliance.services import recorder as recorder_module
+from appliance.services import register
+from appliance.services.recorder import Recorder
 from appliance.services.recording import recording
 from appliance.services.replay import record_files
 from tests.system.boxes import Box, box_for, custodian
@@ -194,7 +195,7 @@ def test_a_clock_that_steps_is_stated_and_loses_nothing(
 def test_a_small_row_limit_seals_often_and_loses_nothing(
     box: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module.Recorder, "_is_full", lambda self: True)
+    monkeypatch.setattr(register.Register, "_is_full", lambda self: True)
     monkeypatch.setattr(files, "CHUNK_BYTES", 20_000)
     said = record(box, ANDROID, capsys=capsys)
     assert len(list((box.home / "segments" / "traffic").glob("*/*.parquet"))) > 5
@@ -211,11 +212,11 @@ def test_a_disk_that_refuses_is_an_alarm_and_the_rows_wait(
     segments = box.home / "segments"
     aside = box.home / "aside"
     monkeypatch.setattr(ledger_module, "RETRY_EVERY_S", 0.0)
-    with recording(box.home) as at_work:
+    with recording(box.home, Recorder) as at_work:
         record_files(at_work, [ANDROID], lambda done: None)
         segments.rename(aside)
         segments.write_text("in the way")
-        at_work.recorder.seal(0)
+        at_work.recorder.register.seal(0)
         assert [alarm.kind for alarm in at_work.recorder.alarms] == ["storage"]
         segments.unlink()
         aside.rename(segments)
@@ -232,9 +233,9 @@ def test_a_disk_that_refuses_to_the_end_is_said_and_the_journal_keeps_the_rows(b
     segments = box.home / "segments"
 
     def recorded_onto_a_disk_that_refuses() -> None:
-        with recording(box.home) as at_work:
+        with recording(box.home, Recorder) as at_work:
             record_files(at_work, [ANDROID], lambda done: None)
-            at_work.recorder.journal()
+            at_work.recorder.register.journal()
             segments.write_text("in the way")
 
     with pytest.raises(StorageError):

@@ -1,0 +1,36 @@
+"""What a grammar is: the lines of one kind of device, read one at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.feeds.told import Teller
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line without its header. `seen_ns` is the device's instant if it is believed, else the receipt.
+
+    `program` is the tag or APP-NAME in lower case without its PID, "" if there is none; `host` the HOSTNAME.
+    """
+
+    seen_ns: int
+    received_ns: int
+    by_receipt: bool
+    host: str
+    program: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The lines of one kind of device.
+
+    A line is given to the grammar its source is declared to speak; else to that whose `programs` hold its
+    program; else to those one of whose `needles` stands in its text, in the order of their names. `read`
+    returns whether the line was one of its own, even if it then told nothing but a refusal.
+    """
+
+    name: str
+    read: Callable[[Line, Teller], bool]
+    programs: frozenset[str] = frozenset()
+    needles: tuple[str, ...] = ()

@@ -1,0 +1,36 @@
+"""The kinds of feed, and who may speak: a declared source."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FeedKind(StrEnum):
+    """What a feed speaks."""
+
+    NETFLOW = "netflow"  # NetFlow v5, v9 and IPFIX: told apart by their version number
+    SFLOW = "sflow"
+    SYSLOG = "syslog"
+    RADIUS = "radius"
+    CLOUDTRAX = "cloudtrax"
+
+
+@dataclass(frozen=True)
+class DeclaredSource:
+    """Who may speak: matched by the address a message comes from, or by the MAC of its sender.
+
+    `addresses` are networks in canonical text, `mac` the sender's own MAC where its address changes,
+    `ap_macs` the access points it speaks for, all as text. No `kinds`: all. `time_zone` (IANA) is of lines
+    that carry no zone, `grammar` the name of its lines' grammar where it is not recognised. `secret` is the
+    RADIUS or CloudTrax secret, `certificate` the SHA-256 of the certificate its TLS connections must show.
+    """
+
+    label: str
+    network: str = ""
+    addresses: tuple[str, ...] = ()
+    mac: str = ""
+    ap_macs: tuple[str, ...] = ()
+    kinds: tuple[FeedKind, ...] = ()
+    time_zone: str = "Europe/Paris"
+    grammar: str = ""
+    secret: str = ""
+    certificate: str = ""
