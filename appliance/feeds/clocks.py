@@ -33,4 +33,5 @@ def believed(device_ns: Instants, received_ns: Instants | int) -> NDArray[np.boo
     """
     received: NDArray[Any] = np.asarray(received_ns, np.int64)
     near = (device_ns >= np.maximum(received - BEHIND_NS, EARLIEST_NS)) & (device_ns <= received + AHEAD_NS)
-    return near | (received == NOT_KNOWN)
+    either: NDArray[np.bool_] = near | (received == NOT_KNOWN)
+    return either
