@@ -1,6 +1,6 @@
 """The kinds of feed, and who may speak: a declared source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -14,14 +14,19 @@ class FeedKind(StrEnum):
     CLOUDTRAX = "cloudtrax"
 
 
+WITH_SECRET = frozenset({FeedKind.RADIUS, FeedKind.CLOUDTRAX})
+"""What anybody could forge without the secret that box and device share."""
+
+
 @dataclass(frozen=True)
 class DeclaredSource:
     """Who may speak: matched by the address a message comes from, or by the MAC of its sender.
 
     `addresses` are networks in canonical text, `mac` the sender's own MAC where its address changes,
-    `ap_macs` the access points it speaks for, all as text. No `kinds`: all. `time_zone` (IANA) is of lines
-    that carry no zone, `grammar` the name of its lines' grammar where it is not recognised. `secret` is the
-    RADIUS or CloudTrax secret, `certificate` the SHA-256 of the certificate its TLS connections must show.
+    `ap_macs` the access points it speaks for and `ap_labels` their names in the same order (or none at all),
+    all as text. No `kinds`: all. `time_zone` (IANA) is of lines that carry no zone, `grammar` the name of its
+    lines' grammar where it is not recognised. `secret` is the RADIUS or CloudTrax secret, `certificate` the
+    SHA-256 of the certificate its TLS connections must show.
     """
 
     label: str
@@ -32,5 +37,12 @@ class DeclaredSource:
     kinds: tuple[FeedKind, ...] = ()
     time_zone: str = "Europe/Paris"
     grammar: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     certificate: str = ""
+    ap_labels: tuple[str, ...] = ()
+
+    def speaks(self, kind: FeedKind) -> bool:
+        """Whether it may send feeds of this kind; what a secret protects, only where there is one."""
+        if self.kinds:
+            return kind in self.kinds
+        return bool(self.secret) or kind not in WITH_SECRET
