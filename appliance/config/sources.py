@@ -13,7 +13,6 @@ from typing import Any
 from appliance.config import declarations, sources_text
 from appliance.model.errors import HomeError
 from appliance.model.feeds import DeclaredSource
-from appliance.runtime.files import write_once
 
 NAME = "sources.toml"
 SIZE_LIMIT_BYTES = 4 << 20
@@ -58,14 +57,13 @@ def read(path: Path, grammars: Collection[str] | None = None) -> Sources:
         raise HomeError(f"{path}{_line_of(text, error)}: {error}; correct it") from error
 
 
-def write(path: Path, sources: Iterable[DeclaredSource]) -> None:
-    """Replace the file, whole or not at all. Raises HomeError for what `read` would refuse, StorageError."""
+def text_of(sources: Iterable[DeclaredSource]) -> str:
+    """The text of a file that `read` reads as these sources. Raises HomeError for what it would refuse."""
     declared = tuple(sources)
     try:
-        checked = _sources(sources_text.tables(declared), None)
+        return sources_text.render(_sources(sources_text.tables(declared), None))
     except _WrongKeyError as error:
         raise HomeError(f"{declared[error.table].label or 'source'}: {error}; correct it") from None
-    write_once(path, sources_text.render(checked).encode("utf-8"), 0o600)
 
 
 def _sources(tables: dict[str, Any], grammars: Collection[str] | None) -> Sources:
