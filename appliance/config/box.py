@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from appliance.config.capture import CaptureConfig
+from appliance.config.inventory import InventoryConfig
+from appliance.config.listen import PORTS, ListenConfig
 from appliance.config.statistics import StatisticsConfig
 from appliance.config.values import canonical_network, outside, wrong_custodians, wrong_networks
 from appliance.model.errors import HomeError
@@ -35,6 +37,8 @@ class BoxConfig:
     term_years: Mapping[str, int] = field(default_factory=lambda: LEGAL_TERM_YEARS)
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    listen: ListenConfig = field(default_factory=ListenConfig)
+    inventory: InventoryConfig = field(default_factory=InventoryConfig)
 
     def __post_init__(self) -> None:
         """Raises ValueError('key: what is wrong') for a value that cannot be meant."""
@@ -98,14 +102,34 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
         "silent_alarm_minutes": _NUMBER,
         "ring_mib": _NUMBER,
     },
+    "listen": {
+        "address": _TEXT,
+        **dict.fromkeys(PORTS, _NUMBERS),
+        **dict.fromkeys(("receive_buffer_mib", "waiting_mib", "connections", "connections_each"), _NUMBER),
+    },
     "recording": dict.fromkeys(("idle_timeout_s", "active_timeout_s", "flow_limit", "row_limit"), _NUMBER),
     "statistics": {"access_points": _TEXTS, "keep_days": _NUMBER},
+    "inventory": {
+        "ranges": _TEXTS,
+        "requests_per_second": _NUMBER,
+        **dict.fromkeys(
+            (
+                "community",
+                "user",
+                "authentication",
+                "authentication_passphrase",
+                "privacy",
+                "privacy_passphrase",
+            ),
+            _TEXT,
+        ),
+    },
     "term_years": dict.fromkeys(LEGAL_TERM_YEARS, _NUMBER),
 }
 """What each setting of each section must be."""
 
 _REQUIRED = ("site", "client_networks", "quorum", "custodians")
-_NETWORKS = ("client_networks", "tunnel_ends")
+_NETWORKS = ("client_networks", "tunnel_ends", "ranges")
 
 
 def read(path: Path) -> BoxConfig:
@@ -147,6 +171,8 @@ def _config(tables: dict[str, Any]) -> BoxConfig:
         term_years=MappingProxyType(terms),
         capture=CaptureConfig(**sections["capture"]),
         statistics=StatisticsConfig(**sections["statistics"]),
+        listen=ListenConfig(**sections["listen"]),
+        inventory=InventoryConfig(**sections["inventory"]),
     )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from appliance.config.box import BoxConfig
+from appliance.config.listen import PORTS
 
 
 def render(config: BoxConfig) -> str:
     """The settings as box.toml; `box.read` gives the same value back."""
-    capture = config.capture
+    capture, inventory = config.capture, config.inventory
     return _TEMPLATE.format(
         site=_quoted(config.site),
         networks=_listed(config.client_networks),
@@ -18,7 +19,16 @@ def render(config: BoxConfig) -> str:
         vxlan_ports=_inline(map(str, capture.vxlan_ports)),
         tunnel_ends=_inline(map(_quoted, capture.tunnel_ends)),
         own=str(capture.record_own_traffic).lower(),
+        listen=config.listen,
+        listen_address=_quoted(config.listen.address),
+        **{name: _inline(map(str, getattr(config.listen, name))) for name in PORTS},
         access_points=_inline(map(_quoted, config.statistics.access_points)),
+        inventory=inventory,
+        ranges=_inline(map(_quoted, inventory.ranges)),
+        community=_quoted(inventory.community),
+        user=_quoted(inventory.user),
+        authentication_passphrase=_quoted(inventory.authentication_passphrase),
+        privacy_passphrase=_quoted(inventory.privacy_passphrase),
         traffic_years=config.term_years["traffic"],
         source_years=config.term_years["source"],
     )
@@ -53,6 +63,27 @@ silent_alarm_minutes = {capture.silent_alarm_minutes}
 # Memory (MiB) in which the kernel keeps what comes while the recorder seals; 128 is 620,000 short frames.
 ring_mib = {capture.ring_mib}
 
+[listen]
+# Where 'greffier listen' receives what access points and gateways tell; who may is in sources.toml.
+# An empty list of ports is not listened to. "::" is every address of the box, of IPv4 as well.
+address = {listen_address}
+# UDP: NetFlow v5 and v9, IPFIX; sFlow; syslog; RADIUS accounting.
+netflow_ports = {netflow_ports}
+sflow_ports = {sflow_ports}
+syslog_udp_ports = {syslog_udp_ports}
+radius_ports = {radius_ports}
+# TCP: IPFIX; syslog; syslog over TLS; presence reports over HTTPS.
+ipfix_tcp_ports = {ipfix_tcp_ports}
+syslog_tcp_ports = {syslog_tcp_ports}
+syslog_tls_ports = {syslog_tls_ports}
+cloudtrax_ports = {cloudtrax_ports}
+# Memory (MiB): of the kernel for each UDP port, while a segment is sealed; of all that waits to be decoded.
+receive_buffer_mib = {listen.receive_buffer_mib}
+waiting_mib = {listen.waiting_mib}
+# TCP connections at once: in all, and from one address.
+connections = {listen.connections}
+connections_each = {listen.connections_each}
+
 [recording]
 # A connection is closed after this silence, and written at least this often.
 idle_timeout_s = {config.idle_timeout_s}
@@ -66,6 +97,20 @@ row_limit = {config.row_limit}
 access_points = {access_points}
 # Days that statistics are kept. They name nobody; 400 days show a month beside the same month last year.
 keep_days = {config.statistics.keep_days}
+
+[inventory]
+# Networks of your access points and switches: 'greffier inventory' asks each of their addresses, alone, by
+# SNMP on UDP port 161, what device is there and who its tables name. Empty: nobody is asked.
+ranges = {ranges}
+# SNMP v2c asks with this community; with a user it is v3, encrypted if a privacy passphrase is given.
+community = {community}
+user = {user}
+authentication = "{inventory.authentication}"
+authentication_passphrase = {authentication_passphrase}
+privacy = "{inventory.privacy}"
+privacy_passphrase = {privacy_passphrase}
+# How much all of them are asked together.
+requests_per_second = {inventory.requests_per_second}
 
 [term_years]
 # Calendar years after which a day is destroyed. The French legal term is one year for both.

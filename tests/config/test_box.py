@@ -7,6 +7,7 @@ import pytest
 
 from appliance.config.box import BoxConfig, read
 from appliance.config.capture import CaptureConfig
+from appliance.config.listen import ListenConfig
 from appliance.config.statistics import StatisticsConfig
 from appliance.config.text import render
 from appliance.config.values import canonical_network
@@ -25,6 +26,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         dataclasses.replace(
             CONFIG,
             capture=CaptureConfig(("mirror0", "eth1.7"), (4789,), ("10.1.0.0/16", "2001:db8::/64"), True, 60),
+        ),
+        dataclasses.replace(
+            CONFIG, listen=ListenConfig("10.0.0.1", (2056,), (), (), (5514, 5515), receive_buffer_mib=8)
         ),
         dataclasses.replace(CONFIG, statistics=StatisticsConfig(("00:11:22:33:44:55", "0011.2233.4466"), 30)),
     ):
@@ -73,6 +77,17 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
             "vxlan_ports: 67 is DHCP's, it would not be read there any more",
         ),
         (("tunnel_ends = []", 'tunnel_ends = ["ten"]'), r"line \d+: tunnel_ends: 'ten' is not a network"),
+        (('address = "::"', 'address = "box"'), r"line \d+: address: 'box' is not an address of the box"),
+        (('address = "::"', 'address = "ff02::1"'), "address: 'ff02::1' is a group of machines"),
+        (
+            ("radius_ports = [1813]", "radius_ports = [1813, 1813]"),
+            "radius_ports: the same port is given twice",
+        ),
+        (("radius_ports = [1813]", "radius_ports = [0]"), "radius_ports: 0 is not between 1 and 65535"),
+        (
+            ("radius_ports = [1813]", "radius_ports = [514]"),
+            "radius_ports: 514 is given to syslog_udp_ports already",
+        ),
         (("own_traffic = false", 'own_traffic = "no"'), "record_own_traffic: must be true or false"),
         (("own_traffic = false", "own_trafic = false"), r"line \d+: record_own_trafic: there is no such"),
         (("access_points = []", 'access_points = ["ap7"]'), r"line \d+: access_points: 'ap7' is not a MAC"),
