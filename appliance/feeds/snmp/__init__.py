@@ -1,0 +1,1 @@
+"""What is read from the agents of access points and switches: which objects, and what they tell."""
