@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     SAMPLED = "sampled"  # counted in statistics only: no evidence
     BAD_SIGNATURE = "bad_signature"  # its authenticator or signature is wrong, or it has none
     CONTENT = "content"  # a message that names what was visited: refused whole
+    UNDATED = "undated"  # a line without an instant, out of a file: nobody knows when it was
     NOT_UNDERSTOOD = "not_understood"  # a line that no grammar knows
     NOTHING_TO_KEEP = "nothing_to_keep"  # understood, and says nothing that is to be kept
     NOT_ASSOCIATED = "not_associated"  # a device that was near an access point and not with it
@@ -62,6 +63,8 @@ class Note(StrEnum):
     TEMPLATE_CHANGED = "template_changed"  # a template was defined anew while it was in use
     SEQUENCE_RESTARTED = "sequence_restarted"  # numbering began anew: the device was restarted
     CONTENT_STRIPPED = "content_stripped"  # fields that name what was visited were left out
+    NOT_UTF8 = "not_utf8"  # lines that are not valid UTF-8: read with what is not replaced
+    FURTHER_LINES = "further_lines"  # messages of several lines: only the first is read
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
 
 

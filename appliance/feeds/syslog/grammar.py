@@ -11,6 +11,7 @@ class Line:
     """A line without its header. `seen_ns` is the device's instant if it is believed, else the receipt.
 
     `program` is the tag or APP-NAME in lower case without its PID, "" if there is none; `host` the HOSTNAME.
+    `ap_mac` is the access point that the header or, where it is one only, the declared source names; else 0.
     """
 
     seen_ns: int
@@ -19,6 +20,7 @@ class Line:
     host: str
     program: str
     text: str
+    ap_mac: int = 0
 
 
 @dataclass(frozen=True)
