@@ -1,12 +1,8 @@
 """Conversations that scapy makes, seen once and seen several times, come to the same records."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +15,9 @@ from appliance.model.networks import Networks
 from appliance.wire.decode import Decoder
 from tests.flows.model import IDLE, Packet, S, Side, columns
 from tests.flows.test_duplicates import many
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "twice_seen.py"
+FORGE = "twice_seen.py"
 START = 1_700_000_000 * S
 CLIENT, ROUTER = 0x020000000007, 0x029999999999
 WAYS = (
@@ -36,10 +33,7 @@ SAME += ("protocol", "packets_out", "bytes_out", "packets_in", "bytes_in", "behi
 
 @cache
 def forged() -> dict[str, list[tuple[int, bytes]]]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    ways = json.loads(made.stdout)
+    ways = json.loads(reading.printed(FORGE))
     return {name: [(at, bytes.fromhex(frame)) for at, frame in seen] for name, seen in ways.items()}
 
 

@@ -1,13 +1,8 @@
 """What access points send their controllers, from frame to packet: scapy makes it, tshark is asked too."""
 
-import importlib.util
-import json
 import shutil
 import struct
 import subprocess
-import sys
-from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +12,9 @@ from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN
 from appliance.wire.splits import LIMIT
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "access_point_frames.py"
+FORGE = "access_point_frames.py"
 CANARY = b"\xa5" * 9
 
 TSHARK_CANNOT = {
@@ -31,15 +27,8 @@ TSHARK_CANNOT = {
 }
 
 
-@cache
 def forged() -> list[SimpleNamespace]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    cases = [SimpleNamespace(**json.loads(line)) for line in made.stdout.splitlines()]
-    for case in cases:
-        case.frame = bytes.fromhex(case.frame)
-    return cases
+    return reading.cases(FORGE)
 
 
 def decoded(

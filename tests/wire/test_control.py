@@ -1,12 +1,6 @@
 """ARP, ND, DHCP and DHCPv6 to claims: scapy makes the frames and says what they must be taken for."""
 
-import importlib.util
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +13,9 @@ from appliance.model.reasons import EVIDENCE_NAMES, Evidence, Note, Refusal
 from appliance.wire.claims import Heard
 from appliance.wire.decode import Decoder
 from appliance.wire.leases import DHCP_LIMIT, dhcp_claims
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "control_frames.py"
+FORGE = "control_frames.py"
 START = 1_795_000_000 * NS
 MALFORMED = {
     "ARP": {"other hardware", "other protocol", "lies about its lengths", "cut short"},
@@ -47,13 +42,8 @@ class Forged:
     claims: list[list[object]]
 
 
-@cache
 def forged() -> list[Forged]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    rows = [json.loads(line) for line in made.stdout.splitlines()]
-    return [Forged(row["name"], bytes.fromhex(row["frame"]), row["claims"]) for row in rows]
+    return [Forged(case.name, case.frame, case.claims) for case in reading.cases(FORGE)]
 
 
 def as_frames(contents: list[bytes]) -> Frames:

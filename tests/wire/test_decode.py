@@ -1,12 +1,6 @@
 """Frames to packets: scapy wraps them in everything there is and says what they are, whole or cut."""
 
-import importlib.util
-import json
-import subprocess
-import sys
 from collections import Counter
-from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,8 +12,9 @@ from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.model.reasons import Refusal
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "wrapped_frames.py"
+FORGE = "wrapped_frames.py"
 START = 1_700_000_000 * 10**9
 BEHIND = b"\xa5" * 7
 """Lies between frames, and must never show."""
@@ -27,15 +22,8 @@ BEHIND = b"\xa5" * 7
 WITH_PORTS = {6, 17, 33, 132, 136}
 
 
-@cache
 def forged() -> list[SimpleNamespace]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    cases = [SimpleNamespace(**json.loads(line)) for line in made.stdout.splitlines()]
-    for case in cases:
-        case.frame = bytes.fromhex(case.frame)
-    return cases
+    return reading.cases(FORGE)
 
 
 def as_frames(

@@ -1,14 +1,10 @@
 """Fragments: honest ones get their ports, misused ones are counted, and nobody gets another's ports."""
 
-import importlib.util
-import json
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from time import process_time_ns
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -24,8 +20,9 @@ from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.fragments import LIMIT, TIMEOUT_NS
 from appliance.wire.lots import LOT
 from appliance.wire.packets import PORTS_UNKNOWN
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "fragment_frames.py"
+FORGE = "fragment_frames.py"
 MS = 1_000_000
 START = 1_795_000_000_000 * MS
 TINY = b"\xa5" * 7
@@ -33,13 +30,12 @@ TINY = b"\xa5" * 7
 
 @cache
 def forged() -> list[SimpleNamespace]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    cases = [SimpleNamespace(**json.loads(line)) for line in made.stdout.splitlines()]
-    for case in cases:
-        case.frames = [(time * MS, bytes.fromhex(frame)) for time, frame in case.frames]
-    return cases
+    return [
+        SimpleNamespace(
+            **vars(case) | {"frames": [(time * MS, bytes.fromhex(frame)) for time, frame in case.frames]}
+        )
+        for case in reading.cases(FORGE)
+    ]
 
 
 def decode(decoder: Decoder, frames: Iterable[tuple[int, bytes]]) -> Decoded:

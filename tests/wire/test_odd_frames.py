@@ -1,30 +1,21 @@
 """Tags, options, header chains and fragments: scapy makes the frames and says which packets they are."""
 
-import importlib.util
-import json
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from appliance.model.addresses import MAPPED_V4, ip_text
 from appliance.model.frames import ETHERNET, PADDING_BYTES, Frames
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN, Packets
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "packet_frames.py"
+FORGE = "packet_frames.py"
 
 
-@cache
-def forged() -> list[dict[str, Any]]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in made.stdout.splitlines()]
+def forged() -> list[SimpleNamespace]:
+    return reading.cases(FORGE)
 
 
 def as_frames(contents: list[bytes], length: int = 0) -> Frames:
@@ -62,28 +53,28 @@ def row(packets: Packets, at: int) -> list[Any]:
 def test_every_forged_batch_is_taken_for_what_it_is() -> None:
     assert len(forged()) > 100
     for case in forged():
-        contents = [bytes.fromhex(frame) for frame in case["frames"]]
+        contents = [bytes.fromhex(frame) for frame in case.frames]
         decoded = Decoder().decode(as_frames(contents, case.get("length", 0)))
-        assert (case["name"], told(decoded)) == (case["name"], case["packets"])
-        assert sum(decoded.refused.values()) == len(case["frames"]) - len(case["packets"])
+        assert (case.name, told(decoded)) == (case.name, case.packets)
+        assert sum(decoded.refused.values()) == len(case.frames) - len(case.packets)
 
 
 def test_the_pieces_of_a_datagram_may_come_in_different_batches() -> None:
     for case in forged():
-        if case["name"] in ("IPv4 fragments", "IPv6 fragments"):
+        if case.name in ("IPv4 fragments", "IPv6 fragments"):
             decoder = Decoder()
-            batches = [decoder.decode(as_frames([bytes.fromhex(frame)])) for frame in case["frames"]]
-            assert [what for decoded in batches for what in told(decoded)] == case["packets"]
+            batches = [decoder.decode(as_frames([bytes.fromhex(frame)])) for frame in case.frames]
+            assert [what for decoded in batches for what in told(decoded)] == case.packets
 
 
 def test_a_cut_frame_is_metered_in_full_from_its_headers() -> None:
     """Cut behind the ports, a packet says all it said; cut before, it keeps addresses and length."""
     for case in forged():
-        if len(case["frames"]) > 1 or not case["packets"] or "jumbo" in case["name"]:
+        if len(case.frames) > 1 or not case.packets or "jumbo" in case.name:
             continue
-        frame = bytes.fromhex(case["frames"][0])
+        frame = bytes.fromhex(case.frames[0])
         for size in range(len(frame)):
             for what in told(Decoder().decode(as_frames([frame[:size]]))):
-                (whole,) = case["packets"]
-                assert (case["name"], size, what[:2], what[5:]) == (case["name"], size, whole[:2], whole[5:])
+                (whole,) = case.packets
+                assert (case.name, size, what[:2], what[5:]) == (case.name, size, whole[:2], whole[5:])
                 assert what[2:5] in (whole[2:5], [whole[2], -1, -1]) or what[3:5] == [-1, -1]

@@ -1,13 +1,9 @@
 """Tunnels and odd links: scapy wraps packets and says what is inside; tshark says it too."""
 
-import importlib.util
-import json
 import shutil
 import struct
 import subprocess
-import sys
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,23 +19,17 @@ from appliance.model.reasons import Note
 from appliance.wire.decode import Decoded, Decoder
 from appliance.wire.packets import PORTS_UNKNOWN, Packets
 from appliance.wire.tunnels import Tunnels
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "tunnel_frames.py"
+FORGE = "tunnel_frames.py"
 BEHIND = b"\xa5" * 7
 """Lies between frames, and must never show."""
 
 Told = list[object]
 
 
-@cache
 def forged() -> list[SimpleNamespace]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    cases = [SimpleNamespace(**json.loads(line)) for line in made.stdout.splitlines()]
-    for case in cases:
-        case.frame = bytes.fromhex(case.frame)
-    return cases
+    return reading.cases(FORGE)
 
 
 def of(*groups: str) -> list[SimpleNamespace]:

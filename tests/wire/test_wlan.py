@@ -1,14 +1,10 @@
 """802.11 frames to network layers: scapy makes them and says what they are, tshark says it too."""
 
-import importlib.util
-import json
 import shutil
 import struct
 import subprocess
-import sys
 from collections import Counter
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,8 +15,9 @@ from hypothesis import strategies as st
 from appliance.model.frames import PADDING_BYTES, Frames
 from appliance.wire import radio, wlan
 from appliance.wire.links import Refusals
+from tests.forge import reading
 
-FORGE = Path(__file__).parent.parent / "forge" / "wifi_frames.py"
+FORGE = "wifi_frames.py"
 CANARY = b"\xa5" * 9
 """Lies between frames, and must never show."""
 
@@ -38,15 +35,8 @@ TSHARK_CANNOT = {
 }
 
 
-@cache
 def forged() -> list[SimpleNamespace]:
-    if importlib.util.find_spec("scapy") is None:
-        pytest.skip("scapy is not installed: it makes the frames of this test")
-    made = subprocess.run([sys.executable, FORGE], capture_output=True, text=True, check=True)
-    cases = [SimpleNamespace(**json.loads(line)) for line in made.stdout.splitlines()]
-    for case in cases:
-        case.frame = bytes.fromhex(case.frame)
-    return cases
+    return reading.cases(FORGE)
 
 
 def as_frames(contents: list[bytes], link: int, lengths: list[int] | None = None) -> Frames:
