@@ -24,7 +24,8 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 1
 _IFLA_LINKINFO, _IFLA_STATS64 = 18, 23
 _INFO_KIND = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_NDA_LLADDR = 2
+_NDA_DST, _NDA_LLADDR = 1, 2
+_NUD_FAILED = 0x20
 _NTF_SELF = 0x02
 _GROUP_BIT = 0x01
 _NESTED = 0x3FFF
@@ -115,6 +116,20 @@ def foreign_macs(device: Device) -> list[bytes]:
             if index == device.index and flags & _NTF_SELF and mac and not mac[0] & _GROUP_BIT:
                 found.append(mac)
     return [mac for mac in found if mac != device.mac]
+
+
+def neighbours() -> list[tuple[Address, bytes]]:
+    """(address, MAC) of every neighbour that the kernel knows, on Ethernet. Raises OSError."""
+    body = _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+    found = []
+    for kind, content in _ask(_GETNEIGH, body):
+        if kind == _NEWNEIGH:
+            state = _NEIGHBOUR.unpack_from(content)[2]
+            said = dict(_attributes(content, _NEIGHBOUR.size))
+            address, mac = said.get(_NDA_DST, b""), said.get(_NDA_LLADDR, b"")
+            if len(address) in (4, 16) and len(mac) == 6 and any(mac) and not state & _NUD_FAILED:
+                found.append((ipaddress.ip_address(address), mac))
+    return found
 
 
 def _ask(kind: int, body: bytes) -> Iterator[tuple[int, bytes]]:
