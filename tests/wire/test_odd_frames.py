@@ -54,7 +54,7 @@ def test_every_forged_batch_is_taken_for_what_it_is() -> None:
     assert len(forged()) > 100
     for case in forged():
         contents = [bytes.fromhex(frame) for frame in case.frames]
-        decoded = Decoder().decode(as_frames(contents, case.get("length", 0)))
+        decoded = Decoder().decode(as_frames(contents, getattr(case, "length", 0)))
         assert (case.name, told(decoded)) == (case.name, case.packets)
         assert sum(decoded.refused.values()) == len(case.frames) - len(case.packets)
 
