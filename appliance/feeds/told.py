@@ -106,9 +106,13 @@ class Teller:
         )  # fmt: skip
 
     def flow(self, **fields: int | bool) -> None:
-        """A flow; fields of STATED, ports and VLAN not said unless given."""
+        """A flow; fields of STATED, ports and VLAN not said unless given; texts by their `number`."""
         row = _NO_FLOW | fields
         self._flows.append(tuple(row.values()))
+
+    def number(self, text: str) -> int:
+        """The number of an SSID or a user, for a flow."""
+        return self._texts.number(text)
 
     def translation(self, **fields: int | bool) -> None:
         """A translation; fields of TRANSLATION."""
