@@ -27,6 +27,8 @@ TRAFFIC_SCHEMA = pa.schema(
         pa.field("nat_ip", _IP),
         pa.field("nat_port", pa.uint16()),
         pa.field("end_reason", pa.uint8()),
+        pa.field("received", _INSTANT),
+        pa.field("by_receipt", pa.bool_(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
     ]
 )
@@ -34,16 +36,28 @@ TRAFFIC_SCHEMA = pa.schema(
 
 BINDING_SCHEMA = pa.schema(
     [
-        pa.field("ip", _IP, nullable=False),
-        pa.field("mac", _MAC, nullable=False),
+        pa.field("ip", _IP),
+        pa.field("mac", _MAC),
         pa.field("ap_mac", _MAC),
         pa.field("ssid", pa.string()),
         pa.field("user", pa.string()),
+        pa.field("session", pa.string()),
+        pa.field("class", pa.string()),
         pa.field("from", _INSTANT, nullable=False),
         pa.field("until", _INSTANT, nullable=False),
         pa.field("evidence", pa.string(), nullable=False),
+        pa.field("bytes_out", pa.uint64()),
+        pa.field("bytes_in", pa.uint64()),
+        pa.field("nat_ip", _IP),
+        pa.field("nat_port", pa.uint16()),
+        pa.field("nat_port_last", pa.uint16()),
+        pa.field("port", pa.uint16()),
+        pa.field("peer_ip", _IP),
+        pa.field("peer_port", pa.uint16()),
+        pa.field("protocol", pa.uint8()),
         pa.field("vlan", pa.uint16()),
         pa.field("end_reason", pa.uint8()),
         pa.field("source", pa.string(), nullable=False),
     ]
 )
+"""Without `ip`: which access point a MAC was with. From `nat_ip` to `protocol`: only with evidence `nat`."""

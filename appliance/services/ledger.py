@@ -53,11 +53,11 @@ class Ledger:
 
         `waiting` are packets of the last source, and their octets, that are in none of these rows yet.
         """
-        names = self._names()
+        names, texts = self._names(), self.texts.all()
         try:
-            self._vaults[VaultName.TRAFFIC].journal(self.traffic.unwritten(traffic), names)
+            self._vaults[VaultName.TRAFFIC].journal(self.traffic.unwritten(traffic), names, texts)
             self.traffic.written()
-            self._vaults[VaultName.SOURCE].journal(self.bindings.unwritten(bindings), names)
+            self._vaults[VaultName.SOURCE].journal(self.bindings.unwritten(bindings), names, texts)
             self.bindings.written()
         except StorageError as error:
             self._refused(error)
@@ -69,29 +69,33 @@ class Ledger:
             self.alarms.lower("storage")
         return True
 
-    def seal(self, now_ns: int) -> None:
-        """Fix all rows in segments and seals, with what the sources state; a refusal raises the alarm."""
-        names = self._names()
+    def seal(self, now_ns: int) -> bool:
+        """Fix all rows in segments and seals, with what the sources state; a refusal raises the alarm.
+
+        True if no row is left.
+        """
+        names, texts = self._names(), self.texts.all()
         stated = [part for source in self.sources for part in source.coverage(now_ns)]
         try:
             if len(self.traffic) or stated:
-                self._vaults[VaultName.TRAFFIC].seal(self.traffic.take(), names, stated)
+                self._vaults[VaultName.TRAFFIC].seal(self.traffic.take(), names, stated, texts)
                 self.traffic.sealed()
                 for source in self.sources:
                     source.sealed()
                 self._kept()
             if len(self.bindings):
-                self._vaults[VaultName.SOURCE].seal(self.bindings.take(), names, [])
+                self._vaults[VaultName.SOURCE].seal(self.bindings.take(), names, [], texts)
                 self.bindings.sealed()
         except StorageError as error:
             self._refused(error)
             self._give_up_oldest()
             self.seal_due = self._monotonic() + RETRY_EVERY_S
-            return
+            return False
         self.seal_due = 0.0
         self.alarms.lower("storage")
         for writer in self._vaults.values():
             writer.forget_keys_before(day_of(now_ns))
+        return True
 
     def _kept(self, waiting: tuple[int, int] = (0, 0)) -> None:
         """All packets taken so far are on disk, but those that wait for a row."""

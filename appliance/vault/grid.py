@@ -10,8 +10,7 @@ of rows carries no meaning.
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.model.rows import TRAFFIC
-from appliance.vault.columns import Rows
+from appliance.vault.columns import Rows, is_traffic
 from appliance.vault.fingerprints import FINGERPRINT_BITS, ROW_GROUP_LIMIT, fingerprints
 
 ROWS_PER_GROUP = 14_000
@@ -25,7 +24,7 @@ Keys = NDArray[np.uint64]
 
 def cells(rows: Rows) -> list[Order]:
     """For each row group the numbers of its rows, in the order in which they are to be written."""
-    if rows.dtype != TRAFFIC:
+    if not is_traffic(rows):
         return _by_holder(rows)
     groups = min(max(1, round(len(rows) / ROWS_PER_GROUP)), ROW_GROUP_LIMIT)
     slabs = max(1, round((groups * SLABS_PER_RUN) ** 0.5)) if groups > 1 else 1

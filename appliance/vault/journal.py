@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from appliance.model.errors import StorageError
 from appliance.model.instants import NS, to_iso
+from appliance.model.rows import TRAFFIC
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folders, sync_folder, write_all
 from appliance.vault import canonical
+from appliance.vault.columns import TEXTS
 from appliance.vault.day_keys import DayKey
 from appliance.vault.names import VaultName
 
@@ -87,16 +89,19 @@ def frame_context(header: bytes, number: int, at_ns: int) -> bytes:
     return header + struct.pack(">IQ", number, at_ns)
 
 
-def pack(rows: np.ndarray, sources: Sequence[str]) -> bytes:
-    """Rows as the plaintext of a frame."""
-    columns = {name: rows.dtype[name] for name in rows.dtype.names or ()}
-    description = canonical.encode(
-        {
-            "columns": [[name, kind.str] for name, kind in columns.items()],
-            "rows": len(rows),
-            "sources": list(sources),
-        }
-    )
+def pack(rows: np.ndarray, sources: Sequence[str], texts: Sequence[str] = ("",)) -> bytes:
+    """Rows as the plaintext of a frame, with those of the texts that they name."""
+    columns = {name: rows.dtype[name] for name in rows.dtype.names or () if _says(rows, name)}
+    used = [np.unique(rows[name]) for name in TEXTS if name in columns]
+    described = {
+        "columns": [[name, kind.str] for name, kind in columns.items()],
+        "rows": len(rows),
+        "sources": list(sources),
+    }
+    if used:
+        numbers = np.unique(np.concatenate(used)).tolist()
+        described["texts"] = [[number, texts[number]] for number in numbers if number]
+    description = canonical.encode(described)
     planes = b"".join(
         np.ascontiguousarray(
             np.ascontiguousarray(rows[name]).view(np.uint8).reshape(len(rows), kind.itemsize).T
@@ -105,6 +110,14 @@ def pack(rows: np.ndarray, sources: Sequence[str]) -> bytes:
     )
     packed: bytes = pa.Codec("zstd", 1).compress(planes, asbytes=True)
     return PLAIN_HEAD.pack(len(description), len(planes)) + description + packed
+
+
+_ALWAYS = frozenset(TRAFFIC.names or ())
+"""Of traffic, what a mirror says; columns beyond it, and most of a binding, are zero in most frames."""
+
+
+def _says(rows: np.ndarray, name: str) -> bool:
+    return (name in _ALWAYS and "first_seen" in (rows.dtype.names or ())) or bool(rows[name].any())
 
 
 @dataclass
@@ -129,7 +142,12 @@ class Journal:
         self._count = 0
         self.files: list[Path] = []  # every file of this run not yet replaced by a segment
 
-    def write(self, parts: Sequence[tuple[DayKey, np.ndarray]], sources: Sequence[str]) -> None:
+    def write(
+        self,
+        parts: Sequence[tuple[DayKey, np.ndarray]],
+        sources: Sequence[str],
+        texts: Sequence[str] = ("",),
+    ) -> None:
         """Append rows, durable on return. On StorageError the files end where they ended before."""
         touched: list[tuple[_OpenFile, int]] = []
         at_ns = self._clock()
@@ -138,7 +156,7 @@ class Journal:
             for key, rows in parts:
                 file = self._file(key, at_ns)
                 touched.append((file, file.size))
-                self._append(file, rows, sources, at_ns)
+                self._append(file, rows, (sources, texts), at_ns)
                 os.fdatasync(file.handle)
                 self._close_oldest()
             for folder in {file.path.parent for file, before in touched if before == 0}:
@@ -181,11 +199,13 @@ class Journal:
         self.files.append(path)
         return file
 
-    def _append(self, file: _OpenFile, rows: np.ndarray, sources: Sequence[str], at_ns: int) -> None:
+    def _append(
+        self, file: _OpenFile, rows: np.ndarray, names: tuple[Sequence[str], Sequence[str]], at_ns: int
+    ) -> None:
         content = [] if file.size else [file.header]
         number = file.frames
         for start in range(0, len(rows), _ROWS_PER_FRAME):
-            content.append(_frame(file, number, at_ns, pack(rows[start : start + _ROWS_PER_FRAME], sources)))
+            content.append(_frame(file, number, at_ns, pack(rows[start : start + _ROWS_PER_FRAME], *names)))
             number += 1
         whole = b"".join(content)
         write_all(file.handle, whole)

@@ -19,10 +19,9 @@ import pyarrow.parquet.encryption as pe
 
 from appliance.model.addresses import mac_bytes
 from appliance.model.instants import MS
-from appliance.model.rows import TRAFFIC
 from appliance.runtime.files import write_many
 from appliance.vault import grid
-from appliance.vault.columns import Rows, column, to_table, widened
+from appliance.vault.columns import TEXTS, Rows, column, is_traffic, to_table, widened
 from appliance.vault.day_keys import DayKey
 from appliance.vault.fingerprints import Index, Indexed, Section, fingerprints, seal, section
 
@@ -35,8 +34,17 @@ CONSTANTS = b"greffier.constant"
 _COUNTERS = ("packets_out", "bytes_out", "packets_in", "bytes_in")
 _BYTE_PLANES = ("duration_ns", "duration_ms", "client_port", *_COUNTERS)
 _INCOMPRESSIBLE = ("first_seen", "protocol", "source")  # what zstd gains on these is not worth its call
-_ADDRESSES = ("client_mac", "client_ip", "peer_mac", "peer_ip", "ip", "mac", "ap_mac")
-_DICTIONARIES = (*_ADDRESSES, "peer_port", "protocol", "vlan", "end_reason", "source", "evidence")
+_ADDRESSES = ("client_mac", "client_ip", "peer_mac", "peer_ip", "ip", "mac", "ap_mac", "nat_ip")
+_DICTIONARIES = (*_ADDRESSES, *TEXTS, "peer_port", "protocol", "vlan", "end_reason", "source", "evidence")
+_INSTANTS = ("first_seen", "received", "from", "until")
+_OFTEN_UNSAID = {
+    True: ("ap_mac", "behind_router", "nat_ip", "nat_port", "received", "by_receipt"),
+    False: (
+        *("ip", "mac", "ap_mac", *TEXTS, "bytes_out", "bytes_in"),
+        *("nat_ip", "nat_port", "nat_port_last", "port", "peer_ip", "peer_port", "protocol"),
+    ),
+}
+"""Columns of traffic, and of bindings, that are left out where no row says them."""
 
 
 @dataclass(frozen=True)
@@ -56,41 +64,44 @@ def associated(key: DayKey, name: str) -> bytes:
     return f"{key.vault}/{key.day.isoformat()}/{name}".encode()
 
 
-def write(folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayKey) -> WrittenSegment:
+def write(
+    folder: Path, name: str, rows: Rows, sources: Sequence[str], key: DayKey, texts: Sequence[str] = ("",)
+) -> WrittenSegment:
     """Write rows as NAME.parquet and NAME.index (see `compose`).
 
     Raises StorageError when the disk refuses; then neither file is there.
     """
-    segment, contents = compose(name, rows, sources, key)
+    segment, contents = compose(name, rows, sources, key, texts)
     write_many([(folder / file_name, content) for file_name, content in contents])
     return segment
 
 
 def compose(
-    name: str, rows: Rows, sources: Sequence[str], key: DayKey
+    name: str, rows: Rows, sources: Sequence[str], key: DayKey, texts: Sequence[str] = ("",)
 ) -> tuple[WrittenSegment, list[tuple[str, bytes]]]:
-    """What to write for rows (dtype TRAFFIC or BINDING, at least one, any order): (file name, content) each.
+    """What to write for rows (as of `to_table`, at least one, any order): (file name, content) each.
 
     `rows` is left as it is; only a row group at a time is copied.
     """
-    step_ns = MS if rows.dtype == TRAFFIC and len(rows) >= FINE_ROWS else 1
-    cells = grid.cells(rows)
+    step_ns = MS if is_traffic(rows) and len(rows) >= FINE_ROWS else 1
+    tables = _tables(rows, cells := grid.cells(rows), (sources, texts), step_ns)
+    constants = json.dumps(_constants(rows, sources))
     index = Index(len(cells), len(rows), *_period(rows, step_ns), _sections(rows, cells))
     contents = [
         (f"{name}.index", seal(index, key.secret, associated(key, f"{name}.index"))),
-        (f"{name}.parquet", _parquet(rows, cells, sources, step_ns, key.secret, associated(key, name))),
+        (f"{name}.parquet", _parquet(tables, constants, key.secret, associated(key, name))),
     ]
     files = tuple((file, hashlib.sha256(held).hexdigest(), len(held)) for file, held in contents)
     return WrittenSegment(name, len(rows), index.first_ns, index.last_ns, files), contents
 
 
 def _period(rows: Rows, step_ns: int) -> tuple[int, int]:
-    first, last = ("first_seen", "last_seen") if rows.dtype == TRAFFIC else ("from", "until")
+    first, last = ("first_seen", "last_seen") if is_traffic(rows) else ("from", "until")
     return int(rows[first].min()) // step_ns * step_ns, -(-int(rows[last].max()) // step_ns) * step_ns
 
 
 def _sections(rows: Rows, cells: Sequence[grid.Order]) -> dict[Indexed, Section]:
-    traffic = rows.dtype == TRAFFIC
+    traffic = is_traffic(rows)
     group = np.empty(len(rows), np.uint8)
     for number, cell in enumerate(cells):
         group[cell] = number
@@ -105,14 +116,11 @@ def _sections(rows: Rows, cells: Sequence[grid.Order]) -> dict[Indexed, Section]
     return {which: section(mark, group, len(cells)) for which, mark in marks.items()}
 
 
-def _parquet(
-    rows: Rows, cells: Sequence[grid.Order], sources: Sequence[str], step_ns: int, secret: bytes, aad: bytes
-) -> bytes:
-    tables = _tables(rows, cells, sources, step_ns)
+def _parquet(tables: Iterator[pa.Table], constants: str, secret: bytes, aad: bytes) -> bytes:
     table = next(tables)
     names = table.column_names
     encodings = {name: "BYTE_STREAM_SPLIT" for name in _BYTE_PLANES if name in names}
-    encodings |= {name: "DELTA_BINARY_PACKED" for name in ("first_seen", "from", "until") if name in names}
+    encodings |= {name: "DELTA_BINARY_PACKED" for name in _INSTANTS if name in names}
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -126,7 +134,7 @@ def _parquet(
         data_page_size=1 << 24,  # one page a column: every page costs a nonce, a tag and a call
         encryption_properties=pe.create_encryption_properties(secret, aad_prefix=aad, store_aad_prefix=False),
     ) as writer:
-        writer.add_key_value_metadata({CONSTANTS: json.dumps(_constants(rows, sources))})
+        writer.add_key_value_metadata({CONSTANTS: constants})
         writer.write_table(table, len(table))
         for table in tables:
             writer.write_table(table, len(table))
@@ -138,7 +146,7 @@ def _constants(rows: Rows, sources: Sequence[str]) -> dict[str, str]:
     found = {}
     if (rows["source"] == rows["source"][0]).all():
         found["source"] = sources[rows["source"][0]]
-    for name in ("peer_mac", "ap_mac") if rows.dtype == TRAFFIC else ():
+    for name in ("peer_mac", "ap_mac") if is_traffic(rows) else ():
         if rows[name][0] and (rows[name] == rows[name][0]).all():
             found[name] = mac_bytes(rows[name][:1]).tobytes().hex()
     return found
@@ -146,26 +154,25 @@ def _constants(rows: Rows, sources: Sequence[str]) -> dict[str, str]:
 
 def _never_said(rows: Rows) -> list[str]:
     """The columns in which every value is null, or false."""
-    traffic = rows.dtype == TRAFFIC
-    never = ["nat_ip", "nat_port"] if traffic else ["ssid", "user"]
-    never += [
-        name for name in (("ap_mac", "behind_router") if traffic else ("ap_mac",)) if not rows[name].any()
-    ]
-    if not (rows["vlan"] >= 0).any():
-        never.append("vlan")
+    held = rows.dtype.names or ()
+    never = [] if (rows["vlan"] >= 0).any() else ["vlan"]
+    for name in _OFTEN_UNSAID[is_traffic(rows)]:
+        parts = [part for part in (name, f"{name}_hi", f"{name}_lo") if part in held]
+        if not any(rows[part].any() for part in parts):
+            never.append(name)
     return never
 
 
 def _tables(
-    rows: Rows, cells: Sequence[grid.Order], sources: Sequence[str], step_ns: int
+    rows: Rows, cells: Sequence[grid.Order], names: tuple[Sequence[str], Sequence[str]], step_ns: int
 ) -> Iterator[pa.Table]:
     never = _never_said(rows)
-    wide = rows.dtype == TRAFFIC and any((rows[name] >> np.uint64(32)).any() for name in _COUNTERS)
+    wide = is_traffic(rows) and any((rows[name] >> np.uint64(32)).any() for name in _COUNTERS)
     whole = rows.view(f"V{rows.dtype.itemsize}")  # gathers 3.5 times faster than rows with fields
     for cell in cells:
         some = whole[cell].view(rows.dtype)
-        table = to_table(some, sources).drop_columns(never)
-        if rows.dtype == TRAFFIC:
+        table = to_table(some, *names).drop_columns(never)
+        if is_traffic(rows):
             table = _compact(table, some, step_ns, wide)
         for name in _ADDRESSES:
             if name in table.column_names:
@@ -184,6 +191,9 @@ def _compact(table: pa.Table, rows: Rows, step_ns: int, wide: bool) -> pa.Table:
         column(duration, pa.uint64()) if step_ns == 1 else column(duration.astype(np.uint32), pa.uint32())
     )
     table = _with(table, "last_seen", f"duration_{unit}", lasted)
+    if "received" in table.column_names:
+        received = column(rows["received"] // step_ns, pa.timestamp(unit, "UTC"), rows["received"] != 0)
+        table = _with(table, "received", "received", received)
     for name in () if wide else _COUNTERS:
         table = _with(table, name, name, column(rows[name].astype(np.uint32), pa.uint32()))
     return table

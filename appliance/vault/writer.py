@@ -32,9 +32,10 @@ _TIME_OF = {VaultName.TRAFFIC: "first_seen", VaultName.SOURCE: "from"}
 
 
 class VaultWriter:
-    """Writes one vault for one run. Rows are of dtype TRAFFIC (traffic vault) or BINDING (source vault).
+    """Writes one vault for one run. Rows are TRAFFIC or FED_TRAFFIC (traffic vault), BINDING (source vault).
 
-    `sources` names what the rows' `source` counts into. A row belongs to the UTC day of its first instant.
+    `sources` names what the rows' `source` counts into, `texts` what their texts are numbers of. A row
+    belongs to the UTC day of its first instant.
     """
 
     def __init__(self, home: Home, vault: VaultName, config: BoxConfig, chain: Chain, run: Run) -> None:
@@ -46,15 +47,22 @@ class VaultWriter:
         self._keys = KeyRing(home, vault, config, chain, run.id)
         self._journal = Journal(run.id, lambda day: home.journal(vault, day), chain.clock)
 
-    def journal(self, rows: Rows, sources: Sequence[str]) -> None:
+    def journal(self, rows: Rows, sources: Sequence[str], texts: Sequence[str] = ("",)) -> None:
         """Write rows to the journal, durable on return. On StorageError none is there; try again later."""
         if not len(rows):
             return
         parts = list(_by(DAY_NS, rows, rows[_TIME_OF[self._vault]]))
         keys = self._keys.keys([day_of(number * DAY_NS) for number, _ in parts])
-        self._journal.write([(keys[day_of(number * DAY_NS)], part) for number, part in parts], sources)
+        of_days = [(keys[day_of(number * DAY_NS)], part) for number, part in parts]
+        self._journal.write(of_days, sources, texts)
 
-    def seal(self, rows: Rows, sources: Sequence[str], coverage: Sequence[Coverage]) -> list[Seal]:
+    def seal(
+        self,
+        rows: Rows,
+        sources: Sequence[str],
+        coverage: Sequence[Coverage],
+        texts: Sequence[str] = ("",),
+    ) -> list[Seal]:
         """Write segments of these rows, seal them, and drop the journal: `rows` must hold all that it holds.
 
         `coverage` stands in the last seal; without rows it makes a seal of its own. On StorageError
@@ -65,7 +73,8 @@ class VaultWriter:
         written: list[tuple[DayKey, WrittenSegment]] = []
         files: list[tuple[Path, bytes]] = []
         for day, piece in pieces:
-            segment, contents = segments.compose(self._name(piece, keys[day]), piece, sources, keys[day])
+            name = self._name(piece, keys[day])
+            segment, contents = segments.compose(name, piece, sources, keys[day], texts)
             written.append((keys[day], segment))
             files += [(self._folder(keys[day]) / name, content) for name, content in contents]
         try:

@@ -195,13 +195,13 @@ def test_a_column_that_a_frame_does_not_name_is_not_known() -> None:
     fewer = np.zeros(5, np.dtype([(name, rows.dtype[name]) for name in named]))
     for name in named:
         fewer[name] = rows[name]
-    found, sources = unpack(journal.pack(fewer, SOURCES))
+    found, sources, _ = unpack(journal.pack(fewer, SOURCES))
     assert sources == SOURCES
     assert [found[name].tolist() for name in named] == [rows[name].tolist() for name in named]
     assert not found["ap_mac"].any()
     assert not found["behind_router"].any()
     with pytest.raises(ValueError, match="no known record"):
-        unpack(journal.pack(np.zeros(1, [("payload", np.uint8)]), SOURCES))
+        unpack(journal.pack(np.ones(1, [("payload", np.uint8)]), SOURCES))
 
 
 def test_the_vector_reads_as_expected() -> None:

@@ -5,7 +5,7 @@ import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,9 @@ from cryptography.exceptions import InvalidTag
 from numpy.typing import NDArray
 
 from appliance.model.errors import HomeError
-from appliance.model.rows import BINDING, TRAFFIC
+from appliance.model.rows import BINDING, FED_TRAFFIC, TRAFFIC
 from appliance.vault import journal
-from appliance.vault.columns import to_table
+from appliance.vault.columns import TEXTS, to_table
 from appliance.vault.day_keys import DayKey
 from appliance.vault.names import VaultName
 
@@ -47,14 +47,14 @@ def read(path: Path, opener: Opener) -> Iterator[pa.Table]:
     for number, (at_ns, nonce, sealed) in enumerate(frames):
         try:
             plaintext = cipher.decrypt(nonce, sealed, journal.frame_context(header_line, number, at_ns))
-            rows, sources = unpack(plaintext)
+            rows, sources, texts = unpack(plaintext)
         except (InvalidTag, ValueError) as error:
             if number == len(frames) - 1 and isinstance(error, InvalidTag):
                 return
             raise HomeError(
                 f"frame {number} of the journal file {path} does not open; see 'greffier verify'"
             ) from None
-        yield to_table(rows, sources)
+        yield to_table(rows, sources, texts)
 
 
 def _header(path: Path, line: bytes) -> journal.Header:
@@ -69,14 +69,14 @@ def _header(path: Path, line: bytes) -> journal.Header:
 
 def _kind(names: set[str]) -> np.dtype[np.void]:
     """The rows that these columns are of; a column that a frame does not name stays zero: not known."""
-    for kind in (TRAFFIC, BINDING):
+    for kind in (TRAFFIC, FED_TRAFFIC, BINDING):
         if names <= set(kind.names or ()):
             return kind
     raise ValueError("holds columns of no known record")
 
 
-def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
-    """The rows of a frame and the names of their sources; ValueError if it is no frame."""
+def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str], list[str]]:
+    """The rows of a frame, the names of their sources, and their texts; ValueError if it is no frame."""
     try:
         description_bytes, planes_bytes = journal.PLAIN_HEAD.unpack_from(plaintext)
         start = journal.PLAIN_HEAD.size
@@ -94,4 +94,14 @@ def unpack(plaintext: bytes) -> tuple[NDArray[np.void], list[str]]:
         column = planes[start:end].reshape(kind.itemsize, count).T
         rows[name] = np.ascontiguousarray(column).view(kind).reshape(count)
         start = end
-    return rows, description["sources"]
+    numbers, texts = _texts(description)
+    for name in TEXTS:
+        if name in (rows.dtype.names or ()) and rows[name].any():
+            rows[name] = np.searchsorted(numbers, rows[name])
+    return rows, description["sources"], texts
+
+
+def _texts(description: dict[str, Any]) -> tuple[NDArray[np.uint32], list[str]]:
+    """The numbers that the frame's rows name texts by, ascending from 0, and the texts."""
+    pairs = [(0, ""), *((number, text) for number, text in description.get("texts", []))]
+    return np.array([number for number, _ in pairs], np.uint32), [text for _, text in pairs]
