@@ -28,7 +28,7 @@ class ListenConfig:
     syslog_tls_ports: tuple[int, ...] = (6514,)
     radius_ports: tuple[int, ...] = (1813,)
     cloudtrax_ports: tuple[int, ...] = (8443,)
-    receive_buffer_mib: int = 32
+    receive_buffer_mib: int = 64
     waiting_mib: int = 128
     connections: int = 4096
     connections_each: int = 64

@@ -52,5 +52,11 @@ class DestroyedError(GreffierError):
     exit_code = 8
 
 
+class ListenError(GreffierError):
+    """A port cannot be listened to at all."""
+
+    exit_code = 9
+
+
 class DecodeError(GreffierError):
     """Hostile or broken bytes: the only thing a decoder may raise; counted at the loop's edge."""

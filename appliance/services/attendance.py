@@ -75,7 +75,7 @@ class Attendance:
         now_ns, lost = time.time_ns(), self._source.lost.total()
         counts = ring.statistics()
         self._count_ring(counts)
-        jump_us = self._clock.look(self._source, self._alarms)
+        jump_us = self._clock.look([self._source], self._alarms)
         if jump_us:
             # What was seen ends by the old clock and begins by the new one.
             self._source.cease(now_ns - jump_us * 1000)

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from appliance.feeds.told import Messages
 from appliance.model.coverage import Coverage
 from appliance.model.frames import Frames
 from appliance.model.instants import HOUR_NS, NS
@@ -17,13 +19,16 @@ BACKWARD_STEP_NS = NS
 
 FORWARD_STEP_NS = HOUR_NS
 
+MOST_ACCESS_POINTS = 16_384
+"""Of one source: whoever may speak for a controller must not fill the memory with invented ones."""
+
 
 @dataclass
 class SourceCounts:
     """Counters of one source since its start; `coverage` gives what was added since the last seal.
 
     A `live` source runs with the wall clock: it says when it begins and ceases to listen, and its clock is
-    watched apart from its frames.
+    watched apart from its frames. `access_points` are MAC numbers that a feed spoke about, and when last.
     """
 
     name: str
@@ -38,6 +43,7 @@ class SourceCounts:
     noted: Counter[str] = field(default_factory=Counter)
     measured: dict[str, int] = field(default_factory=dict)
     interface: InterfaceState | None = None
+    access_points: dict[int, int] = field(default_factory=dict)
     durable: Durable = field(default_factory=lambda: Durable(0, 0))
     _latest_ns: int | None = None
     _sealed: "SourceCounts | None" = None
@@ -58,6 +64,24 @@ class SourceCounts:
             self.refused[reason.value] += count
         for note, count in decoded.noted.items():
             self.noted[note.value] += count
+
+    def hear(self, messages: Messages) -> None:
+        """Add messages of a feed: they are counted as packets, their own octets as bytes."""
+        known = messages.received_ns[messages.received_ns > 0]  # of a plain file nobody knows when it came
+        if len(known):
+            earliest, latest = int(known.min()), int(known.max())
+            self.first_ns = earliest if self.first_ns is None else min(self.first_ns, earliest)
+            self.last_ns = latest if self.last_ns is None else max(self.last_ns, latest)
+        self.packets += len(messages)
+        self.bytes += sum(map(len, messages.payloads))
+
+    def spoke(self, ap_macs: Iterable[int], now_ns: int) -> None:
+        """Messages were about these access points."""
+        for mac in ap_macs:
+            if mac in self.access_points or len(self.access_points) < MOST_ACCESS_POINTS:
+                self.access_points[mac] = now_ns
+            else:
+                self.noted["access_points_beyond"] += 1
 
     def _watch_clock(self, frames: Frames) -> tuple[int, int]:
         """Note steps of the clock; returns the earliest and the latest instant of the batch."""
