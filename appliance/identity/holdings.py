@@ -98,6 +98,10 @@ class Holdings:
         """What `changed` gave was not written: the next call gives every open part again."""
         self._changed[:] = True
 
+    def texts(self) -> NDArray[np.uint32]:
+        """The numbers of the texts that what is open names."""
+        return np.zeros(0, np.uint32)
+
     def _keys(self, claims: Rows, source: int) -> Rows:
         """What makes the holding of each claim one and the same."""
         keys = np.zeros(len(claims), self._key)

@@ -30,10 +30,6 @@ class Translations(Holdings):
     def __init__(self, limit: int = 131_072) -> None:
         super().__init__(limit, _OUTSIDE, ("ip_hi", "ip_lo", "port"), ())
 
-    def texts(self) -> NDArray[np.uint32]:
-        """The numbers of the texts that open translations name: none."""
-        return np.zeros(0, np.uint32)
-
     def _leases(self, claims: Rows) -> NDArray[np.int64]:
         open_ended = np.asarray(claims["seen"] + LEASE_REACH_NS)
         return np.where(claims["until"] == 0, open_ended, claims["until"])
