@@ -53,7 +53,7 @@ _WHOLE = re.compile(
     r"|\b(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT) [^\s]*[./:]"
     r"|\bHTTP/[123]\b|\bMozilla/\d|\bTCP_[A-Z_]{3,40}/\d{3}"
     r"|\bquery(?:\[|: ?\S+ (?:IN|CH)\b)|\bquestion:|dns query from|\bquery from \S+:"
-    r"|\w\.[\w.-]* (?:IN (?:A|AAAA|HTTPS|SVCB|PTR|MX|TXT|SRV|NS|SOA|ANY)|(?:A|AAAA|HTTPS|SVCB|PTR|MX|TXT) IN)\b"
+    r"|\w\.[\w.-]* (?:IN (?:A|AAAA|HTTPS|SVCB|PTR|MX|TXT|SRV|NS|SOA|ANY)|(?:A|AAAA|HTTPS|PTR|MX|TXT) IN)\b"
     r"|^(?:urls|web-proxy[\w,]*|dns(?:,\w+)*) "
     r"|\"event_type\" ?: ?\"(?:http|dns|tls|quic|fileinfo|smtp|mdns)\""
 )

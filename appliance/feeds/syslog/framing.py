@@ -1,4 +1,4 @@
-"""Messages out of a stream: octet counting and delimiters (RFC 6587), on one connection, told apart by frame."""
+"""Messages out of a stream: octet counting and delimiters (RFC 6587), of one connection, frame by frame."""
 
 import re
 from collections import Counter
@@ -19,6 +19,7 @@ class Framing:
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self._held = bytearray()
+        self._searched = 0  # octets of an unfinished line in which no end was found
         self._skip = 0  # octets of a counted message that is too long, still to come
         self._dropping = False  # a line that is too long goes on
 
@@ -28,6 +29,8 @@ class Framing:
         held = bytes(self._held)
         messages: list[bytes] = []
         at = self._pass_over(held)
+        if at:
+            self._searched = 0
         while at < len(held):
             if held[at] in _BETWEEN:
                 at += 1
@@ -44,12 +47,13 @@ class Framing:
                 messages.append(held[count.end() : end])
                 at = end
                 continue
-            found = _END.search(held, at)
+            found = _END.search(held, max(at, self._searched))
             if found is None:
                 at = self._unfinished(held, at)
+                self._searched = len(held) - at
                 break
             messages.append(held[at : found.start()])
-            at = found.end()
+            at, self._searched = found.end(), 0
         del self._held[:at]
         return messages
 

@@ -32,7 +32,9 @@ _BSD = re.compile(
 )
 """RFC 3164 section 4.1.2; a year on either side (logread, Cisco); a zone; a colon (Cisco), not a host."""
 _ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|[+-]\d\d:?\d\d)?(:?)(?: +|$)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|[+-]\d\d:?\d\d)?"
+    rf"(?: ({_ZONES})(?= ))?(:?)(?: +|$)",
+    re.ASCII,
 )
 _EPOCH = re.compile(r"\[?(\d{9,10})\.(\d{1,9})(\]?:?)\s+", re.ASCII)
 """Seconds since 1970: hostapd -t, conntrack -o timestamp, Meraki."""
@@ -48,7 +50,7 @@ _CISCO = re.compile(rf"(?:\*?[\w.-]{{1,64}}: ){{0,3}}[*.]?(?={_MONTH} )", re.ASC
 _FIELDS = re.compile(r"date=\"?(\d{4}-\d\d-\d\d)\"?[ ,]+time=\"?(\d\d:\d\d:\d\d)\b", re.ASCII)
 _FIELD_ZONE = re.compile(r"\btz=\"?([+-]\d\d:?\d\d)\b", re.ASCII)
 """FortiGate: the instant is in fields, and no header is."""
-_TAG = re.compile(r"(?!%)([^\s:\[\]<>(),=\"]{1,64})(?:\[[^\]\s]{0,64}\])?:(?=\s|$)\s*")
+_TAG = re.compile(r"(?!%|Address:|Prefix:)([^\s:\[\]<>(),=\"]{1,64})(?:\[[^\]\s]{0,64}\])?:(?=\s|$)\s*")
 _HOST = re.compile(r"([^\s:\[\]<>,=\"%]{1,255}|[0-9A-Fa-f:.]{2,45})\s+(?=\S)")
 _DEVICE = re.compile(r"\(?\"?(?:[\w.+-]*,)?([0-9A-Fa-f]{12}),[^\s\"]*\"?\)?:?\s+", re.ASCII)
 """UniFi: a MAC between model and version, `("U7PG2,788a20aabbcc,v4.0.42")`, `788a20aabbcc,U7PG2-6.0.21:`."""
@@ -94,7 +96,7 @@ class Header:
         found = _ISO.match(line, at)
         if found is not None:
             stated = self._iso(found, reference_ns)
-            return _split(stated, line, found.end(), bool(found[5]))
+            return _split(stated, line, found.end(), bool(found[6]))
         found = _EPOCH.match(line, at)
         if found is not None:
             return _split(_epoch(found), line, found.end(), bool(found[3]))
@@ -142,8 +144,8 @@ class Header:
         return _split(stated, line, at, bool(colon))
 
     def _iso(self, found: "re.Match[str]", reference_ns: int) -> int:
-        date, clock, fraction, zone, _ = found.groups()
-        stated = self._timestamps.dated(date, clock, zone or "", reference_ns)
+        date, clock, fraction, offset, name, _ = found.groups()
+        stated = self._timestamps.dated(date, clock, offset or name or "", reference_ns)
         return stated + fraction_ns(fraction) if fraction and stated else stated
 
 

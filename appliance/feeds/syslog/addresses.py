@@ -1,0 +1,51 @@
+"""Addresses as lines write them, to numbers; nothing raises. The last some thousands are remembered."""
+
+import ipaddress
+from functools import lru_cache
+
+from appliance.feeds.told import Address
+from appliance.model.addresses import MAC_GROUP_BIT, ip_halves, mac_number
+
+_REMEMBERED = 16_384
+_DUID_LINK_LAYER_AT = {"0001": 16, "0003": 8}  # DUID-LLT and DUID-LL (RFC 8415 section 11), in hex digits
+_ETHERNET = "0001"
+
+
+@lru_cache(_REMEMBERED)
+def address(text: str) -> Address | None:
+    """An IP address as halves; None if it is none."""
+    try:
+        return ip_halves(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(_REMEMBERED)
+def holdable(text: str) -> Address | None:
+    """An address that a device can hold: not unspecified, loopback, multicast or broadcast; else None."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if ip.is_unspecified or ip.is_loopback or ip.is_multicast or int(ip) == 0xFFFF_FFFF:
+        return None
+    return address(text)
+
+
+@lru_cache(_REMEMBERED)
+def station(text: str) -> int:
+    """The MAC of a station in any usual writing; 0 if it is none, or a group's."""
+    try:
+        mac = mac_number(text)
+    except ValueError:
+        return 0
+    return 0 if mac & MAC_GROUP_BIT else mac
+
+
+def duid_station(text: str) -> int:
+    """The MAC inside a DUID in hex, with or without colons, if it is an Ethernet device's; else 0."""
+    digits = "".join(part.zfill(2) for part in text.split(":")) if ":" in text else text
+    at = _DUID_LINK_LAYER_AT.get(digits[:4], 0)
+    if not at or digits[4:8] != _ETHERNET or len(digits) != at + 12:
+        return 0
+    return station(digits[at:])
