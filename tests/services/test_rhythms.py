@@ -1,4 +1,4 @@
-"""Who falls silent, a source or an access point, is an alarm by its name; what is learned outlives a restart."""
+"""Who falls silent, source or access point, is an alarm by its name; what is learned outlives a restart."""
 
 from pathlib import Path
 
