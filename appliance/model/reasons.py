@@ -35,7 +35,8 @@ class Refusal(StrEnum):
     # Of feeds:
     BAD_MESSAGE = "bad_message"  # not of the form that its protocol prescribes
     BAD_TEMPLATE = "bad_template"  # a template that cannot be meant, or one too many
-    NO_TEMPLATE = "no_template"  # flow records whose template never came
+    TOO_MANY = "too_many"  # messages of one sender in more streams than a device has
+    NO_TEMPLATE = "no_template"  # sets of flow records whose template never came
     NO_ADDRESSES = "no_addresses"  # a flow record that does not say between whom
     SAMPLED = "sampled"  # counted in statistics only: no evidence
     BAD_SIGNATURE = "bad_signature"  # its authenticator or signature is wrong, or it has none
@@ -44,6 +45,9 @@ class Refusal(StrEnum):
     UNDATED = "undated"  # a line without an instant, out of a file: nobody knows when it was
     NOT_UNDERSTOOD = "not_understood"  # a line that no grammar knows
     NOTHING_TO_KEEP = "nothing_to_keep"  # understood, and says nothing that is to be kept
+    TOO_BIG = "too_big"  # a request larger than any that is meant: refused unread
+    COMPRESSED = "compressed"  # a request whose content is compressed: refused unopened
+    NOT_FOR_US = "not_for_us"  # a request for another path or with another method than ours
     NOT_ASSOCIATED = "not_associated"  # a device that was near an access point and not with it
     UNDECLARED = "undeclared"  # from a sender that nobody declared, and no room left to keep it
 
@@ -66,6 +70,10 @@ class Note(StrEnum):
     CONTENT_STRIPPED = "content_stripped"  # fields that name what was visited were left out
     NOT_UTF8 = "not_utf8"  # lines that are not valid UTF-8: read with what is not replaced
     FURTHER_LINES = "further_lines"  # messages of several lines: only the first is read
+    BAD_FIELD = "bad_field"  # a field of a shape that its protocol does not allow: passed over
+    PREFIX_ONLY = "prefix_only"  # an IPv6 prefix without the address in it: nothing is made of it
+    REPEATED = "repeated"  # a request sent again: answered again, told once
+    SESSION_JOINED = "session_joined"  # a session whose beginning was not heard: taken from when it says
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
 
 
