@@ -1,0 +1,163 @@
+"""Observation domains: the templates, the sampling and the numbering that hold for one stream of records."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from struct import Struct
+
+from appliance.feeds.netflow.headers import IPFIX, V5, V9
+from appliance.feeds.netflow.sampling import Sampling
+from appliance.feeds.netflow.sequence import Sequence
+from appliance.feeds.netflow.templates import BadTemplate, Template, compile_template
+from appliance.model.instants import NS
+from appliance.model.reasons import Note, Refusal
+
+DOMAINS_LIMIT = 256
+TEMPLATES_LIMIT = 1024
+"""Of one sender. Large chassis have a domain for each line card, and some dozens of templates in all."""
+
+LIFETIME_NS = 1800 * NS
+"""Templates that are neither sent nor used for so long are forgotten: three times the usual period of sending
+them anew (RFC 5153 section 6.2). One in use stays, because over TCP it is sent but once."""
+
+_PAIR = Struct("!HH")
+_TRIPLE = Struct("!HHH")
+
+_V5_FIELDS = (
+    *((8, 4), (12, 4), (15, 4), (10, 2), (14, 2), (2, 4), (1, 4), (22, 4), (21, 4), (7, 2), (11, 2)),
+    *((210, 1), (6, 1), (4, 1), (5, 1), (16, 2), (17, 2), (9, 1), (13, 1), (210, 2)),
+)
+V5_TEMPLATE = compile_template(V5, 0, b"".join(_PAIR.pack(*each) for each in _V5_FIELDS), None)
+"""A v5 record as v9 would describe it."""
+
+
+@dataclass(eq=False, slots=True)
+class Domain:
+    """One observation domain (v9: source id; v5: engine) of one version."""
+
+    version: int
+    number: int
+    templates: dict[int, Template] = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=Sampling)
+    sequence: Sequence = field(default_factory=Sequence)
+    used: dict[int, int] = field(default_factory=dict)  # template to when it was last sent or used (ns)
+    heard: int = 0
+
+
+class Domains:
+    """The domains of one sender. Counts what is wrong with their templates."""
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        self.noted: Counter[str] = Counter()
+        self.templates = 0
+        self._domains: dict[tuple[int, int], Domain] = {}
+
+    def domain(self, version: int, number: int, now_ns: int) -> Domain | None:
+        """That domain, a new one if need be; None beyond the limit."""
+        found = self._domains.get((version, number))
+        if found is None:
+            if len(self._domains) >= DOMAINS_LIMIT:
+                self.refused[Refusal.TOO_MANY] += 1
+                return None
+            found = self._domains[version, number] = Domain(version, number)
+        found.heard = now_ns
+        return found
+
+    def all(self) -> list[Domain]:
+        """Every domain heard of."""
+        return list(self._domains.values())
+
+    def define(self, domain: Domain, octets: bytes, options: bool, now_ns: int) -> list[Template]:
+        """Take a set of templates; the new and the changed ones."""
+        defined: list[Template] = []
+        at = 0
+        while at + 4 <= len(octets):
+            number, count = _PAIR.unpack_from(octets, at)
+            if number == 0 and not any(octets[at:]):
+                break  # padding
+            if domain.version == IPFIX and count == 0:
+                self._withdraw(domain, number, options)
+                at += 4
+                continue
+            start, end, scopes = _extent(domain.version, octets, at, options)
+            if number < 256 or end > len(octets) or scopes == -1:
+                self.refused[Refusal.BAD_TEMPLATE] += 1
+                break
+            template = self._take(domain, number, octets[start:end], scopes if options else None, now_ns)
+            if template is not None:
+                defined.append(template)
+            at = end
+        return defined
+
+    def _take(
+        self, domain: Domain, number: int, definition: bytes, scopes: int | None, now_ns: int
+    ) -> Template | None:
+        known = domain.templates.get(number)
+        if known is not None and known.definition == definition and known.options == (scopes is not None):
+            domain.used[number] = now_ns
+            return None
+        try:
+            template = compile_template(domain.version, number, definition, scopes)
+        except BadTemplate:
+            self.refused[Refusal.BAD_TEMPLATE] += 1
+            return None
+        if known is None:
+            if self.templates >= TEMPLATES_LIMIT:
+                self.refused[Refusal.BAD_TEMPLATE] += 1
+                return None
+            self.templates += 1
+        else:
+            self.noted[Note.TEMPLATE_CHANGED] += 1
+        self.noted[Note.UNKNOWN_FIELD] += template.unknown
+        domain.templates[number] = template
+        domain.used[number] = now_ns
+        return template
+
+    def _withdraw(self, domain: Domain, number: int, options: bool) -> None:
+        """RFC 7011 section 8.1: one template, or all of a kind (numbers 2 and 3)."""
+        if number >= 256:
+            gone = [number] if number in domain.templates else []
+        else:
+            gone = [each for each, known in domain.templates.items() if known.options == options]
+        self._forget(domain, gone)
+
+    def _forget(self, domain: Domain, gone: list[int]) -> None:
+        for each in gone:
+            del domain.templates[each]
+            domain.used.pop(each, None)
+        self.templates -= len(gone)
+
+    def expire(self, now_ns: int) -> None:
+        """Forget what has not been heard of for too long."""
+        for key, domain in list(self._domains.items()):
+            old = [each for each, used_ns in domain.used.items() if now_ns - used_ns > LIFETIME_NS]
+            self._forget(domain, old)
+            if not domain.templates and now_ns - domain.heard > LIFETIME_NS:
+                del self._domains[key]
+
+
+def _extent(version: int, octets: bytes, at: int, options: bool) -> tuple[int, int, int]:
+    """(start, end, scope fields) of a template's field specifiers; scopes -1 if it cannot be."""
+    _, count = _PAIR.unpack_from(octets, at)
+    if not options:
+        return at + 4, at + 4 + _specifiers(version, octets, at + 4, count), 0
+    if at + 6 > len(octets):
+        return at, len(octets) + 1, -1
+    _, first, second = _TRIPLE.unpack_from(octets, at)
+    if version == V9:  # octets of scopes, then of the other fields (RFC 3954 section 6.1)
+        wrong = first % 4 or second % 4
+        return at + 6, at + 6 + first + second, -1 if wrong else first // 4
+    end = at + 6 + _specifiers(version, octets, at + 6, first)
+    return at + 6, end, second if 0 < second <= first else -1
+
+
+def _specifiers(version: int, octets: bytes, at: int, count: int) -> int:
+    """Octets of so many field specifiers; more than there are if they are cut."""
+    if version != IPFIX:
+        return 4 * count
+    start = at
+    for _ in range(count):
+        if at + 4 > len(octets):
+            return len(octets) + 1
+        at += 8 if octets[at] & 0x80 else 4
+    return at - start
