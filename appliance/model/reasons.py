@@ -73,6 +73,7 @@ class Note(StrEnum):
     BAD_FIELD = "bad_field"  # a field of a shape that its protocol does not allow: passed over
     PREFIX_ONLY = "prefix_only"  # an IPv6 prefix without the address in it: nothing is made of it
     REPEATED = "repeated"  # a request sent again: answered again, told once
+    FLOW_REPEATED = "flow_repeated"  # a flow that its device stated again: counted once
     SESSION_JOINED = "session_joined"  # a session whose beginning was not heard: taken from when it says
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
 
