@@ -1,0 +1,41 @@
+"""Pairs of a key and its value in one line, in the two forms that vendors write. Linear in the line's length.
+
+Only wanted keys are taken out. A wanted key that stands twice with different values is one that somebody
+slipped into a text he chooses (a name of a network, of a device): then nothing of the line is believed.
+"""
+
+import re
+
+_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(?:\"([^\"]*+)\"|'([^']*+)'|([^\s,;]*+))")
+"""`key=value`, `key="a value"`, `key='a value'`: every key is tried once, nothing is tried twice."""
+
+_QUOTED = re.compile(r'"([A-Za-z_]\w*+)"="([^"]*+)"')
+
+_CEF_KEY = re.compile(r"(?:^| )([A-Za-z]\w*+)=")
+
+
+def _gathered(found: list[tuple[str, str]], wanted: frozenset[str]) -> dict[str, str] | None:
+    fields: dict[str, str] = {}
+    for key, value in found:
+        if key in wanted and fields.setdefault(key, value) != value:
+            return None
+    return fields
+
+
+def pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
+    """The wanted ones of `key=value key="v w"`; None if one is contradicted."""
+    found = [(match[1], match[2] or match[3] or match[4] or "") for match in _PAIR.finditer(text)]
+    return _gathered(found, wanted)
+
+
+def quoted_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
+    """The wanted ones of `"key"="value","key"="value"` (Ruckus SmartZone); None if one is contradicted."""
+    return _gathered([(match[1], match[2]) for match in _QUOTED.finditer(text)], wanted)
+
+
+def cef_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
+    """The wanted ones of a CEF extension, whose values may hold spaces; None if one is contradicted."""
+    keys = list(_CEF_KEY.finditer(text))
+    ends = [key.start() for key in keys[1:]] + [len(text)]
+    found = [(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=True)]
+    return _gathered(found, wanted)
