@@ -101,7 +101,7 @@ class Intake:
         self._note(source)
 
     def _evidence(self, flows: Rows) -> Rows:
-        """The flows that are recorded; sampled ones are multiplied up, counted in statistics, and forgotten."""
+        """Flows that are recorded; sampled ones are multiplied up, counted in statistics, and forgotten."""
         sampled = flows["sampling"] > 1
         if not sampled.any():
             return flows
