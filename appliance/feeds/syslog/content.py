@@ -27,18 +27,10 @@ _TALKERS = frozenset(
 )  # fmt: skip
 """Programs whose lines are about what was asked for: proxies, web servers, name servers, inspectors."""
 
-_SIGNS = (
-    "://", "http/", "mozilla/", "tcp_", "query", "question", "request", "url", "uri=", "uri\"",
-    "sni", "agent", "domain", "host=", "host\"", "hostname", "dstname", "server_name", "servername",
-    "rrname", "qname", "cname", "filename", "refer", "web-proxy", "event_type", "dns",
-    "get ", "post ", "head ", "connect ", ". in ", " in a",
-)  # fmt: skip
-"""One of these stands in every line that the patterns below find; looking for them is quicker."""
-
 _KEYS = (
     r"(?:dst_?)?(?:url|uri|urlpath|hostname|hostnames|host|domain|dnsname)|dhost|dstname|dsthost|dest_?name"
     r"|destinationdnsdomain|(?:ssl_?|tls_?)?(?:sni|servername|server_name)|qname|rrname|query(?:_?\d+)?|queryname"
-    r"|(?:c|scert)?cname|scert\w*|(?:http_?)?(?:user_?agent|agent|referer|referrer|refer|referralurl|host|method)"
+    r"|(?:c|scert)?cname|scert\w*|(?:http_?)?(?:user_?agent|agent|referer|referrer|refer|referralurl|host)"
     r"|requestclientapplication|request(?:context|method|url)?|filename|keyword|unifidomain|fqdn"
 )
 _FIELD = re.compile(
@@ -48,17 +40,34 @@ _FIELD = re.compile(
 )
 """`key=value`, `key="value"` and `"key": "value"`."""
 
-_WHOLE = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]{1,15}://"
-    r"|\b(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT) [^\s]*[./:]"
-    r"|\bHTTP/[123]\b|\bMozilla/\d|\bTCP_[A-Z_]{3,40}/\d{3}"
-    r"|\bquery(?:\[|: ?\S+ (?:IN|CH)\b)|\bquestion:|dns query from|\bquery from \S+:"
-    r"|\w\.[\w.-]* (?:IN (?:A|AAAA|HTTPS|SVCB|PTR|MX|TXT|SRV|NS|SOA|ANY)|(?:A|AAAA|HTTPS|PTR|MX|TXT) IN)\b"
-    r"|^(?:urls|web-proxy[\w,]*|dns(?:,\w+)*) "
-    r"|\"event_type\" ?: ?\"(?:http|dns|tls|quic|fileinfo|smtp|mdns)\""
-)
-"""URLs, requests and user agents, results of proxies, questions to name servers (dnsmasq, BIND, RouterOS)."""
+_FIELD_SIGNS = ("url", "uri", "host", "sni", "domain", "agent", "que", "refer", "fqdn", "keyword", "scert")
+_NAME_SIGNS = (
+    "servername", "server_name", "dstname", "destname", "dest_name", "qname", "rrname", "cname", "dnsname",
+    "filename", "queryname",
+)  # fmt: skip
+"""In lower case, one of these stands in every key there is; to look for them first is much quicker."""
 
+_TYPES = "A|AAAA|HTTPS|SVCB|PTR|MX|TXT|SRV|NS|SOA|ANY"
+_WHOLE_SIGNS = tuple(
+    (sign, re.compile(pattern) if pattern else None)
+    for sign, pattern in (
+        ("://", ""),
+        ("HTTP/", r"\bHTTP/[123]\b"),
+        ("Mozilla/", ""),
+        ("TCP_", r"\bTCP_[A-Z_]{3,40}/\d{3}"),  # squid's results
+        ("GET ", r"\bGET \S*[./:]"),
+        ("CONNECT ", r"\bCONNECT \S*[./:]"),
+        (  # dnsmasq, BIND, RouterOS
+            "que",
+            r"\bquery(?:\[|: ?\S+ (?:IN|CH)\b)|dns query from|\bquery from \S+:|question:",
+        ),
+        (" IN", rf"\w\.[\w.-]* (?:IN (?:{_TYPES})|(?:{_TYPES}) IN)\b"),  # unbound and others
+    )
+)
+"""Requests, and questions to name servers: where the sign stands, the pattern says whether it is meant."""
+
+_BEGINNINGS = ("urls ", "web-proxy", "dns ", "dns,")  # Meraki, RouterOS
+_EVENT = re.compile(r"\"event_type\" ?: ?\"(?:http|dns|tls|quic|fileinfo|smtp|mdns)\"")  # Suricata
 _DNSMASQ = re.compile(r"(?:\d+ \S+ )?\S+(?: \S+){1,2} (?:is|to|from) \S|.*rebind")
 """`reply NAME is ADDRESS`, `forwarded NAME to SERVER`, `/etc/hosts NAME is ADDRESS`, numbered or not."""
 
@@ -72,13 +81,19 @@ def stripped(program: str, text: str) -> tuple[str, Content]:
         return "", Content.WHOLE
     if program == "dnsmasq" and _DNSMASQ.match(text):
         return "", Content.WHOLE
-    low = text.lower()
-    for sign in _SIGNS:
-        if sign in low:
-            break
-    else:
-        return text, Content.NOTHING
-    left, fields = _FIELD.subn("", text)
-    if _WHOLE.search(left):
+    fields = 0
+    if ("=" in text or '"' in text) and _may_have_fields(text.lower()):
+        text, fields = _FIELD.subn("", text)
+    for sign, pattern in _WHOLE_SIGNS:
+        if sign in text and (pattern is None or pattern.search(text)):
+            return "", Content.WHOLE
+    if text.startswith(_BEGINNINGS) or (text[:1] == "{" and _EVENT.search(text)):
         return "", Content.WHOLE
-    return left, Content.FIELDS if fields else Content.NOTHING
+    return text, Content.FIELDS if fields else Content.NOTHING
+
+
+def _may_have_fields(low: str) -> bool:
+    for sign in _FIELD_SIGNS:
+        if sign in low:
+            return True
+    return "name" in low and any(sign in low for sign in _NAME_SIGNS)
