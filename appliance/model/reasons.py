@@ -49,7 +49,7 @@ class Refusal(StrEnum):
     COMPRESSED = "compressed"  # a request whose content is compressed: refused unopened
     NOT_FOR_US = "not_for_us"  # a request for another path or with another method than ours
     NOT_ASSOCIATED = "not_associated"  # a device that was near an access point and not with it
-    UNDECLARED = "undeclared"  # from a sender that nobody declared, and no room left to keep it
+    NOT_A_FEED = "not_a_feed"  # a file that holds nothing of the kind it was given as
 
 
 class Note(StrEnum):
@@ -76,6 +76,7 @@ class Note(StrEnum):
     FLOW_REPEATED = "flow_repeated"  # a flow that its device stated again: counted once
     SESSION_JOINED = "session_joined"  # a session whose beginning was not heard: taken from when it says
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
+    STREAM_GAP = "stream_gap"  # a piece of a TCP stream that a capture does not hold
 
 
 class Evidence(IntEnum):
