@@ -74,6 +74,13 @@ def mac(text: str) -> bytes:
     return _meant(mac_number, text).to_bytes(6, "big")
 
 
+def port(text: str) -> int:
+    """A port, as an argument's type."""
+    if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port; give 0 to 65535")
+    return int(text)
+
+
 def _meant(read: Callable[[str], int], text: str) -> int:
     try:
         return read(text)

@@ -2,12 +2,14 @@
 
 A connection answers if its period overlaps [--from, --to) and is shown whole, also where it began before
 or went on after (looked for up to 24 hours beyond). --mac and --ip are the client's, --peer the other
-side's address; --port is the port of either side or the one after NAT, since a requisition does not
+side's address; --port is the port of either side or the recorded one after NAT, since a requisition does not
 always say which it names. What was seen at two places under two MACs is one connection of the MAC that
-sent (--parts shows both); --mac gives only what was seen with this MAC. Without --from and --to the whole
-home is read. Rows come in order of the hour in which a connection was over, and within it by their start.
-In busy hours instants are kept to the millisecond, widened so that the true period lies within; in others
-to the nanosecond.
+sent (--parts shows both); --mac gives only what was seen with this MAC or, where a feed names none, came
+from an address that this MAC held by the best evidence (`mac_evidence`). Address and port after NAT are those
+of the record itself, else those that gateways told apart from it; --nat-ip and --nat-port ask for both, and
+read everything from --from to --to. Without --from and --to the whole home is read. Rows come in order of the
+hour in which a connection was over, and within it by their start. In busy hours instants are kept to the
+millisecond, widened so that the true period lies within; in others to the nanosecond.
 """
 
 import argparse
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mac", type=asking.mac, metavar="M", help="the client's MAC")
     parser.add_argument("--ip", type=asking.address, metavar="A", help="the client's address")
     parser.add_argument("--peer", type=asking.address, metavar="A", help="the address at the other side")
-    parser.add_argument("--port", type=int, metavar="P", help="port of either side, or after NAT")
+    parser.add_argument("--port", type=asking.port, metavar="P", help="port of either side, or after NAT")
+    parser.add_argument("--nat-ip", type=asking.address, metavar="A", help="the client's address after NAT")
+    parser.add_argument("--nat-port", type=asking.port, metavar="P", help="the client's port after NAT")
     parser.add_argument("--protocol", metavar="X", help="tcp, udp, icmp, ... or its number")
     parser.add_argument("--format", choices=["csv", "jsonl", "parquet"], default="csv")
     parser.add_argument(
@@ -54,10 +58,16 @@ def run(args: argparse.Namespace) -> int:
     to_ns = FOREVER_NS if args.to_ns is None else args.to_ns
     if to_ns <= args.from_ns:
         raise UsageError("--to must be later than --from")
-    if args.port is not None and not 0 <= args.port < 1 << 16:
-        raise UsageError(f"--port: {args.port} is not a port; give 0 to 65535")
     question = Question(
-        args.from_ns, to_ns, args.ip, args.mac, args.peer, args.port, _protocol(args.protocol)
+        args.from_ns,
+        to_ns,
+        args.ip,
+        args.mac,
+        args.peer,
+        args.port,
+        _protocol(args.protocol),
+        args.nat_ip,
+        args.nat_port,
     )
     home, opener = asking.opened(args)
     search = Search(home, opener, question)

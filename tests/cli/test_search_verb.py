@@ -45,7 +45,8 @@ COLUMNS = [
         "nat_ip",
         "nat_port",
     ),
-    *("end_reason", "source", "ssid", "user", "evidence", "other_macs"),
+    *("nat_port_last", "end_reason", "received", "by_receipt", "source"),
+    *("ssid", "user", "session", "evidence", "mac_evidence", "other_macs"),
 ]
 
 
@@ -179,10 +180,14 @@ def test_bindings(greffier: Callable[..., Answer]) -> None:
             "ap_mac": None,
             "ssid": None,
             "user": None,
+            "session": None,
             "from": to_iso(HOUR),
             "until": to_iso(HOUR + HOUR_NS - 1),
             "evidence": "dhcp",
+            "mac_evidence": None,
             "randomised": True,
+            **dict.fromkeys(("class", "bytes_out", "bytes_in", "nat_ip", "nat_port", "nat_port_last")),
+            **dict.fromkeys(("port", "peer_ip", "peer_port", "protocol")),
             "source": SOURCES[0],
         }
     ]

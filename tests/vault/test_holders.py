@@ -8,7 +8,7 @@ from appliance.model.instants import HOUR_NS, NS
 from appliance.model.reasons import EndReason, Evidence
 from appliance.model.rows import BINDING
 from appliance.vault.columns import to_table
-from appliance.vault.unseal.holders import intervals
+from appliance.vault.unseal.intervals import intervals
 
 BEGIN = 500_000 * HOUR_NS
 

@@ -285,8 +285,8 @@ def test_holders_are_asked_for_at_an_instant_or_over_all_days(tmp_path: Path) ->
         (hour, hour + 1400 * NS, True),
         (hour + 2301 * NS, hour + 2500 * NS, True),
     ]
-    assert shown(holdings.at(hour + 2400 * NS)) == [(hour + 2301 * NS, hour + 2500 * NS, True)]
-    assert shown(holdings.at(hour + 1401 * NS)) == []
+    assert shown([holdings.at(hour + 2400 * NS)]) == [(hour + 2301 * NS, hour + 2500 * NS, True)]
+    assert shown([holdings.at(hour + 1401 * NS)]) == []
     everyone = Holdings(home, Keys(), Question())
     assert len(shown(everyone.everything())) == 3
 

@@ -18,8 +18,10 @@ FOREVER_NS = (1 << 63) - 1
 class Question:
     """What a row must be to be asked for; None asks nothing.
 
-    A row's period must overlap [from_ns, to_ns). `client_ip` and `peer_ip` are 16 bytes, `client_mac` 6.
-    `port` is that of either end, or the one after NAT: a requisition does not always say which it holds.
+    A row's period must overlap [from_ns, to_ns). `client_ip`, `peer_ip` and `nat_ip` are 16 bytes,
+    `client_mac` 6. `port` is that of either end, or the one after NAT: a requisition does not always say
+    which it holds. `nat_port` lies in a block of ports, where a row has one. `or_unknown`: a row that does
+    not say its client's address, or MAC, may be meant.
     """
 
     from_ns: int = 0
@@ -29,6 +31,9 @@ class Question:
     peer_ip: bytes | None = None
     port: int | None = None
     protocol: int | None = None
+    nat_ip: bytes | None = None
+    nat_port: int | None = None
+    or_unknown: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -38,9 +43,16 @@ class Question:
             "client_mac": self.client_mac,
             "peer_ip": self.peer_ip,
             "protocol": self.protocol,
+            "nat_ip": self.nat_ip,
         }
         names = [name for name, wanted in asked.items() if wanted is not None]
-        return names + (["client_port", "peer_port", "nat_port"] if self.port is not None else [])
+        if self.port is not None:
+            names += ["client_port", "peer_port", "nat_port"]
+        elif self.nat_port is not None:
+            names.append("nat_port")
+        if self.nat_port is not None:
+            names += ["nat_port_last"] + (["nat_ip"] if self.nat_ip is None else [])
+        return names
 
     def during(self, from_ns: int, to_ns: int) -> "Question":
         """The same question about another period."""
@@ -57,9 +69,12 @@ class Question:
             (Indexed.PEER_IP, self.peer_ip),
         ):
             if address is not None and which in index.sections:
+                held = index.sections[which]
                 number = int.from_bytes(address, "big")
-                mark = fingerprint(number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF)
-                bits &= index.sections[which].row_groups(mark)
+                holding = held.row_groups(fingerprint(number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF))
+                if self.or_unknown and which is not Indexed.PEER_IP:
+                    holding |= held.row_groups(fingerprint(0, 0))
+                bits &= holding
         return bits
 
     def matches(self, table: pa.Table) -> Mask:
@@ -72,11 +87,41 @@ class Question:
             ("protocol", self.protocol),
         ):
             if wanted is not None:
-                mask &= equal(table, name, wanted)
+                same = equal(table, name, wanted)
+                if self.or_unknown and name in ("client_ip", "client_mac"):
+                    same |= _unknown(table, name)
+                mask &= same
+        mask &= self.translates(table)
         if self.port is not None:
             ports = (equal(table, name, self.port) for name in ("client_port", "peer_port", "nat_port"))
             mask &= np.logical_or.reduce(list(ports))
         return mask
+
+    def translates(self, table: pa.Table) -> Mask:
+        """Which rows have the address and port after NAT asked for; one without a port has all of them."""
+        mask = np.ones(len(table), np.bool_)
+        if self.nat_ip is not None:
+            mask &= equal(table, "nat_ip", self.nat_ip)
+        if self.nat_port is not None:
+            port = _numbers(table, "nat_port")
+            last = np.maximum(_numbers(table, "nat_port_last"), port)
+            mask &= (port <= self.nat_port) & (self.nat_port <= last) | (port < 0)
+            mask &= ~_unknown(table, "nat_ip")
+        return mask
+
+
+def _unknown(table: pa.Table, name: str) -> Mask:
+    """(n,) whether a column says nothing; one that is not there never does."""
+    if name not in table.column_names:
+        return np.ones(len(table), np.bool_)
+    return np.asarray(table[name].is_null().to_numpy())
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[np.int64]:
+    """(n,) numbers, -1 where there is none."""
+    if name not in table.column_names:
+        return np.full(len(table), -1, np.int64)
+    return np.asarray(pc.fill_null(table[name].cast(pa.int64()), -1).to_numpy())
 
 
 def equal(table: pa.Table, name: str, wanted: bytes | int) -> Mask:

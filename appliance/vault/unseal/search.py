@@ -9,6 +9,7 @@ which a connection was over, and within one by their start.
 import datetime as dt
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +19,11 @@ from appliance.model.instants import DAY_NS
 from appliance.model.schemas import BINDING_SCHEMA
 from appliance.vault.names import Home, VaultName
 from appliance.vault.unseal.connections import IDLE_TIMEOUT_NS, ROWS_AT_ONCE, Connections, once
-from appliance.vault.unseal.holders import GAP_NS, Holders, intervals
+from appliance.vault.unseal.holders import Holders
+from appliance.vault.unseal.intervals import GAP_NS, intervals
 from appliance.vault.unseal.journal import Opener
 from appliance.vault.unseal.parts import ends_hashes, instants
-from appliance.vault.unseal.question import FOREVER_NS, Mask, Question
+from appliance.vault.unseal.question import FOREVER_NS, Mask, Question, equal
 from appliance.vault.unseal.segments import overlaps
 from appliance.vault.unseal.shelves import Shelves, Span
 
@@ -34,10 +36,12 @@ class Search:
 
     def __init__(self, home: Home, opener: Opener, question: Question) -> None:
         self._question = question
-        # Whatever the period: the other parts of a connection are wanted too.
-        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, question.during(0, FOREVER_NS))
-        # Of bindings, all that concerns an address: the point is to see who else claimed it.
-        holder = Question(client_ip=question.client_ip)
+        # Whatever the period: the other parts of a connection are wanted too. Whose MAC it was, and what its
+        # address was after NAT, may be known only once bindings are joined.
+        wanted = replace(question.during(0, FOREVER_NS), nat_ip=None, nat_port=None, or_unknown=True)
+        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, wanted)
+        # Of bindings, all of an address: the point is to see who else claimed it; and all associations.
+        holder = Question(client_ip=question.client_ip, or_unknown=True)
         self._source = Shelves(home, VaultName.SOURCE, opener, holder)
 
     @property
@@ -89,8 +93,15 @@ class Search:
             *(table for near in spans for table in self._source.rows(near)),
         ]
         holders = Holders(intervals(pa.concat_tables(parts)))
-        joined = [holders.join(found.pop(0)) for _ in range(len(found))]
+        joined = [self._meant(holders.join(found.pop(0))) for _ in range(len(found))]
         return pa.concat_tables(joined), span
+
+    def _meant(self, rows: pa.Table) -> pa.Table:
+        """Those of the MAC and the translation asked for, now that these are known."""
+        mask = self._question.translates(rows)
+        if self._question.client_mac is not None:
+            mask &= equal(rows, "client_mac", self._question.client_mac)
+        return rows if mask.all() else rows.filter(pa.array(mask))
 
     def _asked(self, rows: pa.Table) -> Iterator[pa.Table]:
         """Those that overlap the period."""

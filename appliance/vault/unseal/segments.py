@@ -105,6 +105,8 @@ class _Segment:
     def answers(self, groups: Sequence[int], question: Question, whole: bool) -> Iterator[pa.Table]:
         """The rows of some row groups that answer; `whole` if no row can lie outside the period asked for."""
         deciding = [name for name in self._names if ASKED.get(name, name) in question.columns]
+        if question.columns and not deciding:
+            deciding = self._names[:1]  # none says what is asked for: the question decides what that means
         if not whole:
             deciding += [name for name in self._names if name in _PERIOD]
         found: list[pa.Table] = []

@@ -48,8 +48,10 @@ def json_lines(table: pa.Table) -> bytes:
     pieces: list[pa.Array | str] = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         pieces.append(f"{',' if pieces else '{'}{json.dumps(name)}:")
-        if pa.types.is_timestamp(column.type):
+        if pa.types.is_timestamp(column.type) and not column.null_count:
             pieces += ['"', iso(column), '"']
+        elif pa.types.is_timestamp(column.type):
+            pieces.append(pc.binary_join_element_wise('"', _cells(column, str), '"', ""))
         else:
             pieces.append(_cells(column, json.dumps))
     return _joined([*pieces, "}"], "null")
@@ -58,7 +60,10 @@ def json_lines(table: pa.Table) -> bytes:
 def _cells(column: pa.ChunkedArray, text: Callable[[str], str]) -> pa.Array:
     """The text of each value; null where there is none."""
     if pa.types.is_timestamp(column.type):
-        return iso(column)
+        if column.null_count == len(column):
+            return pa.nulls(len(column), pa.string())
+        whole = pa.chunked_array([iso(column)])
+        return pc.if_else(column.is_valid(), whole, None) if column.null_count else whole
     if pa.types.is_string(column.type):
         return _each_distinct(column, text)
     return column.cast(pa.string())
