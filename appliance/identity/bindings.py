@@ -21,6 +21,9 @@ interim updates (RFC 2866 section 2.1, RFC 2869 section 2.1), an access point lo
 once it is silent (hostapd.conf ap_max_inactivity, 300 s by default), that it left. So each stands until its
 end is told, like a lease: for 24 hours at most, since a box that loses power tells no end."""
 
+_OF_STATIONS = (Evidence.PRESENCE, *_SESSIONS)
+"""Evidence of a device rather than of an address: it tells access point and user of all that it sends."""
+
 
 class Bindings(Holdings):
     """Every binding that is open; observes CLAIM rows.
@@ -41,11 +44,9 @@ class Bindings(Holdings):
         everything of its evidence and source at its access point, or everywhere if it names none:
         it was switched off, or on anew (RFC 2866 section 5.1: Accounting-On, Accounting-Off).
         """
-        nobody = (claims["mac"] == 0) & (claims["ip_hi"] == 0) & (claims["ip_lo"] == 0)
-        if not nobody.any():
-            return self._joined([super().observe(claims, source), *self._ended(claims, source)])
+        nobody = (claims["mac"] == 0) & ~_has_address(claims)
         switched = claims[nobody & claims["released"]]
-        claims = claims[~nobody]
+        claims = _with_associations(claims[~nobody] if nobody.any() else claims)
         parts = [super().observe(claims, source), *self._ended(claims, source)]
         return self._joined([*parts, *(self._switched(each, source) for each in switched)])
 
@@ -60,8 +61,7 @@ class Bindings(Holdings):
         return keys
 
     def _contested(self, claims: Rows) -> Mask:
-        has_address = (claims["ip_hi"] != 0) | (claims["ip_lo"] != 0)
-        return np.asarray(np.isin(claims["evidence"], _GIVEN_AWAY) & has_address)
+        return np.asarray(np.isin(claims["evidence"], _GIVEN_AWAY) & _has_address(claims))
 
     def _leases(self, claims: Rows) -> NDArray[np.int64]:
         session = np.isin(claims["evidence"], _SESSIONS) & (claims["until"] == 0)
@@ -103,3 +103,17 @@ class Bindings(Holdings):
         """What is open of one evidence and source."""
         held = self._held
         return np.flatnonzero(self._open & (held["evidence"] == evidence) & (held["source"] == source))
+
+
+def _has_address(claims: Rows) -> Mask:
+    return np.asarray((claims["ip_hi"] != 0) | (claims["ip_lo"] != 0))
+
+
+def _with_associations(claims: Rows) -> Rows:
+    """What is said of a station beside one of its addresses is said of the station: of all its addresses."""
+    which = np.isin(claims["evidence"], _OF_STATIONS)
+    if not which.any():
+        return claims
+    also = claims[which & _has_address(claims) & (claims["mac"] != 0)]
+    also["ip_hi"] = also["ip_lo"] = 0
+    return np.concatenate([claims, also])
