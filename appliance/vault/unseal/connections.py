@@ -118,7 +118,7 @@ class Connections:
         first, last, ended = parts.first_ns[order], parts.last_ns[order], parts.end_reason[order]
         follows = np.diff(key, prepend=-1) == 0
         follows[1:] &= ended[:-1] != EndReason.END_OF_FLOW
-        follows[1:] &= first[1:] - last[:-1] <= self._idle_ns
+        follows[1:] &= first[1:] - _reached(last, key)[:-1] <= self._idle_ns
         follows[1:] &= parts.ap_mac[order][1:] == parts.ap_mac[order][:-1]
         starts = np.flatnonzero(~follows)
         ends = np.append(starts[1:], len(order)) - 1
@@ -183,6 +183,17 @@ class _Chains:
         return pa.Table.from_arrays(
             [columns.get(name, taken[name]) for name in table.column_names], schema=table.schema
         )
+
+
+def _reached(last: I64, key: I64) -> I64:
+    """(n,) the latest end so far of each key; parts that a feed states of each direction may overlap."""
+    if not ((np.diff(last) < 0) & (np.diff(key) == 0)).any():
+        return last
+    by_end = np.argsort(last, kind="stable")
+    rank = np.empty(len(last), np.int64)
+    rank[by_end] = np.arange(len(last))
+    apart = key * len(last)
+    return last[by_end[np.maximum.accumulate(rank + apart) - apart]]
 
 
 def _once(parts: Parts) -> tuple[I64, I64]:
