@@ -53,8 +53,8 @@ def repeats(halves: Halves, group: Index) -> tuple[Index, Index]:
 
 
 def alike(first: Index, last: Index, other_first: Index, other_last: Index) -> Mask:
-    """(n,) whether two flows of equal counts have equal times; those of a single instant exactly."""
-    tolerance = np.where(last > first, SAME_NS, 0)
+    """(n,) whether two flows of equal counts have equal times: exactly, or nearly if they last far longer."""
+    tolerance = np.where(last - first > 10 * SAME_NS, SAME_NS, 0)
     apart = np.maximum(np.abs(first - other_first), np.abs(last - other_last))
     return np.asarray(apart <= tolerance)
 
