@@ -15,6 +15,8 @@ VERBS = {
     "custodian": "make a custodian's key",
     "init": "make a box home",
     "record": "record capture files or a live interface",
+    "inventory": "ask access points and switches what they are, by SNMP",
+    "listen": "receive what access points and gateways tell",
     "search": "read traffic records, with the custodians",
     "bindings": "who held an address, with the custodians",
     "verify": "re-read and check everything that is kept",
@@ -26,7 +28,7 @@ VERBS = {
 
 EXIT_CODES = """exit codes:
   0 done   1 a fault was found   2 wrong command line   3 other error   4 home   5 custodians' keys
-  6 capture cannot be read   7 disk   8 destroyed after its term   130 interrupted"""
+  6 capture cannot be read   7 disk   8 destroyed after its term   9 port   130 interrupted"""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -29,6 +29,20 @@ def of_files(files: list[Path]) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
+def of_addresses(count: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; it is told how many addresses were asked."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("asking", total=count)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextlib.contextmanager
 def of_interface(interface: str) -> "Iterator[Callable[[SourceCounts], None]]":
     """A line that counts on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
@@ -63,3 +77,23 @@ def of_interfaces(names: list[str]) -> "Iterator[Callable[[Sequence[RecorderStat
 
     with Console(stderr=True).status(f"listening on {', '.join(names)}") as line:
         yield lambda states: line.update(told(states))
+
+
+@contextlib.contextmanager
+def of_feeds() -> "Iterator[Callable[[Sequence[SourceCounts]], None]]":
+    """A line that counts on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda sources: None
+        return
+    from rich.console import Console
+
+    def told(sources: "Sequence[SourceCounts]") -> str:
+        messages, lost = sum(one.packets for one in sources), sum(one.lost.total() for one in sources)
+        speaking = sum(1 for one in sources if one.packets)
+        return (
+            f"listening: {several(messages, 'message')} of {several(speaking, 'source')}, {lost:,} lost "
+            "(Ctrl-C ends and seals)"
+        )
+
+    with Console(stderr=True).status("listening") as line:
+        yield lambda sources: line.update(told(sources))

@@ -22,8 +22,9 @@ Progress = Callable[[int, int], None]
 """Told (bytes read, bytes to read)."""
 
 _ROOMS = ("envelopes", "segments", "journal")
-_NOT_SEALED = ("state", "statistics", "classify")
-"""What proves nothing: how recorders stand, totals that name nobody, and a box's own tables of categories."""
+_NOT_SEALED = ("state", "statistics", "classify", "inventory", "listen", "sources.toml")
+"""What proves nothing: how recorders stand, totals that name nobody, a box's own tables of categories, the
+devices of its site, its certificate, and who may speak."""
 
 _CHUNK_BYTES = 1 << 20
 
