@@ -47,6 +47,11 @@ class Network:
     ) -> None:
         os.close(self._handle)
 
+    @property
+    def handle(self) -> int:
+        """The file descriptor that keeps it alive: `ip link set X netns /proc/PID/fd/HANDLE`."""
+        return self._handle
+
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -25,13 +25,16 @@ _REPLY = re.compile(
     r"iaid = -?\d+ valid for (-?\d{1,10}) seconds",
     re.ASCII,
 )
+_GIVEN_BACK = re.compile(
+    r"Client ([0-9a-fA-F:]{11,}) (?:releases|declined) address ([0-9a-fA-F:.]{2,45})(?=\s|$)", re.ASCII
+)
 _INFINITE = (-1, 0xFFFF_FFFF)
 
 
 def read(line: Line, teller: Teller) -> bool:
     """A lease given or given back; offers, requests and the server's own affairs tell nothing."""
     text = line.text
-    if text.startswith("Reply "):
+    if text.startswith(("Reply ", "Client ")):
         is_told = _read_v6(line, teller)
     else:
         is_told = _read_v4(line, teller)
@@ -64,13 +67,16 @@ def _read_v4(line: Line, teller: Teller) -> bool:
 
 
 def _read_v6(line: Line, teller: Teller) -> bool:
-    found = _REPLY.match(line.text)
-    if found is None:
+    found, back = _REPLY.match(line.text), _GIVEN_BACK.match(line.text)
+    if found is not None:
+        ip, mac, seconds = holdable(found[1]), duid_station(found[2]), int(found[3])
+    elif back is not None:
+        ip, mac, seconds = holdable(back[2]), duid_station(back[1]), 0
+    else:
         return False
-    ip, mac, seconds = holdable(found[1]), duid_station(found[2]), int(found[3])
     if ip is None or mac == 0:
         return False
-    until_ns = 0 if seconds in _INFINITE else line.seen_ns + seconds * NS
+    until_ns = 0 if seconds in (0, *_INFINITE) else line.seen_ns + seconds * NS
     teller.claim(line.seen_ns, Evidence.DHCPV6, mac, ip, until_ns=until_ns, released=seconds == 0)
     return True
 
