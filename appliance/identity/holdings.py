@@ -130,7 +130,7 @@ class Holdings:
         slots, evicted = self._slots(claims, keys, source)
         aside = (slots < 0) & self._testifies(claims)
         other = self._named_another(claims, slots, (*self._holder, *self._place))
-        stale = other & (claims["released"] | (claims["seen"] < self._spells["last"][slots]))
+        stale = other & (claims["seen"] < self._since(claims, slots, other))
         aside |= stale & (~claims["released"] | self._testifies(claims))
         parts = [evicted, self._instants(claims[aside], source)]
         taken = (slots >= 0) & ~stale
@@ -139,6 +139,18 @@ class Holdings:
             parts += self._change(claims[other], slots[other])
         self._name(claims, slots)
         return [*parts, self._spell(claims, slots)]
+
+    def _since(self, claims: Rows, slots: Slots, other: Mask) -> NDArray[np.int64]:
+        """(n,) from when on what each claim says of another holder or place counts.
+
+        A beginning counts if nothing later is known; an end, from the beginning of what it ends.
+        """
+        last = self._spells["last"][slots]
+        begins = other & ~claims["released"] & (claims["seen"] >= last)
+        begun = dict(zip(slots[begins][::-1].tolist(), claims["seen"][begins][::-1].tolist(), strict=True))
+        ends = np.flatnonzero(other & claims["released"])
+        last[ends] = [begun.get(slot, NOTHING) for slot in slots[ends].tolist()]
+        return np.asarray(last)
 
     def _named_another(self, claims: Rows, slots: Slots, names: Sequence[str]) -> Mask:
         """(n,) whether a claim names another holder or place than the one that is held."""
