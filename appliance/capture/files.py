@@ -65,7 +65,7 @@ class CaptureFile:
             raise CaptureError(
                 f"cannot read {self.path}: {error.strerror}; give an existing capture file"
             ) from error
-        self._stream = _decompressed(self._raw, magic)
+        self._stream = decompressed(self._raw, magic)
         room = CHUNK_BYTES if self._stream is not self._raw else min(CHUNK_BYTES, self.size_bytes + 1)
         self._buffer = np.zeros(room + PADDING_BYTES, np.uint8)
         return self
@@ -166,7 +166,14 @@ class CaptureFile:
             self.unread_bytes += rest
 
 
-def _decompressed(raw: BinaryIO, magic: bytes) -> BinaryIO:
+def is_capture(start: bytes) -> bool:
+    """Whether a file that begins so is a capture, once it is decompressed."""
+    numbers = (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big"))
+    return start[:4] == _PCAPNG or any(number in _PCAP_MAGIC for number in numbers)
+
+
+def decompressed(raw: BinaryIO, magic: bytes) -> BinaryIO:
+    """What a file holds, given its first four bytes; the file itself where it is not compressed."""
     if magic[:2] == _GZIP:
         import gzip
 

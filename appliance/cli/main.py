@@ -15,6 +15,8 @@ VERBS = {
     "custodian": "make a custodian's key",
     "init": "make a box home",
     "record": "record capture files or a live interface",
+    "feed": "read what devices told out of files",
+    "sources": "who may speak, who does, and who is kept apart",
     "inventory": "ask access points and switches what they are, by SNMP",
     "listen": "receive what access points and gateways tell",
     "search": "read traffic records, with the custodians",
