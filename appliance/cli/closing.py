@@ -54,14 +54,17 @@ def summed(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**total, "interfaces": list(parts)}
 
 
-def as_sentences(shown: Mapping[str, Any]) -> str:
-    """The same for a person."""
+def as_sentences(shown: Mapping[str, Any], what: str = "packet") -> str:
+    """The same for a person; `what` came."""
     lines = [
-        f"{several(shown['packets'], 'packet')} became {several(shown['records'], 'traffic record')} "
+        f"{several(shown['packets'], what)} became {several(shown['records'], 'traffic record')} "
         f"and {several(shown['bindings'], 'binding')}, sealed in {shown['seconds']:.1f} s."
     ]
     if shown["first"] and shown["last"]:
-        lines.append(f"They were sent between {shown['first']} and {shown['last']}.")
+        lines.append(
+            f"They {'came' if what == 'message' else 'were sent'} between "
+            f"{shown['first']} and {shown['last']}."
+        )
     if shown["refused"]:
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(shown["refused"].items()))
         lines.append(f"Gave no record, counted by reason: {told}.")

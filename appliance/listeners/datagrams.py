@@ -8,7 +8,7 @@ import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -55,8 +55,8 @@ class DatagramSocket:
         self._drops = drops
         return more
 
-    def receive(self) -> tuple[list[Arrival], bool]:
-        """What has come, by sender, up to a batch; and whether there may be more."""
+    def ready(self, take: Callable[[Arrival], None]) -> bool:
+        """Hand on what has come, by sender, up to a batch; whether there may be more."""
         senders: dict[tuple[str, int], tuple[list[bytes], list[bytes]]] = {}
         receive = self._socket.recvmsg
         whatever_port = self.kind is FeedKind.SYSLOG  # some draw a new one for every line
@@ -77,7 +77,9 @@ class DatagramSocket:
         except OSError as error:  # no memory for one datagram; it stays with the kernel
             if error.errno not in (errno.ENOMEM, errno.ENOBUFS):
                 raise
-        return [self._arrival(*item) for item in senders.items()], count == BATCH
+        for sender, came in senders.items():
+            take(self._arrival(sender, came))
+        return count == BATCH
 
     def _arrival(self, sender: tuple[str, int], came: tuple[list[bytes], list[bytes]]) -> Arrival:
         payloads, instants = came

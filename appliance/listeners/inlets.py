@@ -1,14 +1,24 @@
 """All that is listened to, in one place: every ready socket is read, and what came is handed on."""
 
+import resource
 import selectors
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from appliance.config.listen import ListenConfig
+from appliance.feeds.netflow.framing import Framing as NetflowFraming
+from appliance.feeds.syslog.framing import Framing as SyslogFraming
+from appliance.listeners import certificate
 from appliance.listeners.arrivals import Arrival
+from appliance.listeners.conversation import Conversation, Monologue
 from appliance.listeners.datagrams import DatagramSocket
+from appliance.listeners.streams import MayStay, Streams
+from appliance.listeners.web import WebConnection
 from appliance.model.feeds import FeedKind
+
+Take = Callable[[Arrival], None]
 
 _UDP = (
     (FeedKind.NETFLOW, "netflow_ports"),
@@ -16,20 +26,34 @@ _UDP = (
     (FeedKind.SYSLOG, "syslog_udp_ports"),
     (FeedKind.RADIUS, "radius_ports"),
 )
+_SPARE_FILES = 256
+"""File descriptors beside the connections: of the vaults, of the ports."""
+
+
+def _of_ipfix() -> Conversation:
+    return Monologue(NetflowFraming())
+
+
+def _of_syslog() -> Conversation:
+    return Monologue(SyslogFraming())
+
+
+def _of_presence() -> Conversation:
+    return WebConnection()
 
 
 class Inlets:
-    """The ports of the settings, with the certificate in `folder`. `open` before use, `close` at the end."""
+    """The ports of the settings. `open` before use, `close` at the end. The certificate is in `folder`."""
 
-    def __init__(self, folder: Path, config: ListenConfig) -> None:
+    def __init__(self, folder: Path, config: ListenConfig, may_stay: MayStay) -> None:
         self._folder = folder
         self._config = config
-        self._refused: Counter[str] = Counter()
         self._selector = selectors.DefaultSelector()
         self._datagrams: list[DatagramSocket] = []
+        self._streams = Streams(config.connections, config.connections_each, may_stay)
 
     def open(self) -> None:
-        """Bind every port. Raises ListenError; then none is left bound."""
+        """Bind every port. Raises ListenError, StorageError; then none is left bound."""
         config = self._config
         try:
             for kind, name in _UDP:
@@ -37,48 +61,93 @@ class Inlets:
                     made = DatagramSocket(kind, config.address, port, config.receive_buffer_mib << 20)
                     self._datagrams.append(made)
                     self._selector.register(made, selectors.EVENT_READ, made)
+            self._open_streams()
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
-        """Stop listening."""
-        for made in self._datagrams:
-            made.close()
-        self._datagrams = []
-        self._selector.close()
-
-    def cease(self) -> None:
-        """Let nobody new in; what has come is still to be polled."""
-
-    def rest(self, take: Callable[[Arrival], None]) -> None:
-        """Hand on what is left over of connections that are open still."""
+    def _open_streams(self) -> None:
+        config, streams = self._config, self._streams
+        _allow_files(config.connections + _SPARE_FILES)
+        for port in config.ipfix_tcp_ports:
+            streams.listen(FeedKind.NETFLOW, config.address, port, _of_ipfix)
+        for port in config.syslog_tcp_ports:
+            streams.listen(FeedKind.SYSLOG, config.address, port, _of_syslog)
+        context: ssl.SSLContext | None = None
+        if config.syslog_tls_ports or config.cloudtrax_ports:
+            context = certificate.context(self._folder)
+        for port in config.syslog_tls_ports:
+            streams.listen(FeedKind.SYSLOG, config.address, port, _of_syslog, context)
+        for port in config.cloudtrax_ports:
+            streams.listen(FeedKind.CLOUDTRAX, config.address, port, _of_presence, context)
+        self._selector.register(streams, selectors.EVENT_READ, streams)
 
     @property
-    def is_crowded(self) -> bool:
-        """Whether streams may not go on before what they said is durable."""
-        return False
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that TLS ports show, "" without one."""
+        return certificate.fingerprint(self._folder)
 
     @property
     def least_buffer_bytes(self) -> int | None:
         """The kernel's memory for the UDP port that was given least; None without such ports."""
         return min((made.buffer_bytes for made in self._datagrams), default=None)
 
-    def refused(self) -> Counter[str]:
-        """What came over connections and made no message, since the last call."""
-        refused, self._refused = self._refused, Counter()
-        return refused
+    @property
+    def is_crowded(self) -> bool:
+        """Whether streams may not go on before what they said is durable."""
+        return self._streams.tally.is_crowded
+
+    @property
+    def connections(self) -> int:
+        """Those that are open."""
+        return len(self._streams)
+
+    def poll(self, timeout_s: float, take: Take) -> bool:
+        """Wait for something to come and hand it on; whether there may be more at once."""
+        more = False
+        for key, _ in self._selector.select(timeout_s):
+            more |= key.data.ready(take)
+        return more
+
+    def resume(self, take: Take) -> None:
+        """After messages were settled: send answers, read on."""
+        self._streams.resume(take)
+
+    def tend(self, take: Take) -> None:
+        """About once a second: end connections that are overdue."""
+        self._streams.tend(take)
 
     def drops(self) -> int:
         """Datagrams that the kernel had no room for, since the last call."""
         return sum(made.drops() for made in self._datagrams)
 
-    def poll(self, timeout_s: float, take: Callable[[Arrival], None]) -> bool:
-        """Wait for something to come and hand it on; whether there may be more at once."""
-        more = False
-        for key, _ in self._selector.select(timeout_s):
-            arrivals, full = key.data.receive()
-            more |= full
-            for arrival in arrivals:
-                take(arrival)
-        return more
+    def counts(self) -> tuple[Counter[str], Counter[str]]:
+        """What made no message of what connections said, and what befell them, since the last call."""
+        tally = self._streams.tally
+        counted = tally.refused, tally.noted
+        tally.refused, tally.noted = Counter(), Counter()
+        return counted
+
+    def cease(self) -> None:
+        """Let nobody new in; what has come is still to be polled."""
+        self._streams.cease()
+
+    def rest(self, take: Take) -> None:
+        """End every connection, and hand on what is left over of it."""
+        self._streams.close(take)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for made in self._datagrams:
+            made.close()
+        self._datagrams = []
+        self._streams.close(lambda arrival: None)
+        self._selector.close()
+
+
+def _allow_files(count: int) -> None:
+    """Raise the soft limit of open files, as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -49,6 +49,7 @@ class Holdings(Protocol):
     def close(self) -> Rows: ...
     def changed(self) -> Rows: ...
     def forget_reported(self) -> None: ...
+    def texts(self) -> NDArray[np.uint32]: ...
 
 
 class Register:
@@ -74,6 +75,7 @@ class Register:
         self._journal_due = monotonic() + JOURNAL_EVERY_S
         self._hour: int | None = None
         self._told: Counter[str] = Counter()
+        self.journalled = False  # the journal has been written since somebody last set this to false
 
     @property
     def bindings(self) -> int:
@@ -147,6 +149,7 @@ class Register:
         held = [each.changed() for each in self._holdings]
         bindings = held[0] if len(held) == 1 else np.concatenate(held)
         kept = self._ledger.journal(self._flows.changed(), bindings, self._flows.waiting)
+        self.journalled |= kept
         if not kept:
             self._flows.forget_reported()
             for each in self._holdings:
@@ -167,7 +170,8 @@ class Register:
         self.keep(self._flows.cut())
         for each in self._holdings:
             self.hold(each.cut(now_ns))
-        self._ledger.seal(now_ns)
+        if self._ledger.seal(now_ns):
+            self._ledger.texts.keep(np.concatenate([each.texts() for each in self._holdings]).tolist())
 
     def close(self) -> None:
         """Recording ends: close everything that is open."""
