@@ -1,7 +1,7 @@
-"""A real Linux gateway translates real connections; what conntrack and ulogd log of it must agree with both ends.
+"""A real Linux gateway translates real connections; what conntrack and ulogd log must agree with both ends.
 
-The client says from which address and port it spoke, the server whom it saw: that is the translation. How many
-packets of how many octets went is what tcpdump saw on the client's cable.
+The client says from which address and port it spoke, the server whom it saw: that is the translation. How
+many packets of how many octets went is what tcpdump saw on the client's cable.
 """
 
 import contextlib
@@ -26,7 +26,8 @@ pytestmark = pytest.mark.skipif(not may_make(), reason="only root may make a net
 CLIENT_MAC = "a4:bb:cc:dd:ee:01"
 RULES = """
 table ip t {
-    chain out { type nat hook postrouting priority 100; oifname "wan" meta l4proto { tcp, udp } masquerade to :20000-20999; }
+    chain out { type nat hook postrouting priority 100;
+        oifname "wan" meta l4proto {tcp,udp} masquerade to :20000-20999; }
     chain in { type nat hook prerouting priority -100; iifname "wan" tcp dport 8080 dnat to 10.9.0.2:80; }
     chain through { type filter hook forward priority 0; log prefix "FORWARD " group 5; }
 }
@@ -154,7 +155,7 @@ def speak(site: Site) -> Spoken:
 
 
 def on_the_cable(capture: Path) -> tuple[Counter[tuple[str, str]], list[tuple[object, ...]]]:
-    """(client's port, what) to how many, and each packet as `flows` gives it: tcpdump's file as tshark reads it."""
+    """(client's port, what) to how many, and each packet as `flows` gives it: as tshark reads the file."""
     fields = (
         "ip.src",
         "ip.dst",
@@ -166,7 +167,7 @@ def on_the_cable(capture: Path) -> tuple[Counter[tuple[str, str]], list[tuple[ob
         "udp.dstport",
     )
     done = subprocess.run(
-        ["tshark", "-r", str(capture), "-T", "fields", "-E", "separator=,", *(f"-e{name}" for name in fields)],
+        ["tshark", "-r", str(capture), "-Tfields", "-Eseparator=,", *(f"-e{name}" for name in fields)],
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     totals: Counter[tuple[str, str]] = Counter()
