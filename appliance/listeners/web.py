@@ -96,8 +96,9 @@ class WebConnection:
         """The peer says no more: what it began and did not finish is cut short."""
         self._ended = True
         if not self._waiting:
-            self.refused[Refusal.CUT_SHORT] += self._begun
             self.closing = True
+            if self._begun:
+                self.refused[Refusal.CUT_SHORT] += 1
         return []
 
     def _requests(self, now_s: float) -> list[bytes]:
