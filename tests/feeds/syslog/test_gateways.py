@@ -202,7 +202,7 @@ def logged(site: Site) -> tuple[Site, Spoken]:
         end = time.monotonic() + 5
         while time.monotonic() < end and (folder / "events").read_text().count("DESTROY") < 6:
             time.sleep(0.1)
-        time.sleep(0.5)
+        time.sleep(1.5)  # the kernel keeps packets for a reader back for up to a second
     return site, spoken
 
 
