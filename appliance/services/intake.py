@@ -13,7 +13,7 @@ from appliance.identity.bindings import Bindings
 from appliance.identity.inferred import claims_of
 from appliance.identity.translations import Translations
 from appliance.model.networks import Networks
-from appliance.model.reasons import Note
+from appliance.model.reasons import Note, Refusal
 from appliance.model.rows import FED_TRAFFIC
 from appliance.runtime.clock import now_ns
 from appliance.services.ledger import Ledger
@@ -92,6 +92,8 @@ class Intake:
         source.lost.update(told.lost)
         source.spoke(told.spoken_by, now_ns)
         flows = self._evidence(told.flows)
+        if len(flows) < len(told.flows):
+            source.refused[Refusal.SAMPLED.value] += len(told.flows) - len(flows)
         self.register.keep(self._pairing.add(flows, number, now_ns))
         for claims in (told.claims, claims_of(flows, self._networks)):
             if len(claims):
