@@ -5,6 +5,8 @@ authority gives an address away (a DHCP server, a RADIUS client) the address has
 next one ends the one before. A MAC is with one access point at a time, by each kind of evidence.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +26,11 @@ end is told, like a lease: for 24 hours at most, since a box that loses power te
 _OF_STATIONS = (Evidence.PRESENCE, *_SESSIONS)
 """Evidence of a device rather than of an address: it tells access point and user of all that it sends."""
 
+_ANY_SOURCE = 0xFFFF
+"""A device is with one access point at a time, whoever says so: each may be a source of its own."""
+
+_SESSION = np.dtype([("mac", np.uint64), ("session", np.uint32), ("source", np.uint16), ("seen", np.int64)])
+
 
 class Bindings(Holdings):
     """Every binding that is open; observes CLAIM rows.
@@ -36,6 +43,8 @@ class Bindings(Holdings):
         key = ("ip_hi", "ip_lo", "mac", "vlan", "evidence")
         super().__init__(limit, key, ("mac", "session"), ("ap_mac", "ssid", "user"))
         self._by_source = by_source
+        self._source = 0  # of the claims that are being taken
+        self._over = np.zeros(0, _SESSION)
 
     def observe(self, claims: Rows, source: int) -> Rows:
         """Take claims in any order, all of one `source`; returns the parts they closed.
@@ -44,11 +53,15 @@ class Bindings(Holdings):
         everything of its evidence and source at its access point, or everywhere if it names none:
         it was switched off, or on anew (RFC 2866 section 5.1: Accounting-On, Accounting-Off).
         """
+        self._source = source
         nobody = (claims["mac"] == 0) & ~_has_address(claims)
         switched = claims[nobody & claims["released"]]
         claims = _with_associations(claims[~nobody] if nobody.any() else claims)
-        parts = [super().observe(claims, source), *self._ended(claims, source)]
-        return self._joined([*parts, *(self._switched(each, source) for each in switched)])
+        parts = [super().observe(claims, source)]
+        stopped = claims[claims["released"] & (claims["session"] != 0)]
+        if len(stopped) or len(self._over):
+            parts.append(self._ended(stopped))
+        return self._joined([*parts, *(self._switched(each) for each in switched)])
 
     def texts(self) -> NDArray[np.uint32]:
         """The numbers of the texts that open bindings name."""
@@ -58,6 +71,7 @@ class Bindings(Holdings):
     def _keys(self, claims: Rows, source: int) -> Rows:
         keys = super()._keys(claims, source if self._by_source else 0)
         keys["mac"][self._contested(claims)] = 0
+        keys["source"][~_has_address(claims)] = _ANY_SOURCE
         return keys
 
     def _contested(self, claims: Rows) -> Mask:
@@ -75,34 +89,47 @@ class Bindings(Holdings):
         for name in ("class", "bytes_out", "bytes_in"):
             self._follow(name, claims, slots)
 
-    def _ended(self, claims: Rows, source: int) -> list[Rows]:
-        """Close what else the sessions held that these claims end."""
-        ends = claims[claims["released"] & (claims["session"] != 0)]
-        if not len(ends):
-            return []
-        slots = self._of(Evidence.RADIUS, source)
-        which = np.flatnonzero(np.isin(self._held["session"][slots], ends["session"]))
-        slots = slots[which]
-        order = np.argsort(ends["session"], kind="stable")
-        at = order[np.searchsorted(ends["session"][order], self._held["session"][slots])]
-        same = (self._held["mac"][slots] == ends["mac"][at]) & (
-            self._spells["last"][slots] <= ends["seen"][at]
-        )
-        held = self._spells[slots[same]]
-        return [self._close(held, EndReason.END_OF_FLOW, np.asarray(ends["seen"][at][same]))]
+    def _named_another(self, claims: Rows, slots: Slots, names: Sequence[str]) -> Mask:
+        found = super()._named_another(claims, slots, names)
+        if self._by_source and "ap_mac" in names:
+            # An access point that does not say its name, and is not the one that spoke before.
+            nameless = (claims["ap_mac"] == 0) & (claims["session"] == 0) & ~_has_address(claims)
+            if nameless.any():
+                found |= nameless & (self._held["source"][slots] != self._source) & self._open[slots]
+        return np.asarray(found & (slots >= 0))
 
-    def _switched(self, claim: np.void, source: int) -> Rows:
-        slots = self._of(int(claim["evidence"]), source)
-        if claim["ap_mac"]:
-            slots = slots[self._held["ap_mac"][slots] == claim["ap_mac"]]
-        held = self._spells[slots]
-        held = held[held["last"] <= claim["seen"]]
-        return self._close(held, EndReason.END_OF_FLOW, np.full(len(held), claim["seen"]))
+    def _succeeded(self, slots: Slots, when: NDArray[np.int64]) -> None:
+        held = self._held[slots]
+        over = np.zeros(len(slots), _SESSION)
+        for name in ("mac", "session", "source"):
+            over[name] = held[name]
+        over["seen"] = when
+        self._over = np.concatenate([self._over, over[held["session"] != 0]])
 
-    def _of(self, evidence: int, source: int) -> Slots:
-        """What is open of one evidence and source."""
+    def _ended(self, stopped: Rows) -> Rows:
+        """Close what else was held by sessions that were stopped, or that another one came after."""
+        over = np.zeros(len(stopped), _SESSION)
+        over["mac"], over["session"], over["seen"] = stopped["mac"], stopped["session"], stopped["seen"]
+        over["source"] = self._source
+        over, self._over = np.concatenate([self._over, over]), self._over[:0]
+        until = {each[:3]: each[3] for each in np.sort(over, order="seen").tolist()}
+        slots = np.flatnonzero(self._open & (self._held["evidence"] == Evidence.RADIUS))
+        slots = slots[np.isin(self._held["session"][slots], over["session"])]
+        held = self._held[slots]
+        who = zip(held["mac"].tolist(), held["session"].tolist(), held["source"].tolist(), strict=True)
+        ends = np.array([until.get(each, 0) for each in who], np.int64)
+        ended = (ends > 0) & (self._spells["last"][slots] <= ends)
+        return self._close(self._spells[slots[ended]], EndReason.END_OF_FLOW, ends[ended])
+
+    def _switched(self, claim: np.void) -> Rows:
         held = self._held
-        return np.flatnonzero(self._open & (held["evidence"] == evidence) & (held["source"] == source))
+        mine = (held["evidence"] == claim["evidence"]) & (held["source"] == self._source)
+        slots = np.flatnonzero(self._open & mine)
+        if claim["ap_mac"]:
+            slots = slots[held["ap_mac"][slots] == claim["ap_mac"]]
+        ended = self._spells[slots]
+        ended = ended[ended["last"] <= claim["seen"]]
+        return self._close(ended, EndReason.END_OF_FLOW, np.full(len(ended), claim["seen"]))
 
 
 def _has_address(claims: Rows) -> Mask:

@@ -30,7 +30,8 @@ class Holdings:
     """Everything that is open now, at most `limit`; beyond it those longest unheard of are closed.
 
     Rows returned are BINDING rows. Those with `end_reason` 0 come from `changed` only. `key`, `holder` and
-    `place` are fields of the claims; what a claim does not name (0) of a holder or place stays as it was.
+    `place` are fields of the claims; what a claim does not name (0) of a holder or place stays as it was,
+    but where the first field of the place changes, the second is forgotten: it belonged to the other.
     """
 
     def __init__(self, limit: int, key: Sequence[str], holder: Sequence[str], place: Sequence[str]) -> None:
@@ -136,7 +137,7 @@ class Holdings:
         taken = (slots >= 0) & ~stale
         claims, slots, other = claims[taken], slots[taken], other[taken]
         if other.any():
-            parts += self._change(claims[other], slots[other])
+            parts += self._change(claims[other], slots[other], source)
         self._name(claims, slots)
         return [*parts, self._spell(claims, slots)]
 
@@ -162,23 +163,27 @@ class Holdings:
                 found |= (said != 0) & (held != 0) & (said != held)
         return np.asarray(found & (slots >= 0) & self._open[slots])
 
-    def _change(self, claims: Rows, slots: Slots) -> list[Rows]:
+    def _change(self, claims: Rows, slots: Slots, source: int) -> list[Rows]:
         """Another holder ends what was held; another place only begins another part."""
         new = self._named_another(claims, slots, self._holder)
         gone, first = np.unique(slots[new], return_index=True)
         when, held = claims["seen"][new][first], self._spells[gone]
-        stated = spells.stated_until(held)
-        ended = self._rows(held, np.minimum(stated, when - 1), EndReason.END_OF_FLOW)
+        ended = self._rows(held, np.minimum(spells.stated_until(held), when - 1), EndReason.END_OF_FLOW)
+        self._succeeded(gone, when)
         moved, first = np.unique(slots[~new], return_index=True)
         when = claims["seen"][~new][first]
         parts = [ended, self._write(self._spells[moved], when - 1, when)]
+        elsewhere = self._named_another(claims[~new], slots[~new], self._place[:1])
+        for name in self._place[:2]:
+            self._held[name][slots[~new][elsewhere]] = 0
         self._open[gone] = False  # the slot is the new holder's
         for name in _FORGOTTEN:
             self._held[name][gone] = 0
-        if "ap_mac" in self._place:
-            elsewhere = slots[self._named_another(claims, slots, ["ap_mac"])]
-            self._held["ssid"][elsewhere] = 0  # of the access point left
+        self._held["source"][slots] = source
         return parts
+
+    def _succeeded(self, slots: Slots, when: NDArray[np.int64]) -> None:
+        """Another holder comes after the one who held each of these."""
 
     def _name(self, claims: Rows, slots: Slots) -> None:
         """Note who holds, and where, and what else is said of it; the latest counts."""

@@ -203,7 +203,7 @@ def test_who_is_switched_off_or_on_anew_ends_all_his_sessions() -> None:
     table = Bindings(by_source=True)
     table.observe(np.concatenate([claim(0, RADIUS, PHONE, IP, session=5, ap_mac=HALL)]), 0)
     table.observe(np.concatenate([claim(0, RADIUS, TABLET, "10.0.0.8", session=6, ap_mac=ROOF)]), 0)
-    table.observe(np.concatenate([claim(0, RADIUS, TABLET, "10.0.0.9", session=6, ap_mac=HALL)]), 1)
+    table.observe(np.concatenate([claim(0, RADIUS, TABLET + 1, "10.0.0.9", session=6, ap_mac=HALL)]), 1)
     table.observe(np.concatenate([claim(0, ARP, PHONE, IP)]), 0)
     rows = table.observe(claim(50, RADIUS, 0, ap_mac=HALL, released=True), 0)
     assert seconds(rows, "mac", "source") == [(0, 50, PHONE, 0), (0, 50, PHONE, 0)]
@@ -211,6 +211,28 @@ def test_who_is_switched_off_or_on_anew_ends_all_his_sessions() -> None:
     assert seconds(rows, "mac", "source") == [(0, 60, TABLET, 0), (0, 60, TABLET, 0)]
     assert len(table) == 3
     assert not len(table.observe(claim(70, RADIUS, 0), 0))  # says nothing of anybody
+
+
+def test_a_device_that_joins_an_access_point_has_left_every_other_though_each_is_a_source_of_its_own() -> (
+    None
+):
+    table = Bindings(by_source=True)
+    rows = [table.observe(claim(0, ASSOCIATION, PHONE, ap_mac=HALL, ssid=3), 0)]
+    rows.append(table.observe(claim(50, ASSOCIATION, PHONE, ap_mac=ROOF, ssid=3), 1))
+    rows.append(table.observe(claim(60, ASSOCIATION, PHONE, released=True), 0))  # the hall's, without its MAC
+    rows.append(table.observe(claim(80, ASSOCIATION, PHONE), 2))  # one without a MAC
+    rows.append(table.observe(claim(90, ASSOCIATION, PHONE, released=True), 2))
+    told = seconds(np.concatenate(rows), "ap_mac", "ssid", "source")
+    assert told == [(0, 50, HALL, 3, 0), (50, 80, ROOF, 3, 1), (60, 60, 0, 0, 0), (80, 90, 0, 0, 2)]
+    assert len(table) == 0
+
+
+def test_a_session_that_another_access_point_took_over_holds_no_address_any_more() -> None:
+    table = Bindings(by_source=True)
+    rows = [table.observe(claim(0, RADIUS, PHONE, IP, session=5, ap_mac=HALL), 0)]
+    rows.append(table.observe(claim(70, RADIUS, PHONE, session=9, ap_mac=ROOF), 1))  # no address yet
+    assert seconds(np.concatenate(rows), "session") == [(0, 70, 5), (0, 70, 5)]
+    assert len(table) == 1
 
 
 def test_presence_that_is_reported_no_more_falls_silent() -> None:
