@@ -170,12 +170,13 @@ class Holdings:
         when, held = claims["seen"][new][first], self._spells[gone]
         ended = self._rows(held, np.minimum(spells.stated_until(held), when - 1), EndReason.END_OF_FLOW)
         self._succeeded(gone, when)
-        moved, first = np.unique(slots[~new], return_index=True)
-        when = claims["seen"][~new][first]
+        stays = ~np.isin(slots, gone)
+        moved, first = np.unique(slots[stays], return_index=True)
+        when = claims["seen"][stays][first]
         parts = [ended, self._write(self._spells[moved], when - 1, when)]
-        elsewhere = self._named_another(claims[~new], slots[~new], self._place[:1])
+        elsewhere = self._named_another(claims[stays], slots[stays], self._place[:1])
         for name in self._place[:2]:
-            self._held[name][slots[~new][elsewhere]] = 0
+            self._held[name][slots[stays][elsewhere]] = 0
         self._open[gone] = False  # the slot is the new holder's
         for name in _FORGOTTEN:
             self._held[name][gone] = 0

@@ -104,6 +104,19 @@ def test_another_session_of_the_address_ends_the_one_before_and_its_late_stop_ch
 
 
 @both_ways
+def test_what_does_not_repeat_the_session_goes_with_the_one_that_has_begun(together: bool) -> None:
+    stated = [
+        claim(0, RADIUS, PHONE, IP, session=5, ap_mac=HALL),
+        claim(100, RADIUS, TABLET, IP, session=8),
+        claim(110, RADIUS, TABLET, IP, ap_mac=ROOF),
+        claim(200, RADIUS, TABLET, IP, session=8, released=True),
+    ]
+    _, rows = observed(*stated, together=together)
+    told = seconds(of(rows, RADIUS), "mac", "session", "ap_mac")
+    assert told == [(0, 100, PHONE, 5, HALL), (100, 200, TABLET, 8, ROOF)]
+
+
+@both_ways
 def test_a_stop_ends_all_that_its_session_held_and_nothing_of_others(together: bool) -> None:
     stated = [
         claim(0, RADIUS, PHONE, session=5, user=6),
