@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the home of the box")
     parser.add_argument(
-        "--kind", type=FeedKind, choices=list(FeedKind), required=True, metavar="KIND",
+        "--kind", choices=[str(kind) for kind in FeedKind], required=True, metavar="KIND",
         help=f"what the files hold: {', '.join(FeedKind)} (netflow is IPFIX too)",
     )  # fmt: skip
     parser.add_argument("--source", metavar="LABEL", help="the declared source that speaks in all the files")
@@ -79,26 +79,26 @@ def _order(args: argparse.Namespace) -> "tuple[Order, Sequence[DeclaredSource]]"
     """What is asked for, checked before anything is written. Raises UsageError, HomeError."""
     from appliance.config import sources
     from appliance.config.declarations import is_time_zone
-    from appliance.services.declared import GRAMMAR_NAMES
+    from appliance.services.declared import grammar_names
     from appliance.services.fed import Order
     from appliance.vault import homes
 
-    declared = sources.read(homes.existing(args.home).path / sources.NAME, GRAMMAR_NAMES)
+    grammars = grammar_names()
+    declared = sources.read(homes.existing(args.home).path / sources.NAME, grammars)
     source = next((one for one in declared if one.label == args.source), None)
     if args.source and source is None:
         known = ", ".join(one.label for one in declared) or "none yet"
         raise UsageError(f"no source is called '{args.source}'; declared are: {known}")
     if args.time_zone and not is_time_zone(args.time_zone):
         raise UsageError(f"'{args.time_zone}' is no IANA time zone; write it like Europe/Paris")
-    if args.grammar and args.grammar not in GRAMMAR_NAMES:
-        raise UsageError(
-            f"there is no grammar '{args.grammar}'; there are: {', '.join(sorted(GRAMMAR_NAMES))}"
-        )
+    if args.grammar and args.grammar not in grammars:
+        raise UsageError(f"there is no grammar '{args.grammar}'; there are: {', '.join(sorted(grammars))}")
     if args.port is not None and not 1 <= args.port <= 65_535:
         raise UsageError(f"{args.port} is no port")
-    if args.kind in WITH_SECRET and source is not None and not source.secret:
+    kind = FeedKind(args.kind)
+    if kind in WITH_SECRET and source is not None and not source.secret:
         raise UsageError(
-            f"'{source.label}' has no secret, without which {args.kind} cannot be verified; "
+            f"'{source.label}' has no secret, without which {kind} cannot be verified; "
             "declare it again with --secret-file"
         )
-    return Order(args.kind, source, args.time_zone or "", args.grammar or "", args.port), declared
+    return Order(kind, source, args.time_zone or "", args.grammar or "", args.port), declared

@@ -13,10 +13,14 @@ from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import SourceState
+    from appliance.services.hearing import Hearing
     from appliance.services.status import Recorder, Status
 
 EXAMPLES = """  greffier status --home /var/lib/greffier
   greffier status --home /var/lib/greffier --json"""
+
+_FEEDS = ("feed", "fed")
+"""How sources that are feeds are called: messages come of them, not packets."""
 
 MOST_SOURCES = 12
 """Of a recorder that has ended: a box that was fed a folder of captures has hundreds."""
@@ -65,7 +69,25 @@ def _as_json(status: "Status") -> dict[str, object]:
             }
             for at_ns, gone in status.certificates
         ],
+        "feeds": status.hearing and _hearing_as_json(status.hearing),
         "faults": list(status.faults),
+    }
+
+
+def _hearing_as_json(hearing: "Hearing") -> dict[str, object]:
+    return {
+        "listening": hearing.listening,
+        "declared": len(hearing.heard),
+        "silent": [heard.declared.label for heard in hearing.heard if heard.pulse.silent],
+        "silent_access_points": [
+            {"source": heard.declared.label, "name": point.name}
+            for heard in hearing.heard
+            for point in heard.access_points
+            if point.pulse.silent
+        ],
+        "last": max((heard.pulse.last for heard in hearing.heard if heard.pulse.last), default=None),
+        "quarantined_senders": len(hearing.strangers),
+        "quarantined_messages": sum(stranger.kept for stranger in hearing.strangers),
     }
 
 
@@ -83,6 +105,8 @@ def _as_sentences(status: "Status") -> str:
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
         lines += _sources(recorder)
+    if status.hearing is not None:
+        lines += _hearing(status.hearing)
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
     kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())
     lines.append(f"Last record: {last}.")
@@ -104,6 +128,26 @@ def _as_sentences(status: "Status") -> str:
     return "\n".join(lines)
 
 
+def _hearing(hearing: "Hearing") -> list[str]:
+    """Who speaks and who may, where anybody may or does."""
+    lines = []
+    if hearing.heard:
+        spoken = [heard.pulse.last for heard in hearing.heard if heard.pulse.last]
+        silent = sum(heard.pulse.silent for heard in hearing.heard)
+        last = f", last heard {max(spoken)[:19]}Z" if spoken else ""
+        told = f"{silent:,} SILENT" if silent else "none silent"
+        lines.append(
+            f"Feeds: {several(len(hearing.heard), 'source')} declared, {len(spoken):,} heard{last}; {told}."
+        )
+    if hearing.strangers:
+        kept = sum(stranger.kept for stranger in hearing.strangers)
+        senders = several(len(hearing.strangers), "sender")
+        lines.append(
+            f"Not recorded: {several(kept, 'message')} of {senders} not declared: 'greffier sources'."
+        )
+    return lines
+
+
 def _sources(recorder: "Recorder") -> list[str]:
     """The newest of its sources, and in one line what all the others came to."""
     sources = recorder.state.sources
@@ -120,8 +164,11 @@ def _sources(recorder: "Recorder") -> list[str]:
 def _source(source: "SourceState", live: bool) -> list[str]:
     """A source's counts, and how its interface stands while it is recorded."""
     lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
-    told = f"  {source.name}: {several(source.packets, 'packet')}, {several(source.records, 'record')}, "
+    what = "message" if source.name.startswith(_FEEDS) else "packet"
+    told = f"  {source.name}: {several(source.packets, what)}, {several(source.records, 'record')}, "
     lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
+    if live and what == "message" and source.last_record_ns is not None:
+        lines[0] += f", last heard {to_iso(source.last_record_ns)[:19]}Z"
     stands = source.interface
     if live and stands:
         speed = "of unknown speed" if stands.speed_mbps is None else f"at {stands.speed_mbps:,} Mbit/s"

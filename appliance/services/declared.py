@@ -14,7 +14,6 @@ from typing import Any
 from appliance.capture import netlink
 from appliance.config import sources
 from appliance.feeds.likeness import likeness
-from appliance.feeds.syslog.registry import GRAMMARS
 from appliance.feeds.told import Messages
 from appliance.model.addresses import mac_number, mac_text
 from appliance.model.errors import HomeError
@@ -24,7 +23,6 @@ from appliance.services.noticeboard import Noticeboard
 from appliance.services.quarantine import Quarantine, Released, Sender
 from appliance.vault.names import Home
 
-GRAMMAR_NAMES = frozenset(grammar.name for grammar in GRAMMARS)
 NEIGHBOURS_EVERY_NS = 5 * NS
 REMEMBERED_SENDERS = 65_536
 SHOWN_SENDERS = 1000
@@ -36,6 +34,13 @@ def kernel_neighbours() -> dict[str, int]:
         return {str(address): int.from_bytes(mac, "big") for address, mac in netlink.neighbours()}
     except OSError:
         return {}
+
+
+def grammar_names() -> frozenset[str]:
+    """The grammars there are; loading them takes a tenth of a second, which not everybody has to pay."""
+    from appliance.feeds.syslog.registry import GRAMMARS
+
+    return frozenset(grammar.name for grammar in GRAMMARS)
 
 
 class Declarations:
@@ -79,14 +84,14 @@ class Gate:
         self,
         home: Home,
         neighbours: Callable[[], dict[str, int]] = kernel_neighbours,
-        grammars: Collection[str] = GRAMMAR_NAMES,
+        grammars: Collection[str] | None = None,
     ) -> None:
         self.declared: tuple[DeclaredSource, ...] = ()
         self.fault = ""
         self.tls_fingerprint = ""
         self.board = Noticeboard(home.state)
         self._path = home.path / sources.NAME
-        self._grammars = grammars
+        self._grammars = grammar_names() if grammars is None else grammars
         self._ask_neighbours = neighbours
         self._signature: tuple[int, ...] | None = ()
         self._declarations = Declarations(())
@@ -127,11 +132,7 @@ class Gate:
     def refresh(self, now_ns: int) -> bool:
         """Read again what has changed on the disk and on the network, and show how things stand."""
         changed = self._read()
-        if self._declarations.by_mac and not 0 <= now_ns - self._asked_ns < NEIGHBOURS_EVERY_NS:
-            self._asked_ns = now_ns
-            macs = self._ask_neighbours()
-            changed |= macs != self._macs
-            self._macs = macs
+        changed |= self._look_at_neighbours(now_ns)
         if changed:
             self._known.clear()
         self.board.open()
@@ -175,6 +176,15 @@ class Gate:
         self.declared = tuple(same.get(source, source) for source in declared)
         self._declarations = Declarations(self.declared)
         return changed
+
+    def _look_at_neighbours(self, now_ns: int) -> bool:
+        """Ask the kernel again, where MACs tell who may speak, or may be shown; whether anything changed."""
+        wanted = self._declarations.by_mac or len(self._quarantine)
+        if not wanted or 0 <= now_ns - self._asked_ns < NEIGHBOURS_EVERY_NS:
+            return False
+        self._asked_ns = now_ns
+        before, self._macs = self._macs, self._ask_neighbours()
+        return self._declarations.by_mac and self._macs != before
 
     def _shown(self) -> list[dict[str, Any]]:
         latest = sorted(self._quarantine.senders, key=lambda sender: -sender.last_ns)

@@ -129,7 +129,7 @@ class Feed:
             return f"fed:{declared.label}", settings
         undeclared = self.outcome.undeclared
         count = min(undeclared.setdefault(sender, len(undeclared) + 1), NAMED_SENDERS)
-        return f"file:{file_name}" if count == 1 else f"file:{file_name} sender {count}", settings
+        return f"fed-file:{file_name}" if count == 1 else f"fed-file:{file_name} sender {count}", settings
 
     def take(
         self, channel: Channel, payloads: Sequence[bytes], instants: Sequence[int], read_bytes: int

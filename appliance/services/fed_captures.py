@@ -53,7 +53,7 @@ class Captures:
             for key, connection in list(self._connections.items()):
                 self._end(key, connection)
         if capture.damaged:
-            self._feed.number(f"file:{path.name}", Refusal.CAPTURE_DAMAGED)
+            self._feed.number(f"fed-file:{path.name}", Refusal.CAPTURE_DAMAGED)
             self._feed.note(f"{path} is damaged or cut off: {capture.unread_bytes} bytes could not be read")
 
     def ports(self, protocol: int) -> frozenset[int]:

@@ -23,7 +23,7 @@ class PlainFiles:
         self._feed = feed
         source, first, last = feed.order.source, paths[0].name, paths[-1].name
         several = f" to {last}" if len(paths) > 1 else ""
-        self._name = f"fed:{source.label}" if source else f"file:{first}{several}"
+        self._name = f"fed:{source.label}" if source else f"fed-file:{first}{several}"
 
     def read(self, file: FedFile) -> None:
         """Feed one."""

@@ -84,5 +84,5 @@ class Feeding:
             self._feed.note(f"{path} has {senders} that nobody declared: recorded because you gave the file")
 
     def _refuse(self, path: Path, reason: Refusal, sentence: str) -> None:
-        self._feed.number(f"file:{path.name}", reason)
+        self._feed.number(f"fed-file:{path.name}", reason)
         self._feed.note(sentence)

@@ -70,7 +70,7 @@ class Rhythms:
                 self._say(source, name, rhythm, now_ns)
         if self._board and not 0 <= now_ns - self._posted_ns < POST_EVERY_NS:
             self._posted_ns = now_ns
-            self._board.post("rhythms", self._shown(now_ns))
+            self._board.post("rhythms", self.shown(now_ns, declared))
         if not 0 <= now_ns - self._saved_ns < SAVE_EVERY_NS:
             if self._saved_ns:
                 self._save()
@@ -132,7 +132,10 @@ class Rhythms:
             self._alarms.lower(kind)
             self._silent.discard(kind)
 
-    def _shown(self, now_ns: int) -> dict[str, Any]:
+    def shown(self, now_ns: int, declared: Sequence[DeclaredSource]) -> dict[str, Any]:
+        """How every source and access point stands, by label, as it is posted."""
+        if declared is not self._declared:
+            self._follow(declared)
         shown: dict[str, Any] = {}
         for source in self._declared:
             points = [

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from appliance.capture.interface import name_of
 from appliance.config import box
 from appliance.config.box import BoxConfig
+from appliance.model.errors import HomeError
 from appliance.model.instants import NS, day_of, to_iso
 from appliance.retention import destruction, policy
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
+from appliance.services import hearing
+from appliance.services.hearing import Hearing
 from appliance.vault import chain, journal, liveness, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
@@ -43,7 +46,10 @@ class NextDestruction:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole answer of `greffier status`; `size_bytes` is all that the chain fixes, and the chain."""
+    """The whole answer of `greffier status`; `size_bytes` is all that the chain fixes, and the chain.
+
+    `hearing` is None where sources.toml cannot be read, which is a fault.
+    """
 
     config: BoxConfig
     fingerprint: str
@@ -57,6 +63,7 @@ class Status:
     newest: dt.date | None
     next_destruction: NextDestruction | None
     certificates: tuple[tuple[int, Destroyed], ...]
+    hearing: Hearing | None
     faults: tuple[str, ...]
 
 
@@ -75,6 +82,7 @@ def status(home: Home, now_ns: int) -> Status:
     )
     told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
     sealed = [seal.last_ns for seal in kept]
+    heard, unreadable = _hearing(home, now_ns)
     return Status(
         config,
         _fingerprint(entries),
@@ -88,8 +96,17 @@ def status(home: Home, now_ns: int) -> Status:
         days[-1] if days else None,
         NextDestruction(going[0][2], going[0][1], going[0][0]) if going else None,
         tuple(catalogue.certificates),
-        tuple(_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
+        heard,
+        (*unreadable, *_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
     )
+
+
+def _hearing(home: Home, now_ns: int) -> tuple[Hearing | None, tuple[str, ...]]:
+    """Who speaks and who may; or what is wrong with the declarations."""
+    try:
+        return hearing.hearing(home, now_ns), ()
+    except HomeError as error:
+        return None, (str(error),)
 
 
 def _fingerprint(entries: list[Entry]) -> str:

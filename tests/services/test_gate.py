@@ -161,7 +161,7 @@ def test_who_is_kept_apart_is_shown_and_lies_on_no_disk(home: Home, gate_of: Cal
     (sender,) = shown["quarantined"]
     assert sender == {
         "address": "10.66.0.9",
-        "mac": "",
+        "mac": "02:00:00:00:00:aa",
         "kind": "syslog",
         "looks": "syslog (RFC 5424)",
         "messages": 2,
