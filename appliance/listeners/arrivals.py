@@ -44,6 +44,11 @@ class Arrival:
         """About what this costs in memory."""
         return sum(map(len, self.messages.payloads)) + OBJECT_BYTES * len(self.messages)
 
+    def messages_in(self, size_bytes: int, most: int) -> int:
+        """How many messages, of the average size, come to so many bytes; one at least."""
+        count = len(self.messages) * size_bytes // max(1, self.size_bytes)
+        return max(1, min(count, most))
+
     @property
     def wants_answer(self) -> bool:
         """Whether its sender waits for one even where nothing is recorded."""
