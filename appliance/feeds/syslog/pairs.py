@@ -6,8 +6,10 @@ slipped into a text he chooses (a name of a network, of a device): then nothing 
 
 import re
 
-_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(?:\"([^\"]*+)\"|'([^']*+)'|([^\s,;]*+))")
+_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(?:\"([^\"]*+)\"|'([^']*+)'|([^\s,;\"']*+)(?![^\s,;]))")
 """`key=value`, `key="a value"`, `key='a value'`: every key is tried once, nothing is tried twice."""
+
+_NONE: frozenset[str] = frozenset()
 
 _QUOTED = re.compile(r'"([A-Za-z_]\w*+)"="([^"]*+)"')
 
@@ -22,9 +24,16 @@ def _gathered(found: list[tuple[str, str]], wanted: frozenset[str]) -> dict[str,
     return fields
 
 
-def pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
-    """The wanted ones of `key=value key="v w"`; None if one is contradicted."""
-    found = [(match[1], match[2] or match[3] or match[4] or "") for match in _PAIR.finditer(text)]
+def pairs(text: str, wanted: frozenset[str], last: frozenset[str] = _NONE) -> dict[str, str] | None:
+    """The wanted ones of `key=value key="v w"`; None if one is contradicted.
+
+    A bare value that ends with the line may have been cut short: it is believed only of keys in `last`.
+    """
+    found = [
+        (match[1], match[2] or match[3] or match[4] or "")
+        for match in _PAIR.finditer(text)
+        if match[4] is None or match.end() < len(text) or match[1] in last
+    ]
     return _gathered(found, wanted)
 
 
@@ -34,8 +43,11 @@ def quoted_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
 
 
 def cef_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
-    """The wanted ones of a CEF extension, whose values may hold spaces; None if one is contradicted."""
+    """The wanted ones of a CEF extension, whose values may hold spaces; None if one is contradicted.
+
+    The last value, which may have been cut short, is left out: it is a message for people in any case.
+    """
     keys = list(_CEF_KEY.finditer(text))
-    ends = [key.start() for key in keys[1:]] + [len(text)]
-    found = [(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=True)]
+    ends = [key.start() for key in keys[1:]]
+    found = [(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=False)]
     return _gathered(found, wanted)

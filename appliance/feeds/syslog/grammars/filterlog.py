@@ -15,6 +15,7 @@ _INTERFACE, _DIRECTION, _VERSION = 4, 7, 8
 _V4 = (15, 17, 18)  # where number of the protocol, length and source stand; destination and ports follow
 _V6 = (13, 14, 15)
 _V6_HEADER = 40
+_WITH_PORTS = (["6"], ["17"], ["132"], ["136"])
 
 
 def _vlan_of(interface: str) -> int:
@@ -29,25 +30,21 @@ def _read(line: Line, teller: Teller) -> bool:
     if version not in ("4", "6"):
         return False
     at_protocol, at_length, at_source = _V4 if version == "4" else _V6
-    if len(fields) < at_source + 2:
+    has_ports = fields[at_protocol : at_protocol + 1] in _WITH_PORTS
+    if len(fields) < at_source + (5 if has_ports else 3):  # something stands behind what is read
         return refuse(teller, Refusal.CUT_SHORT)
+    ports = fields[at_source + 2 : at_source + 4] if has_ports else ["", ""]
     ends = Ends(
         ip(fields[at_source]),
         ip(fields[at_source + 1]),
         protocol(fields[at_protocol]),
-        *(port(field) for field in _ports(fields, at_protocol, at_source)),
+        port(ports[0]),
+        port(ports[1]),
     )
     octets = counter(fields[at_length]) + (_V6_HEADER if version == "6" else 0)
     inward = fields[_DIRECTION] == "in"
     beside = Beside(vlan=_vlan_of(fields[_INTERFACE]) if inward else -1)
     return tell_flow(line, teller, ends, Carried(packets=1, octets=octets), beside)
-
-
-def _ports(fields: list[str], at_protocol: int, at_source: int) -> tuple[str, str]:
-    """Two fields that hold ports; of other protocols something else stands there."""
-    if fields[at_protocol] not in ("6", "17", "132", "136") or len(fields) < at_source + 4:
-        return "", ""
-    return fields[at_source + 2], fields[at_source + 3]
 
 
 GRAMMAR = Grammar("filterlog", _read, programs=frozenset({"filterlog"}), needles=(",match,",))

@@ -32,6 +32,7 @@ _WANTED = frozenset(
     | {"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "sentdelta", "rcvddelta", "srcmac", "dstmac", "ssid"}
     | {"srcssid", "bssid", "stamac", "mac", "ip", "dhcp_msg", "lease", "app", "dstname"}
 )
+_LAST = frozenset({"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "rcvddelta"})
 _NAMING = ("app", "dstname")  # fields of traffic lines that name what was visited; content strips the others
 _STOPPED = frozenset({"deny", "blocked", "block", "drop", "dropped"})
 _ENDED = {
@@ -81,6 +82,8 @@ def _carried(fields: Fields) -> Carried:
 
 def _traffic(line: Line, teller: Teller, fields: Fields) -> bool:
     said = fields.get
+    if "action" not in fields:
+        return refuse(teller, Refusal.CUT_SHORT)
     carried = _carried(fields)
     if said("action", "") in _STOPPED:
         if not (carried.packets or carried.octets):
@@ -147,7 +150,7 @@ def _read(line: Line, teller: Teller) -> bool:
     text = line.text
     if "type=" not in text or not ("logid=" in text or "log_id=" in text or "subtype=" in text):
         return False
-    fields = pairs(text, _WANTED)
+    fields = pairs(text, _WANTED, _LAST)
     if fields is None:
         return refuse(teller, Refusal.BAD_MESSAGE)
     kind = fields.get("type", "").lower()

@@ -24,6 +24,7 @@ _FLOW = frozenset(
     {"src", "dst", "mac", "protocol", "sport", "dport"}
     | {"translated_src_ip", "translated_dst_ip", "translated_port"}
 )
+_LAST = frozenset({"protocol", "dport", "translated_port"})
 _EVENT = frozenset({"type", "client_mac", "mac", "client_ip", "ip_src", "identity"})
 _DENIED = re.compile(r"^(?:deny|block)\b|\bpattern: (?:deny\b|Group Policy Deny)", re.IGNORECASE)
 _LEASE = re.compile(r"dhcp (lease|release)d?(?: of)? ip (\S{2,45}) .{0,60}?for client mac (\S{12,17})(?= |$)")
@@ -32,7 +33,7 @@ _LEFT = frozenset({"disassociation", "wpa_deauth", "8021x_deauth", "8021x_eap_fa
 
 
 def _flow(line: Line, teller: Teller, kind: str, text: str) -> bool:
-    fields = pairs(text, _FLOW)
+    fields = pairs(text, _FLOW, _LAST)
     if fields is None:
         return refuse(teller, Refusal.BAD_MESSAGE)
     if _DENIED.search(text):
@@ -45,6 +46,10 @@ def _flow(line: Line, teller: Teller, kind: str, text: str) -> bool:
         port(said("sport", "")),
         port(said("dport", "")),
     )
+    if kind.startswith("ip_flow") and "translated_port" not in fields:
+        return refuse(teller, Refusal.CUT_SHORT)
+    if kind in ("flows", "firewall") and not text.startswith("allow ") and "pattern: " not in text:
+        return refuse(teller, Refusal.CUT_SHORT)
     outside, outside_port = ip(said("translated_src_ip", "")), port(said("translated_port", ""))
     inner, inner_port = ip(said("translated_dst_ip", "")), -1
     if outside == NOWHERE:

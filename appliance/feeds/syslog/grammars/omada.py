@@ -53,6 +53,8 @@ def _client(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     if not mac or not points:
         return refuse(teller, Refusal.NOTHING_TO_KEEP)
     moved = " and connected to SSID " in text or "roaming" in way[1]
+    if "roaming" in way[1] and len(points) < 2:
+        return refuse(teller, Refusal.CUT_SHORT)
     gone = not moved and ("disconnected" in way[1] or "offline" in way[1])
     ap_mac, network = device(points[-1 if moved else 0][1]), networks[-1 if moved else 0] if networks else ""
     ip, name = held_ip(stated[1]) if stated else NOWHERE, user(stated[2] or "") if stated else ""

@@ -18,10 +18,10 @@ from appliance.model.reasons import Evidence, Refusal
 _MAC = r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})"
 _PACKET = re.compile(
     r", proto ([\w-]{1,20})(?: \([^)]{0,80}\))?,"
-    r" ([0-9A-Fa-f.:\[\]]{2,48})->([0-9A-Fa-f.:\[\]]{2,48})(?=[, ]|$)"
+    r" ([0-9A-Fa-f.:\[\]]{2,48})->([0-9A-Fa-f.:\[\]]{2,48})(?=, )"
 )
 _SOURCE_MAC = re.compile(rf"\bsrc-mac {_MAC}")
-_NAT = re.compile(r", NAT (\S{1,200})")
+_NAT = re.compile(r", NAT (\S{1,200}),")
 _LENGTH = re.compile(r", len (\d{1,5})\b")
 _LEASE = re.compile(
     rf"(?:^| )(assigned|deassigned) ([0-9A-Fa-f.:]{{2,45}}) (?:to|for|from) {_MAC}(?= |$)", re.ASCII
@@ -49,7 +49,7 @@ def _packet(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     (src, src_port), (dst, dst_port) = endpoint(found[2]), endpoint(found[3])
     mac, length = _SOURCE_MAC.search(text), _LENGTH.search(text, found.end())
     nat = _NAT.match(text, found.end())
-    became = _translated(nat[1].rstrip(",")) if nat else (NOWHERE, -1, NOWHERE, -1)
+    became = _translated(nat[1]) if nat else (NOWHERE, -1, NOWHERE, -1)
     return tell_flow(
         line,
         teller,

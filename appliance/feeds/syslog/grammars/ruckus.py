@@ -98,7 +98,7 @@ def _stamgr(line: Line, teller: Teller, operation: str) -> bool:
     mac, ip = station(parts.get("sta_mac", "")), held_ip(parts.get("sta_ip", ""))
     if not mac:
         return refuse(teller, Refusal.NO_ADDRESSES)
-    ap_mac = device(parts.get("zd/ap", "").rpartition("/")[2]) or line.ap_mac
+    ap_mac = device(parts.get("zd/ap", "").partition("/")[2]) or line.ap_mac
     gone, name = operation not in ("add", "update"), user(parts.get("sta_name", ""))
     teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, ip, ap_mac=ap_mac, user=name, released=gone)
     if ip != NOWHERE:
@@ -128,4 +128,4 @@ def _read(line: Line, teller: Teller) -> bool:
     return False
 
 
-GRAMMAR = Grammar("ruckus", _read, programs=frozenset({"stamgr"}), needles=("@@2", "User[", "sta_mac="))
+GRAMMAR = Grammar("ruckus", _read, programs=frozenset({"stamgr"}), needles=("@@", "User[", "sta_mac="))
