@@ -46,6 +46,9 @@ _OFTEN_UNSAID = {
 }
 """Columns of traffic, and of bindings, that are left out where no row says them."""
 
+_SAID_BY = dict.fromkeys(("bytes_out", "bytes_in"), ("bytes_out", "bytes_in"))
+"""A session that was counted may have carried nothing in one direction."""
+
 
 @dataclass(frozen=True)
 class WrittenSegment:
@@ -157,7 +160,7 @@ def _never_said(rows: Rows) -> list[str]:
     held = rows.dtype.names or ()
     never = [] if (rows["vlan"] >= 0).any() else ["vlan"]
     for name in _OFTEN_UNSAID[is_traffic(rows)]:
-        parts = [part for part in (name, f"{name}_hi", f"{name}_lo") if part in held]
+        parts = [part for part in _SAID_BY.get(name, (name, f"{name}_hi", f"{name}_lo")) if part in held]
         if not any(rows[part].any() for part in parts):
             never.append(name)
     return never
