@@ -89,6 +89,8 @@ class NetflowDecoder:
             numbered = self._take_v5(domain, header, message, head)
         else:
             records = self._take_sets(domain, header, message, head)
+            if any(message[header.end :]):
+                self._refused[Refusal.BAD_LENGTH] += 1  # something after the message, in the same datagram
             numbered = 1 if header.version == V9 else records
         domain.sequence.observe(header.sequence, numbered, header.uptime, received)
         if domain.sequence.lost or domain.sequence.restarts:

@@ -9,6 +9,7 @@ Element = tuple[int, int]
 
 IANA = 0
 REVERSE = 29305  # RFC 5103 section 6.1: the same element, of the packets back
+IXIA = 3054
 SCOPE = -1  # scope fields of NetFlow v9 have numbers of their own (RFC 3954 section 6.1)
 VARIABLE = 65535  # RFC 7011 section 7
 
@@ -25,10 +26,14 @@ def _back(*numbers: int) -> tuple[Element, ...]:
 
 
 NUMBERS: dict[str, tuple[Element, ...]] = {
-    "octets": _iana(1, 231, 85, 352, 23),
-    "packets": _iana(2, 298, 86, 24),
-    "octets_back": (*_back(1), *_iana(232), *_back(85, 352)),
-    "packets_back": (*_back(2), *_iana(299), *_back(86)),
+    "octets": _iana(1, 231, 352, 23),
+    "packets": _iana(2, 298, 24),
+    "octets_back": (*_back(1), *_iana(232), *_back(352), (IXIA, 176)),
+    "packets_back": (*_back(2), *_iana(299), (IXIA, 177)),
+    "octets_total": _iana(85),
+    "packets_total": _iana(86),
+    "octets_back_total": _back(85),
+    "packets_back_total": _back(86),
     "src_port": _iana(7, 180, 182),
     "dst_port": _iana(11, 181, 183),
     "protocol": _iana(4),
@@ -71,7 +76,10 @@ NUMBERS: dict[str, tuple[Element, ...]] = {
     "population": _iana(310),
     "template": (*_iana(145), TEMPLATE_SCOPE),
 }
-"""What is a number, of one to eight octets (RFC 7011 section 6.2), to its elements in order of preference."""
+"""What is a number, of one to eight octets (RFC 7011 section 6.2), to its elements in order of preference.
+
+Totals count where the counters since the last record are all zero: some (Barracuda) fill in only those.
+"""
 
 V4: dict[str, tuple[Element, ...]] = {
     "src_v4": _iana(8),
@@ -99,9 +107,10 @@ MACS: dict[str, tuple[Element, ...]] = {
 
 TEXTS: dict[str, tuple[Element, ...]] = {
     "ssid": _iana(147),
-    "user": _iana(371, 40000, 56702),
+    "user": (*_iana(371, 40000, 56702), (5951, 205), (637, 93)),
 }
-"""40000 is Cisco ASA's user name, 56702 Palo Alto's."""
+"""40000 is Cisco ASA's user name, 56702 Palo Alto's; NetScaler's and, in translations, Nokia's have
+enterprises."""
 
 OUT_COUNTERS = {"octets_back": (IANA, 23), "packets_back": (IANA, 24)}
 """OUT_BYTES and OUT_PKTS. IPFIX made of them what leaves in the same direction; in a v9 record that has
@@ -154,4 +163,6 @@ _PASSED_OVER = range(1, 528)
 def is_known(element: Element) -> bool:
     """Whether a field that is not read is at least one whose meaning is known not to be wanted."""
     enterprise, number = element
-    return enterprise in (REVERSE, SCOPE) or (enterprise == IANA and number in _PASSED_OVER)
+    if element in CONTENT or enterprise in (REVERSE, SCOPE):
+        return True
+    return enterprise == IANA and number in _PASSED_OVER

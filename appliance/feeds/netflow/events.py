@@ -13,7 +13,7 @@ from appliance.feeds.told import Rows
 from appliance.model.reasons import Note
 from appliance.model.rows import TRANSLATION
 
-_COUNTERS = ("octets", "packets", "octets_back", "packets_back")
+_COUNTERS = ("octets", "packets", "octets_total", "packets_total", "octets_back", "packets_back")
 _INSIDE, _OUTSIDE = 1, 2
 """natOriginatingAddressRealm (IANA element 229): where what asked for the translation came from."""
 

@@ -22,10 +22,10 @@ def read_instants(columns: Columns, init_ms: int) -> tuple[I64, I64, Bools]:
     ended, and how long it lasted; these are counted back from the receipt.
     """
     heads = columns.heads
-    last, dated = _one_of(columns, ("end", "seen", "start"), init_ms)
+    last, ended = _one_of(columns, ("end", "seen"), init_ms)
     afloat = np.zeros(len(columns), np.bool_)
     lasted = np.zeros(len(columns), np.int64)
-    if not dated:
+    if not ended:
         last = heads.exported
         if columns.has("start_uptime", "end_uptime") and not columns.has("init_ms") and not init_ms:
             afloat[:] = True  # since a start of the device that nobody knows: only differences mean anything
@@ -33,8 +33,8 @@ def read_instants(columns: Columns, init_ms: int) -> tuple[I64, I64, Bools]:
     first, dated = _one_of(columns, ("start",), init_ms)
     if not dated:
         first = last - np.maximum(lasted, _duration(columns))
-    elif columns.has("duration_ms", "duration_us") and not columns.has(*_forms("end")):
-        last = first + _duration(columns)
+    elif not ended:  # the message's own instant is cut to the second
+        last = first + _duration(columns) if columns.has(*_DURATIONS) else np.maximum(first, last)
     last = np.where(last == DAMAGED, heads.exported, last)
     first = np.where(first == DAMAGED, last, np.minimum(first, last))
     return _mend(columns, first, last, afloat)
@@ -133,6 +133,9 @@ def _uptimes_apart(columns: Columns) -> I64:
 
 def _signed(milliseconds: I64) -> I64:
     return (milliseconds + WRAP_MS // 2) % WRAP_MS - WRAP_MS // 2
+
+
+_DURATIONS = ("duration_ms", "duration_us")
 
 
 def _duration(columns: Columns) -> I64:

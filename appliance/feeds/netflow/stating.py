@@ -40,11 +40,6 @@ def state_flows(
     dst_hi, dst_lo = columns.address("dst")
     kept = ((src_hi | src_lo) != 0) & ((dst_hi | dst_lo) != 0)
     refused[Refusal.NO_ADDRESSES] += int(np.count_nonzero(~kept))
-    if columns.has("firewall_event"):
-        idle = kept & (columns.number("firewall_event") == DENIED)
-        idle &= (columns.number("packets") | columns.number("octets")) == 0
-        refused[Refusal.NOTHING_TO_KEEP] += int(np.count_nonzero(idle))
-        kept &= ~idle
     rows = np.zeros(len(columns), STATED)
     rows["src_ip_hi"], rows["src_ip_lo"] = src_hi, src_lo
     rows["dst_ip_hi"], rows["dst_ip_lo"] = dst_hi, dst_lo
@@ -54,6 +49,11 @@ def state_flows(
     _state_ends(columns, rows)
     _state_stations(columns, rows)
     _state_counters(columns, rows)
+    if columns.has("firewall_event"):
+        idle = kept & (columns.number("firewall_event") == DENIED)
+        idle &= (rows["packets"] | rows["octets"]) == 0
+        refused[Refusal.NOTHING_TO_KEEP] += int(np.count_nonzero(idle))
+        kept &= ~idle
     which = np.flatnonzero(kept)
     if len(which) < len(rows):
         rows = rows[which]
@@ -119,6 +119,12 @@ def station_receives(columns: Columns, rows: Rows) -> NDArray[np.bool_]:
 
 
 def _state_counters(columns: Columns, rows: Rows) -> None:
-    for name in ("packets", "octets", "packets_back", "octets_back"):
-        rows[name] = columns.number(name)
-    rows["biflow"] = columns.has("packets_back", "octets_back")
+    for names in (("packets", "octets"), ("packets_back", "octets_back")):
+        counted = [columns.number(name) for name in names]
+        totals = [f"{name}_total" for name in names]
+        if columns.has(*totals):
+            idle = (counted[0] | counted[1]) == 0
+            counted = [np.where(idle, columns.number(t), c) for c, t in zip(counted, totals, strict=True)]
+        rows[names[0]], rows[names[1]] = counted
+    back = ("packets_back", "octets_back", "packets_back_total", "octets_back_total")
+    rows["biflow"] = columns.has(*back)
