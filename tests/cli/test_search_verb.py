@@ -195,3 +195,25 @@ def test_bindings(greffier: Callable[..., Answer]) -> None:
     code, out, err = greffier("bindings", "--ip", "10.0.0.8")
     assert (code, len(out.splitlines())) == (0, 1)
     assert err == "greffier: no binding answers this question\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        (["--from", to_iso(HOUR - NS), "--to", to_iso(HOUR)], 0),
+        (["--from", to_iso(HOUR + HOUR_NS - 1)], 1),
+        (["--from", to_iso(HOUR + HOUR_NS)], 0),
+        (["--to", to_iso(HOUR + 1)], 1),
+        (["--mac", "02:aa:00:00:00:07", "--ip", "10.0.0.7", "--from", to_iso(HOUR)], 1),
+        (["--mac", "02:aa:00:00:00:08", "--ip", "10.0.0.7"], 0),
+        (["--nat-ip", "192.0.2.1", "--nat-port", "40001", "--at", to_iso(HOUR)], 0),
+        ([], 1),
+    ],
+)
+def test_bindings_of_a_period(greffier: Callable[..., Answer], asked: list[str], count: int) -> None:
+    assert len(json.loads(greffier("bindings", "--json", *asked)[1])["rows"]) == count
+
+
+def test_an_instant_or_a_period_not_both(greffier: Callable[..., Answer]) -> None:
+    code, _, err = greffier("bindings", "--at", to_iso(HOUR), "--from", to_iso(HOUR))
+    assert (code, "--at is one instant" in err) == (2, True)

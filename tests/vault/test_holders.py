@@ -47,3 +47,47 @@ def test_an_interval_is_of_one_ap() -> None:
     assert ends(here, there) == [120, 300]
     there["ap_mac"] = 1
     assert ends(here, there) == [300]
+
+
+def session(begin_s: int, until_s: int, number: int, end_reason: int, octets: int = 0) -> NDArray[np.void]:
+    row = part(until_s, end_reason, begin_s)
+    row["evidence"], row["session"], row["bytes_in"] = Evidence.RADIUS, number, octets
+    return row
+
+
+def told(*parts: NDArray[np.void]) -> list[tuple[int, int, object, object, object]]:
+    table: pa.Table = intervals(to_table(np.concatenate(parts), ["feed:nas"], ["", "S-1", "S-2"]))
+    times = [
+        [(value - BEGIN) // NS for value in table[name].cast(pa.int64()).to_pylist()]
+        for name in ("from", "until")
+    ]
+    said = [table[name].to_pylist() for name in ("session", "bytes_in", "bytes_out")]
+    return sorted(zip(*times, *said, strict=True))
+
+
+def test_an_interval_is_of_one_session_and_has_its_last_counters() -> None:
+    parts = [
+        session(0, 500, 1, EndReason.ACTIVE_TIMEOUT, 10),
+        session(500, 900, 1, EndReason.END_OF_FLOW, 30),
+        session(900, 950, 2, EndReason.ACTIVE_TIMEOUT),
+    ]
+    expected = [(0, 900, "S-1", 30, 0), (900, 950, "S-2", None, None)]
+    assert told(*parts) == told(*parts[::-1], parts[0]) == expected
+
+
+def test_what_ended_for_a_reason_is_not_bridged() -> None:
+    parts = [session(0, 100, 1, EndReason.END_OF_FLOW), session(160, 200, 1, EndReason.ACTIVE_TIMEOUT)]
+    assert [each[:2] for each in told(*parts)] == [(0, 100), (160, 200)]
+    parts[0]["end_reason"] = EndReason.IDLE_TIMEOUT
+    assert [each[:2] for each in told(*parts)] == [(0, 200)]
+
+
+def test_translations_are_one_only_where_they_touch() -> None:
+    first, again, other = (
+        session(*times, 0, EndReason.ACTIVE_TIMEOUT) for times in ((0, 9), (9, 20), (21, 30))
+    )
+    rows = np.concatenate([first, again, other])
+    rows["evidence"], rows["nat_ip_lo"], rows["nat_port"], rows["mac"] = Evidence.NAT, 5, 40001, 0
+    assert [each[:2] for each in told(rows)] == [(0, 20), (21, 30)]
+    rows["nat_port"][1] = 40002
+    assert [each[:2] for each in told(rows)] == [(0, 9), (9, 20), (21, 30)]

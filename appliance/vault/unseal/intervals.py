@@ -47,9 +47,9 @@ def intervals(parts: pa.Table) -> pa.Table:
     found = _with(found, "until", pa.array(ends).view(pa.timestamp("ns", "UTC")))
     for name in ("bytes_out", "bytes_in"):
         if parts[name].null_count < len(parts):
-            counted = pc.fill_null(parts[name], 0).to_numpy()[order]
-            most = np.maximum.reduceat(counted, starts)
-            found = _with(found, name, pa.array(most, pa.uint64(), mask=most == 0))
+            most = np.maximum.reduceat(pc.fill_null(parts[name], 0).to_numpy()[order], starts)
+            counted = np.logical_or.reduceat(parts[name].is_valid().to_numpy()[order], starts)
+            found = _with(found, name, pa.array(most, pa.uint64(), mask=~counted))
     return found
 
 
