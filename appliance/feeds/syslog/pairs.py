@@ -29,12 +29,11 @@ def pairs(text: str, wanted: frozenset[str], last: frozenset[str] = _NONE) -> di
 
     A bare value that ends with the line may have been cut short: it is believed only of keys in `last`.
     """
-    found = [
-        (match[1], match[2] or match[3] or match[4] or "")
-        for match in _PAIR.finditer(text)
-        if match[4] is None or match.end() < len(text) or match[1] in last
-    ]
-    return _gathered(found, wanted)
+    found = _PAIR.findall(text)
+    if found and found[-1][0] not in last and text.endswith(f"{found[-1][0]}={found[-1][3]}"):
+        del found[-1]
+    kept = [(key, double or single or bare) for key, double, single, bare in found if key in wanted]
+    return _gathered(kept, wanted)
 
 
 def quoted_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:

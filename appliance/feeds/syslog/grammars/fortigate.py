@@ -150,6 +150,8 @@ def _read(line: Line, teller: Teller) -> bool:
     text = line.text
     if "type=" not in text or not ("logid=" in text or "log_id=" in text or "subtype=" in text):
         return False
+    if ' type="utm"' in text or " type=utm " in text:
+        return refuse(teller, Refusal.CONTENT)
     fields = pairs(text, _WANTED, _LAST)
     if fields is None:
         return refuse(teller, Refusal.BAD_MESSAGE)

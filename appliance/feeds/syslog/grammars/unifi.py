@@ -98,10 +98,10 @@ def _cef(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
 
 def _read(line: Line, teller: Teller) -> bool:
     text = line.text
-    found = _CEF.search(text)
+    found = _CEF.search(text) if "CEF:0|" in text else None
     if found is not None:
         return _cef(line, teller, found)
-    found = _TRACKER.search(text)
+    found = _TRACKER.search(text) if "stahtd_" in text else None
     if found is not None:
         return _tracked(line, teller, text[found.end() :])
     found = _WEVENT.search(text)
