@@ -147,7 +147,9 @@ class Gate:
             lambda kind, address: self._declarations.match(kind, address, self._macs.get(address, 0))
         )
         for one in released:
-            self._arrived.setdefault(one.declared.label, Counter())[one.kind] += len(one.messages)
+            label, last_ns = one.declared.label, int(one.messages.received_ns[-1])
+            self._arrived.setdefault(label, Counter())[one.kind] += len(one.messages)
+            self._last_ns[label] = max(last_ns, self._last_ns.get(label, 0))
         return released
 
     def dropped(self) -> int:

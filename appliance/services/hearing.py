@@ -116,7 +116,7 @@ def _heard(source: DeclaredSource, count: int, arrived: Mapping[str, Any], pulse
         source,
         max(count, sum(by_kind.values())),
         by_kind,
-        _pulse(pulse),
+        _pulse({**pulse, "last": max((pulse.get("last") or "", arrived.get("last", ""))) or None}),
         [AccessPoint(one["name"], one["mac"], _pulse(one)) for one in pulse.get("access_points", ())],
         pulse.get("undeclared_access_points", ()),
     )
