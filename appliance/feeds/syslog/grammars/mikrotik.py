@@ -87,7 +87,7 @@ def _read(line: Line, teller: Teller) -> bool:
 
 
 GRAMMAR = Grammar(
-    "routeros",
+    "mikrotik",
     _read,
     programs=frozenset({"forward", "input", "output", "prerouting", "postrouting", "srcnat", "dstnat"}),
     needles=(", proto ", "assigned ", "connected", " roamed to ", "dhcp,", "wireless,", "wifi,", "caps,"),

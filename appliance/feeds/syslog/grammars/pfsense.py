@@ -47,4 +47,4 @@ def _read(line: Line, teller: Teller) -> bool:
     return tell_flow(line, teller, ends, Carried(packets=1, octets=octets), beside)
 
 
-GRAMMAR = Grammar("filterlog", _read, programs=frozenset({"filterlog"}), needles=(",match,",))
+GRAMMAR = Grammar("pfsense", _read, programs=frozenset({"filterlog"}), needles=(",match,",))
