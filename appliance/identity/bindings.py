@@ -21,7 +21,9 @@ _SESSIONS = (Evidence.ASSOCIATION, Evidence.RADIUS)
 """Evidence that tells a beginning and an end and owes nothing between them: RADIUS accounting need not send
 interim updates (RFC 2866 section 2.1, RFC 2869 section 2.1), an access point logs a station that joins and,
 once it is silent (hostapd.conf ap_max_inactivity, 300 s by default), that it left. So each stands until its
-end is told, like a lease: for 24 hours at most, since a box that loses power tells no end."""
+end is told, like a lease: for 24 hours at most, since a box that loses power tells no end. So does a lease of
+which a server's log does not say how long it is (dnsmasq, ISC dhcpd); on the wire an answer without a lease
+is one to a device that has its address from elsewhere (RFC 2131 section 3.4, DHCPINFORM)."""
 
 _OF_STATIONS = (Evidence.PRESENCE, *_SESSIONS)
 """Evidence of a device rather than of an address: it tells access point and user of all that it sends."""
@@ -78,8 +80,9 @@ class Bindings(Holdings):
         return np.asarray(np.isin(claims["evidence"], _GIVEN_AWAY) & _has_address(claims))
 
     def _leases(self, claims: Rows) -> NDArray[np.int64]:
-        session = np.isin(claims["evidence"], _SESSIONS) & (claims["until"] == 0)
-        return np.where(session, claims["seen"] + LEASE_REACH_NS, claims["until"])
+        stands = (*_SESSIONS, *_GIVEN_AWAY) if self._by_source else _SESSIONS
+        open_ended = np.isin(claims["evidence"], stands) & (claims["until"] == 0)
+        return np.where(open_ended, claims["seen"] + LEASE_REACH_NS, claims["until"])
 
     def _testifies(self, claims: Rows) -> Mask:
         return np.isin(claims["evidence"], _SESSIONS)

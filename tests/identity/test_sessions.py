@@ -143,6 +143,18 @@ def test_an_address_leased_to_another_is_no_longer_the_first_ones(together: bool
     assert seconds(table.close(), "mac") == [(60, 3600, TABLET)]
 
 
+def test_a_lease_of_unknown_length_in_a_servers_log_stands_until_the_address_is_given_to_another() -> None:
+    table = Bindings(by_source=True)
+    table.observe(claim(0, DHCP, PHONE, IP), 0)
+    rows = [table.expire(TEN + 3 * HOUR_NS), table.observe(claim(4 * 3600, DHCP, TABLET, IP), 0)]
+    told = seconds(np.concatenate(rows), "mac")
+    assert told == [(hour * 3600, (hour + 1) * 3600, PHONE) for hour in range(4)]
+    assert len(table) == 1
+    on_the_wire = Bindings()
+    on_the_wire.observe(claim(0, DHCP, PHONE, IP), 0)
+    assert seconds(on_the_wire.expire(TEN + HOUR_NS), "mac") == [(0, 0, PHONE)]
+
+
 def test_two_servers_may_lease_one_address() -> None:
     table = Bindings(by_source=True)
     table.observe(claim(0, DHCP, PHONE, IP, lease_s=3000), 0)
