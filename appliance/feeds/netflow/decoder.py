@@ -75,11 +75,23 @@ class NetflowDecoder:
         self._noted[Note.SEQUENCE_RESTARTED] += sequence.restarts
         sequence.lost = sequence.restarts = 0
 
-    def _take(self, message: bytes, received: int) -> None:
-        header = read_header(message)
-        if header is None:
-            self._refused[Refusal.BAD_MESSAGE] += 1
-            return
+    def _take(self, datagram: bytes, received: int) -> None:
+        """Take what is in one datagram: one message, yet nothing forbids more."""
+        while True:
+            header = read_header(datagram)
+            if header is None:
+                self._refused[Refusal.BAD_MESSAGE] += 1
+                return
+            self._take_message(header, datagram, received)
+            rest = datagram[header.end :]
+            if header.short or not any(rest):
+                return
+            if rest[:2] != datagram[:2]:
+                self._refused[Refusal.BAD_LENGTH] += 1
+                return
+            datagram = rest
+
+    def _take_message(self, header: Header, message: bytes, received: int) -> None:
         self._refused[Refusal.CUT_SHORT] += header.short
         domain = self._domains.domain(header.version, header.domain, received)
         if domain is None:
@@ -89,8 +101,6 @@ class NetflowDecoder:
             numbered = self._take_v5(domain, header, message, head)
         else:
             records = self._take_sets(domain, header, message, head)
-            if any(message[header.end :]):
-                self._refused[Refusal.BAD_LENGTH] += 1  # something after the message, in the same datagram
             numbered = 1 if header.version == V9 else records
         domain.sequence.observe(header.sequence, numbered, header.uptime, received)
         if domain.sequence.lost or domain.sequence.restarts:

@@ -38,10 +38,11 @@ def read_messages(path: Path) -> Iterator[bytes]:
     """Of a capture, the payloads of its UDP datagrams (one frame, one datagram); else the file itself."""
     octets = path.read_bytes()
     if path.suffix != ".pcap":
-        while octets[:2] == b"\0\x0a" and 16 <= (length := int.from_bytes(octets[2:4])) < len(octets):
-            yield octets[:length]  # IPFIX messages, one after the other
+        while octets:  # messages one after the other, as far as their headers say how long they are
+            second = int.from_bytes(octets[2:4])
+            length = {b"\0\x05": 24 + 48 * second, b"\0\x0a": second}.get(octets[:2], len(octets))
+            yield octets[:length]
             octets = octets[length:]
-        yield octets
         return
     order = "<" if octets[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
     link = struct.unpack_from(order + "I", octets, 20)[0]

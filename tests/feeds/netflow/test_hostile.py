@@ -96,6 +96,8 @@ def test_message_that_says_it_is_longer_or_shorter() -> None:
     assert decode(longer).refused == {"cut_short": 1}
     assert decode(whole + b"more").refused == {"bad_length": 1}
     assert decode(whole + bytes(8)).refused == {}
+    assert len(decode(v5(3) + v5(2, sequence=3)).flows) == 5
+    assert len(decode(whole + ipfix(a_set(256, record()), sequence=4)).flows) == 5
     assert decode(v5(3)[:-60]).refused == {"cut_short": 1}
     assert len(decode(v5(3)[:-60]).flows) == 1
 
