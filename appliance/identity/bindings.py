@@ -140,10 +140,14 @@ def _has_address(claims: Rows) -> Mask:
 
 
 def _with_associations(claims: Rows) -> Rows:
-    """What is said of a station beside one of its addresses is said of the station: of all its addresses."""
+    """What is said of a station beside one of its addresses is said of the station: of all its addresses.
+
+    But for the end of an address alone, which names no session.
+    """
     which = np.isin(claims["evidence"], _OF_STATIONS)
     if not which.any():
         return claims
-    also = claims[which & _has_address(claims) & (claims["mac"] != 0)]
+    of_address = claims["released"] & (claims["session"] == 0)
+    also = claims[which & ~of_address & _has_address(claims) & (claims["mac"] != 0)]
     also["ip_hi"] = also["ip_lo"] = 0
     return np.concatenate([claims, also])

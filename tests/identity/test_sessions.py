@@ -131,6 +131,20 @@ def test_a_stop_ends_all_that_its_session_held_and_nothing_of_others(together: b
 
 
 @both_ways
+def test_an_address_may_end_alone_and_the_session_goes_on(together: bool) -> None:
+    stated = [
+        claim(0, RADIUS, PHONE, IP, session=5, user=6),
+        claim(60, RADIUS, PHONE, IP, released=True),
+        claim(60, RADIUS, PHONE, "10.0.0.9", session=5, user=6),
+        claim(90, RADIUS, PHONE, "10.0.0.9", session=5, released=True),
+    ]
+    table, rows = observed(*stated, together=together)
+    assert seconds(of(rows, RADIUS), "session") == [(0, 60, 5), (60, 90, 5)]
+    assert seconds(of(rows, RADIUS, has_ip=False), "user") == [(0, 90, 6)]
+    assert len(table) == 0
+
+
+@both_ways
 def test_an_address_leased_to_another_is_no_longer_the_first_ones(together: bool) -> None:
     stated = [
         claim(0, DHCP, PHONE, IP, lease_s=3600),
