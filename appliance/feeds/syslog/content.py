@@ -61,7 +61,7 @@ _WHOLE_SIGNS = tuple(
             "que",
             r"\bquery(?:\[|: ?\S+ (?:IN|CH)\b)|dns query from|\bquery from \S+:|question:",
         ),
-        (" IN", rf"\w\.[\w.-]* (?:IN (?:{_TYPES})|(?:{_TYPES}) IN)\b"),  # unbound and others
+        (" IN", rf"\.[\w-]{{0,63}}\.? (?:IN (?:{_TYPES})|(?:{_TYPES}) IN)\b"),  # unbound and others
     )
 )
 """Requests, and questions to name servers: where the sign stands, the pattern says whether it is meant."""

@@ -23,7 +23,10 @@ class Head(NamedTuple):
     ap_mac: int = 0
 
 
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTH = (
+    r"(?:[Jj][Aa][Nn]|[Ff][Ee][Bb]|[Mm][Aa][RrYy]|[Aa][Pp][Rr]|[Jj][Uu][NnLl]|[Aa][Uu][Gg]|[Ss][Ee][Pp]"
+    r"|[Oo][Cc][Tt]|[Nn][Oo][Vv]|[Dd][Ee][Cc])"
+)
 _ZONES = "|".join(ZONES)
 _BSD = re.compile(
     rf"(?:\w{{3}} )?({_MONTH} [ \d]?\d) (?:((?:19|20)\d\d) )?(\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?"
@@ -50,7 +53,7 @@ _CISCO = re.compile(rf"(?:\*?[\w.-]{{1,64}}: ){{0,3}}[*.]?(?={_MONTH} )", re.ASC
 _FIELDS = re.compile(r"date=\"?(\d{4}-\d\d-\d\d)\"?[ ,]+time=\"?(\d\d:\d\d:\d\d)\b", re.ASCII)
 _FIELD_ZONE = re.compile(r"\btz=\"?([+-]\d\d:?\d\d)\b", re.ASCII)
 """FortiGate: the instant is in fields, and no header is."""
-_TAG = re.compile(r"(?!%|Address:|Prefix:)([^\s:\[\]<>(),=\"]{1,64})(?:\[[^\]\s]{0,64}\])?:(?=\s|$)\s*")
+_TAG = re.compile(r"(?!%|\(|Address:|Prefix:)([^\s:\[\]<>,=\"]{1,64})(?:\[[^\]\s]{0,64}\])?:(?=\s|$)\s*")
 _HOST = re.compile(r"([^\s:\[\]<>,=\"%]{1,255}|[0-9A-Fa-f:.]{2,45})\s+(?=\S)")
 _DEVICE = re.compile(r"\(?\"?(?:[\w.+-]*,)?([0-9A-Fa-f]{12}),[^\s\"]*\"?\)?:?\s+", re.ASCII)
 """UniFi: a MAC between model and version, `("U7PG2,788a20aabbcc,v4.0.42")`, `788a20aabbcc,U7PG2-6.0.21:`."""

@@ -120,7 +120,7 @@ def _local(year: int, day: str, clock: str) -> dt.datetime:
     """`Nov 22` or `11 22`, and `03:00:00`."""
     if year not in _YEARS:
         raise ValueError(f"{year} is out of range")
-    month = _MONTHS[day[:3]] if day[0].isalpha() else int(day[:2])
+    month = _MONTHS[day[:3].title()] if day[0].isalpha() else int(day[:2])
     hours, minutes, seconds = clock.split(":")
     return dt.datetime(year, month, int(day[3:]), int(hours), int(minutes), int(seconds))
 

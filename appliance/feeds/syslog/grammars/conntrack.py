@@ -1,4 +1,4 @@
-"""Events of the kernel's connection tracking, as `conntrack -E` prints them, with any of its -o.
+"""Events of the connection tracking of Linux, as `conntrack -E` prints them and as VyOS logs them.
 
 An entry has two tuples: of the first packet, and of the answer that is expected. Where the answer goes to
 another address than the first packet came from, that is the translated source; where it comes from another
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from appliance.feeds.syslog.addresses import address
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.timestamps import fraction_ns
 from appliance.feeds.told import Address, Teller
 from appliance.model.instants import NS
 from appliance.model.reasons import EndReason, Refusal
@@ -21,12 +22,12 @@ _TUPLE = (
     r"(?: zone(?:-orig|-reply)?=\d+)?(?: packets=(\d{1,18}) bytes=(\d{1,18}))?"
 )
 _EVENT = re.compile(
-    r"(?:\[\d+\.\d+\]\s*)?\[(NEW|UPDATE|DESTROY)\]\s+(?:ipv[46]\s+\d+\s+)?"
+    r"(?:\[\d+\.\d+\]\s*)?\[(NEW|UPDATE|DESTROY)\]\s+(?:ipv[46]\s+\d+\s+|\d{1,12}\s+)?"
     r"\w+\s+(\d{1,3}) (?:\d+ )?(?:[A-Z_]+ )?"
     rf"{_TUPLE} (?:\[UNREPLIED\] )?{_TUPLE}(?: (.*))?\s*",
     re.ASCII | re.DOTALL,
 )
-_LASTED = re.compile(r"delta-time=(\d{1,10})(?!\S)", re.ASCII)
+_LASTED = re.compile(r"delta(?:-time)?=(\d{1,10})(?:\.(\d{1,9}))?(?!\S)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def read(line: Line, teller: Teller) -> bool:
         teller.refused[Refusal.NO_ADDRESSES] += 1
         return True
     lasted = _LASTED.search(found[15] or "")
-    tell(line, teller, entry, kind, int(lasted[1]) * NS if lasted else 0)
+    tell(line, teller, entry, kind, int(lasted[1]) * NS + fraction_ns(lasted[2] or "0") if lasted else 0)
     return True
 
 
@@ -146,5 +147,8 @@ def _translate(
 
 
 GRAMMAR = Grammar(
-    "conntrack", read, frozenset(("conntrack", "conntrackd")), ("[NEW] ", "[UPDATE] ", "[DESTROY] ")
+    "conntrack",
+    read,
+    frozenset(("conntrack", "conntrackd", "vyos-conntrack-logger")),
+    ("[NEW] ", "[UPDATE] ", "[DESTROY] "),
 )

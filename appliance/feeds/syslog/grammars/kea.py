@@ -21,7 +21,7 @@ _HARDWARE = re.compile(r"hwtype=1 ([0-9a-fA-F:]{17})(?![0-9a-fA-F:])", re.ASCII)
 _DUID = re.compile(r"(?:duid=\[|DUID: )([0-9a-fA-F:]{11,})(?![0-9a-fA-F:])", re.ASCII)
 _LEGAL = re.compile(
     r"Address: ?([0-9a-fA-F.:]{2,45}) has been (assigned|renewed|released|rebound)"
-    r"(?: for (\d{1,9}) hrs? (\d\d?) mins? (\d\d?) secs?)?",
+    r"(?: for (?:(\d{1,6}) days? )?(\d{1,9}) hrs? (\d\d?) mins? (\d\d?) secs?)?",
     re.ASCII,
 )
 """`Address: 10.0.0.1 has been renewed for 1 hrs 52 min 15 secs to a device with ..`."""
@@ -39,7 +39,8 @@ def read(line: Line, teller: Teller) -> bool:
     else:
         legal = _LEGAL.search(text)
         if legal is not None:
-            seconds = int(legal[3] or 0) * 3600 + int(legal[4] or 0) * 60 + int(legal[5] or 0)
+            days, hours, minutes, rest = (int(number or 0) for number in legal.groups()[2:])
+            seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
             is_told = _tell(line, teller, legal[1], text[legal.end() :], seconds, legal[2] == "released")
         elif at < 0 and not line.program.startswith("kea"):
             return False
