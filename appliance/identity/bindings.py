@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.identity.holdings import Holdings, Mask, Rows, Slots
+from appliance.identity.holdings import Holdings, Mask
 from appliance.identity.spells import LEASE_REACH_NS
+from appliance.identity.table import Rows, Slots
 from appliance.model.reasons import EndReason, Evidence
 
 _GIVEN_AWAY = (Evidence.DHCP, Evidence.DHCPV6, Evidence.RADIUS)

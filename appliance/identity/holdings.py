@@ -1,32 +1,28 @@
-"""The table of what is open: claims in, BINDING rows out. What bindings and translations have in common.
+"""What is open and who holds it: claims in, BINDING rows out. What bindings and translations have in common.
 
 Pure: `now` is given, nothing is written. Each thing open is known by its key, and at every instant has one
-holder and one place. It is written in parts so that what is recorded is never far behind: a part runs from
-the first claim since the last part was written, never crosses a UTC hour, and ends as ACTIVE_TIMEOUT where
-it goes on. A part is of one holder and one place: where a claim names another, a new part begins.
+holder and one place. A part is of one holder and one place: where a claim names another, a new part begins.
 """
 
 from collections.abc import Sequence
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.identity import lots, spells
 from appliance.identity.spells import NOTHING, SILENCE_NS, SPELL
+from appliance.identity.table import Rows, Slots, Table, natural_end
 from appliance.model.instants import HOUR_NS
 from appliance.model.reasons import EndReason
 from appliance.model.rows import BINDING
 
-Rows = NDArray[np.void]
-Slots = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _FORGOTTEN = ("ap_mac", "ssid", "user", "session", "class", "bytes_out", "bytes_in")
 """What was said of one holder and does not pass to the next."""
 
 
-class Holdings:
+class Holdings(Table):
     """Everything that is open now, at most `limit`; beyond it those longest unheard of are closed.
 
     Rows returned are BINDING rows. Those with `end_reason` 0 come from `changed` only. `key`, `holder` and
@@ -35,20 +31,8 @@ class Holdings:
     """
 
     def __init__(self, limit: int, key: Sequence[str], holder: Sequence[str], place: Sequence[str]) -> None:
-        self.evicted = 0
-        self._limit = limit
-        self._key = np.dtype([*((name, BINDING[name]) for name in key), ("source", np.uint16)])
+        super().__init__(limit, key)
         self._holder, self._place = holder, place
-        self._slot_of: dict[bytes, int] = {}
-        self._key_of = np.zeros(limit, np.object_)  # bytes of each open slot
-        self._free = list(range(limit - 1, -1, -1))
-        self._held = np.zeros(limit, BINDING)
-        self._spells = np.zeros(limit, SPELL)
-        self._open = np.zeros(limit, np.bool_)
-        self._changed = np.zeros(limit, np.bool_)
-
-    def __len__(self) -> int:
-        return len(self._slot_of)
 
     def observe(self, claims: Rows, source: int) -> Rows:
         """Take claims in any order, all of one `source`; returns the parts they closed."""
@@ -69,7 +53,7 @@ class Holdings:
         held = self._spells[self._open]
         ahead = held["last"] > now_ns + SILENCE_NS
         over = (spells.reach(held) < now_ns) & ~ahead
-        ended = self._close(held[over], _natural_end(held[over]))
+        ended = self._close(held[over], natural_end(held[over]))
         forced = self._close(held[ahead], EndReason.FORCED_END, held["last"][ahead])
         hour = now_ns // HOUR_NS * HOUR_NS
         earlier = ~over & ~ahead & (held["from"] < hour)
@@ -106,7 +90,7 @@ class Holdings:
     def _keys(self, claims: Rows, source: int) -> Rows:
         """What makes the holding of each claim one and the same."""
         keys = np.zeros(len(claims), self._key)
-        for name in self._key.names[:-1]:  # type: ignore[index]
+        for name in self._key_fields:
             keys[name] = claims[name]
         keys["source"] = source
         return keys
@@ -118,10 +102,6 @@ class Holdings:
     def _leases(self, claims: Rows) -> NDArray[np.int64]:
         """(n,) the end that each claim states, 0 none."""
         return np.asarray(claims["until"])
-
-    def _blank(self, count: int) -> Rows:
-        """Rows that say nothing yet."""
-        return np.zeros(count, BINDING)
 
     def _testifies(self, claims: Rows) -> Mask:
         """(n,) whether the end of what nobody is known to have held says that it was held until then."""
@@ -206,7 +186,7 @@ class Holdings:
         ended, latest = spells.join(np.concatenate([known, said]))
         self._open[touched] = self._changed[touched] = True
         self._spells[latest["slot"]] = latest
-        parts = self._rows(ended, spells.stated_until(ended), _natural_end(ended))
+        parts = self._rows(ended, spells.stated_until(ended), natural_end(ended))
         going_on, released = latest[~latest["released"]], latest[latest["released"]]
         # A spell that has passed into another hour leaves the hours before as parts.
         hour = going_on["last"] // HOUR_NS * HOUR_NS
@@ -214,32 +194,6 @@ class Holdings:
         earlier = self._rows(going_on[passed], hour[passed] - 1, EndReason.ACTIVE_TIMEOUT)
         self._spells["from"][going_on["slot"][passed]] = hour[passed]
         return self._joined([parts, earlier, self._close(released, EndReason.END_OF_FLOW)])
-
-    def _slots(self, claims: Rows, keys: Rows, source: int) -> tuple[Slots, Rows]:
-        """The slot of each claim, -1 for the release of what was not held; and what made room for them."""
-        # As bytes, so that the dict's keyed hash protects us.
-        packed: list[bytes] = keys.view(f"V{self._key.itemsize}").tolist()
-        slots = np.fromiter(map(self._slot_of.get, packed, repeat(-1)), np.int64, len(packed))
-        unknown = np.flatnonzero((slots < 0) & ~claims["released"])
-        first = {packed[index]: index for index in reversed(unknown.tolist())}
-        evicted = self._make_room(len(first), slots[slots >= 0])
-        left = len(self._free) - len(first)
-        given, self._free[left:] = self._free[left:], []
-        self._slot_of.update(zip(first, given, strict=True))
-        self._key_of[given] = list(first)
-        self._fill(claims[list(first.values())], np.array(given, np.int64), source)
-        missing = np.flatnonzero(slots < 0)
-        packed = [packed[index] for index in missing.tolist()]
-        slots[missing] = list(map(self._slot_of.get, packed, repeat(-1)))
-        return slots, evicted
-
-    def _fill(self, claims: Rows, slots: Slots, source: int) -> None:
-        """Write what makes up each of these claims into a slot that was free."""
-        fresh = self._blank(len(claims))
-        for name in self._key.names[:-1]:  # type: ignore[index]
-            fresh[name] = claims[name]
-        fresh["source"] = source
-        self._held[slots] = fresh
 
     def _instants(self, claims: Rows, source: int) -> Rows:
         """Claims of what is not held now, or no more: a row each, of its instant."""
@@ -251,61 +205,3 @@ class Holdings:
         rows["source"] = source
         rows["end_reason"] = np.where(claims["released"], EndReason.END_OF_FLOW, EndReason.ACTIVE_TIMEOUT)
         return rows
-
-    def _make_room(self, wanted: int, busy: Slots) -> Rows:
-        """Close as many of the longest unheard of as it takes, none of the `busy` ones."""
-        excess = wanted - len(self._free)
-        if excess <= 0:
-            return np.zeros(0, BINDING)
-        candidates = self._open.copy()
-        candidates[busy] = False
-        held = self._spells[candidates]
-        oldest = held[np.argpartition(held["last"], excess - 1)[:excess]]
-        self.evicted += excess
-        return self._close(oldest, EndReason.LACK_OF_RESOURCES, self._until(oldest))
-
-    def _until(self, held: Rows) -> NDArray[np.int64]:
-        """Until when a part stands as far as is known: the end of its lease or hour, else the last claim."""
-        begin = np.where(held["from"] == NOTHING, held["last"], held["from"])
-        return np.asarray(np.minimum(spells.stated_until(held), (begin // HOUR_NS + 1) * HOUR_NS - 1))
-
-    def _close(
-        self, held: Rows, reason: int | NDArray[np.int64], until: NDArray[np.int64] | None = None
-    ) -> Rows:
-        """Take what is held out of the table; returns its last parts."""
-        for key in self._key_of[held["slot"]].tolist():
-            del self._slot_of[key]
-        self._free.extend(held["slot"].tolist())
-        self._open[held["slot"]] = False
-        return self._rows(held, spells.stated_until(held) if until is None else until, reason)
-
-    def _write(self, held: Rows, until_ns: int | NDArray[np.int64], next_ns: int | NDArray[np.int64]) -> Rows:
-        """Close the parts of what goes on: leases up to `until_ns`, others up to their last claim.
-
-        A lease's next part begins at `next_ns`, any other at its next claim.
-        """
-        stated = spells.stated_until(held)
-        is_leased = stated > held["last"]
-        parts = self._rows(
-            held, np.where(is_leased, np.minimum(stated, until_ns), stated), EndReason.ACTIVE_TIMEOUT
-        )
-        self._spells["from"][held["slot"]] = np.where(is_leased, np.maximum(held["from"], next_ns), NOTHING)
-        self._changed[held["slot"]] = is_leased
-        return parts
-
-    def _rows(self, held: Rows, until: NDArray[np.int64], reason: int | NDArray[np.int64]) -> Rows:
-        """BINDING rows, cut by the hour; spells that have nothing to tell are left out."""
-        rows = self._held[held["slot"]]
-        rows["from"], rows["end_reason"] = held["from"], reason
-        rows["until"] = np.maximum(until, held["from"])
-        return spells.by_hour(rows[held["from"] != NOTHING])
-
-    @staticmethod
-    def _joined(parts: list[Rows]) -> Rows:
-        return np.concatenate([np.zeros(0, BINDING), *parts])
-
-
-def _natural_end(held: Rows) -> NDArray[np.int64]:
-    """Why a spell ended by itself: its lease ended or was given back, or it fell silent."""
-    is_leased = (held["lease"] > held["last"]) | held["released"]
-    return np.where(is_leased, EndReason.END_OF_FLOW, EndReason.IDLE_TIMEOUT)

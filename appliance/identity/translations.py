@@ -9,8 +9,9 @@ unless its port is given to another. The end of what was not known to be open sa
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.identity.holdings import Holdings, Rows
+from appliance.identity.holdings import Holdings
 from appliance.identity.spells import LEASE_REACH_NS
+from appliance.identity.table import Rows
 from appliance.model.reasons import Evidence
 from appliance.model.rows import BINDING
 
