@@ -30,7 +30,7 @@ _WANTED = frozenset(
         "tranport",
     }
     | {"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "sentdelta", "rcvddelta", "srcmac", "dstmac", "ssid"}
-    | {"srcssid", "bssid", "stamac", "mac", "ip", "dhcp_msg", "lease", "app", "dstname"}
+    | {"srcssid", "bssid", "stamac", "mac", "ip", "dhcp_msg", "status", "lease", "app", "dstname"}
 )
 _LAST = frozenset({"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "rcvddelta"})
 _NAMING = ("app", "dstname")  # fields of traffic lines that name what was visited; content strips the others
@@ -46,6 +46,8 @@ _LEFT = frozenset(
     {"client-disassociation", "client-deauthentication", "client-leave", "client-sign-off", "client-idle"}
     | {"sta-disassoc", "client-disconnected-by-wtp", "ap-fail-disassoc"}
 )
+_LOGGED_ON = frozenset({"fsso-logon", "auth-logon", "authentication"})
+_LOGGED_OFF = frozenset({"fsso-logoff", "auth-logoff", "auth-logout"})
 _NEAR = frozenset({"probe-req", "probe-resp", "auth-req", "assoc-req", "reassoc-req", "client-denial"})
 
 Fields = dict[str, str]
@@ -134,6 +136,21 @@ def _wireless(line: Line, teller: Teller, fields: Fields) -> bool:
     return True
 
 
+def _logon(line: Line, teller: Teller, fields: Fields) -> bool:
+    """A user at an address, as the portal or the directory says; no MAC is named."""
+    action, ip, name = (
+        fields.get("action", "").lower(),
+        held_ip(fields.get("srcip", "")),
+        user(fields.get("user", "")),
+    )
+    failed = fields.get("status", "").lower() not in ("", "success", "logon", "logoff", "logout")
+    if action not in _LOGGED_ON | _LOGGED_OFF or failed or ip == NOWHERE or not name:
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
+    seen_ns, _ = instant(line, _event_ns(fields), teller)
+    teller.claim(seen_ns, Evidence.ASSOCIATION, 0, ip, user=name, released=action in _LOGGED_OFF)
+    return True
+
+
 def _lease(line: Line, teller: Teller, fields: Fields) -> bool:
     mac, ip = station(fields.get("mac", "")), held_ip(fields.get("ip", ""))
     kind = fields["dhcp_msg"].lower().removeprefix("dhcp").strip("- ")
@@ -164,6 +181,8 @@ def _read(line: Line, teller: Teller) -> bool:
         return _lease(line, teller, fields)
     if kind == "event" and fields.get("subtype") == "wireless":
         return _wireless(line, teller, fields)
+    if kind == "event" and fields.get("subtype") == "user":
+        return _logon(line, teller, fields)
     return refuse(teller, Refusal.NOTHING_TO_KEEP) if kind == "event" else False
 
 

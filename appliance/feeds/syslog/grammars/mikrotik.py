@@ -1,9 +1,10 @@
-"""MikroTik RouterOS 6 and 7: firewall and NAT, DHCP, wireless, wifi and CAPsMAN, with or without BSD headers.
+"""MikroTik RouterOS 6 and 7: firewall, NAT, DHCP, wireless, wifi, CAPsMAN, hotspot; with BSD headers or not.
 
 A firewall line is one packet: `forward: in:ether2 out:ether1, connection-state:new src-mac M, proto TCP
 (SYN), A:p->B:q, NAT (A:p->N:n)->B:q, len 60` (https://help.mikrotik.com/docs, Firewall, Filter). The
 action is not said; a packet was sent in any case (see `telling`). `src-mac` is the last hop's. An interface's
-name is no SSID. Wireless: https://manual.mikrotik.com/docs/wireless/abgn/wireless-troubleshooting.
+name is no SSID. Hotspot: `alice (10.5.50.4): logged in`, where a MAC may stand for the user. Wireless:
+https://manual.mikrotik.com/docs/wireless/abgn/wireless-troubleshooting.
 """
 
 import re
@@ -11,7 +12,7 @@ import re
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.telling import Beside, Carried, Ends, refuse, tell_flow
-from appliance.feeds.syslog.words import counter, endpoint, held_ip, protocol
+from appliance.feeds.syslog.words import counter, endpoint, held_ip, protocol, user
 from appliance.feeds.told import NOWHERE, Address, Teller
 from appliance.model.reasons import Evidence, Refusal
 
@@ -29,6 +30,9 @@ _LEASE = re.compile(
 _STATION = re.compile(
     rf"(?:^| ){_MAC}@([^@]{{1,40}}?):? (connected|disconnected|roamed to)(?=[, ]|$)", re.ASCII
 )
+_GUEST = re.compile(r"(?:^| )(\S{1,128}) \(([0-9A-Fa-f.:]{2,45})\): logged (in|out)(?=:|$)")
+_TOPICS = re.compile(r"(?:[a-z][a-z0-9-]{1,19},){1,4}[a-z]{2,12}(?= )")
+_OWN_TOPICS = ("dhcp,", "wireless,", "wifi,", "caps,", "hotspot,", "system,", "firewall,", "interface,")
 
 
 def _translated(text: str) -> tuple[Address, int, Address, int]:
@@ -76,12 +80,21 @@ def _station(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     return True
 
 
+def _guest(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
+    """Who has an address, as the portal says, which names no MAC unless it stands for the user."""
+    mac, name, at = station(found[1]), user(found[1]), held_ip(found[2])
+    if at == NOWHERE or not (mac or name):
+        return refuse(teller, Refusal.NO_ADDRESSES)
+    teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, at, user=name, released=found[3] == "out")
+    return True
+
+
 def _read(line: Line, teller: Teller) -> bool:
-    for pattern, tell in ((_PACKET, _packet), (_LEASE, _lease), (_STATION, _station)):
+    for pattern, tell in ((_PACKET, _packet), (_LEASE, _lease), (_STATION, _station), (_GUEST, _guest)):
         found = pattern.search(line.text)
         if found is not None:
             return tell(line, teller, found)
-    if line.text.startswith(("dhcp,", "firewall,", "wireless,", "wifi,", "caps,")):
+    if _TOPICS.match(line.text):
         return refuse(teller, Refusal.NOTHING_TO_KEEP)
     return False
 
@@ -90,5 +103,5 @@ GRAMMAR = Grammar(
     "mikrotik",
     _read,
     programs=frozenset({"forward", "input", "output", "prerouting", "postrouting", "srcnat", "dstnat"}),
-    needles=(", proto ", "assigned ", "connected", " roamed to ", "dhcp,", "wireless,", "wifi,", "caps,"),
+    needles=(", proto ", "assigned ", "connected", " roamed to ", "): logged ", *_OWN_TOPICS),
 )
