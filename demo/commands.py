@@ -17,6 +17,13 @@ def say(text: str) -> None:
     print("".join(f"    {line}\n" for line in text.splitlines()), end="", flush=True)
 
 
+def ask(folder: Path, *arguments: str) -> str:
+    """What a verb prints, for the demonstration's own use: nothing is shown."""
+    return subprocess.run(
+        [GREFFIER, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def greffier(folder: Path, *arguments: str, quiet: bool = False, refused: bool = False) -> str:
     """Run a verb in a folder; shows the command line and, unless `quiet`, what it prints; returns stdout.
 

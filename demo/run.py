@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from demo.commands import greffier
+from demo.commands import ask, greffier
 
 CAPTURES = [Path(__file__).resolve().parent / "captures" / name for name in ("iphone.pcap", "android.pcap")]
 NETWORKS = ["192.168.2.0/24", "fe80::/10"]
-PHONES = ["192.168.2.17", "192.168.2.16"]
+PHONES = {"192.168.2.17": "c4:61:8b:35:82:a9", "192.168.2.16": "4c:6a:f6:9f:f6:27"}
+ACCESS_POINT = "02:ca:fe:00:00:01"
 CUSTODIANS = ["owner.key", "lawyer.key"]
 ROWS_SHOWN = 18
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
@@ -81,6 +82,25 @@ def record(folder: Path) -> None:
     greffier(folder, "record", "--home", "box", *map(str, CAPTURES))
 
 
+def hear_the_access_point(folder: Path) -> None:
+    tell(
+        "4. Which access point was it? The mirror cannot know; the access point says so in its log, which "
+        "the box receives as it is written (greffier listen). Here it is read from a file. Only an access "
+        "point that was declared is heard."
+    )
+    told = json.loads(ask(folder, "coverage", "--home", "box", "--json"))
+    begun = min(period["first"] for source in told["sources"] for period in source["periods"])
+    joined = "wlan0: STA {} IEEE 802.11: associated (aid {})"
+    lines = [
+        f"<30>1 {begun} terrace hostapd - - - {joined.format(mac, number)}\n"
+        for number, mac in enumerate(PHONES.values(), 1)
+    ]
+    (folder / "terrace.log").write_text("".join(lines))
+    of_the_ap = ["--address", "192.168.2.3", "--network", "guests", "--ap-mac", ACCESS_POINT]
+    greffier(folder, "sources", "--home", "box", "declare", "terrace", *of_the_ap)
+    greffier(folder, "feed", "--home", "box", "--kind", "syslog", "--source", "terrace", "terrace.log")
+
+
 def forms(address: str) -> list[bytes]:
     """The ways an address may be written in a file: text, and binary of either byte order."""
     packed = ipaddress.ip_address(address).packed
@@ -88,9 +108,9 @@ def forms(address: str) -> list[bytes]:
 
 
 def be_the_thief(folder: Path) -> None:
-    tell("4. Sealed. Anybody may check that nothing was changed or removed; nobody needs a key for that.")
+    tell("5. Sealed. Anybody may check that nothing was changed or removed; nobody needs a key for that.")
     greffier(folder, "verify", "--home", "box")
-    tell("5. A thief takes the box, or its manager looks around: every byte of it, searched for the phones.")
+    tell("6. A thief takes the box, or its manager looks around: every byte of it, searched for the phones.")
     files = [path for path in (folder / "box").rglob("*") if path.is_file()]
     content = [path.read_bytes() for path in files]
     size = sum(map(len, content))
@@ -102,26 +122,26 @@ def be_the_thief(folder: Path) -> None:
         )
         if found:
             raise SystemExit("the demonstration ends here: an address lies open in the box")
-    tell("6. The owner alone, with her own key, wants to know:")
+    tell("7. The owner alone, with her own key, wants to know:")
     greffier(folder, "search", "--home", "box", "--identity", CUSTODIANS[0], refused=True)
 
 
 def read_back(folder: Path) -> None:
     keys = [word for name in CUSTODIANS for word in ("--identity", name)]
-    tell("7. A judge asks. Owner and lawyer come together: who held which address?")
+    tell("8. A judge asks. Owner and lawyer come together: who held which address?")
     said = greffier(folder, "bindings", "--home", "box", *keys, "--format", "jsonl", quiet=True)
     show_bindings([json.loads(line) for line in said.splitlines()])
-    tell("8. And who talked to whom?")
+    tell("9. And who talked to whom?")
     said = greffier(folder, "search", "--home", "box", *keys, "--format", "jsonl", quiet=True)
     rows = [json.loads(line) for line in said.splitlines()]
     show_connections(rows)
-    if not set(PHONES) <= {row["client_ip"] for row in rows}:
-        raise SystemExit("the demonstration ends here: a phone is missing from what was read back")
+    if not {(ip, ACCESS_POINT) for ip in PHONES} <= {(row["client_ip"], row["ap_mac"]) for row in rows}:
+        raise SystemExit("the demonstration ends here: a phone, or its access point, is not read back")
 
 
 def look_at_totals(folder: Path) -> None:
     tell(
-        "9. And what may anybody know, without a key? Totals of what the Wi-Fi is used for, never about "
+        "10. And what may anybody know, without a key? Totals of what the Wi-Fi is used for, never about "
         "fewer than three devices. Today there were two phones and the router, so what only the phones did "
         "is among the others."
     )
@@ -129,22 +149,26 @@ def look_at_totals(folder: Path) -> None:
 
 
 def show_bindings(rows: list[dict[str, Any]]) -> None:
-    columns = ("address", "held by", "first seen (UTC)", "evidence")
+    columns = ("address", "held by", "access point", "first seen (UTC)", "evidence")
     show_table(
         f"{len(rows)} bindings",
         columns,
-        [(row["ip"], row["mac"], clock(row["from"]), row["evidence"]) for row in rows],
+        [
+            (row["ip"] or "", row["mac"], row["ap_mac"] or "", clock(row["from"]), row["evidence"])
+            for row in rows
+        ],
     )
 
 
 def show_connections(rows: list[dict[str, Any]]) -> None:
     largest = sorted(rows, key=lambda row: row["bytes_out"] + row["bytes_in"], reverse=True)[:ROWS_SHOWN]
-    columns = ("from (UTC)", "client", "its MAC", "peer", "what", "bytes sent", "received")
+    columns = ("at (UTC)", "client", "its MAC", "access point", "peer", "what", "sent", "received")
     cells = [
         (
-            clock(row["first_seen"]),
+            clock(row["first_seen"])[11:],
             row["client_ip"],
             row["client_mac"],
+            row["ap_mac"] or "",
             row["peer_ip"],
             PROTOCOLS.get(row["protocol"], str(row["protocol"])) + f" {row['peer_port'] or ''}",
             f"{row['bytes_out']:,}",
@@ -165,9 +189,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
     table = Table(title=title)
     for name in columns:
-        table.add_column(
-            name, justify="right" if name in ("bytes sent", "received") else "left", no_wrap=True
-        )
+        table.add_column(name, justify="right" if name in ("sent", "received") else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
@@ -178,6 +200,7 @@ def main() -> int:
     try:
         make_box(folder)
         record(folder)
+        hear_the_access_point(folder)
         be_the_thief(folder)
         read_back(folder)
         look_at_totals(folder)

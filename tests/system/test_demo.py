@@ -32,10 +32,12 @@ def all_is_told(said: str) -> None:
     assert "Everything is as it was sealed" in said
     assert "Name service" in said
     assert "Other" in said
-    assert "TLS" not in said.partition("9. And")[2]
+    assert "TLS" not in said.partition("10. And")[2]
     for phone in ("192.168.2.16", "192.168.2.17"):
         assert f"{phone}, as text and in binary: 0 times" in said
         assert f"│ {phone} " in said
+    assert "2 messages became 0 traffic records and 2 bindings" in said
+    assert said.count("│ 02:ca:fe:00:00:01 │") > 10
 
 
 @pytest.mark.skipif(not may_make(), reason="needs root to lay a cable")
