@@ -17,7 +17,6 @@ import subprocess
 import threading
 import time
 from http.client import HTTPException, HTTPSConnection
-from pathlib import Path
 
 SECRET = "a secret of the site"
 ACCESS_POINT = "00:10:a4:23:19:c0"
@@ -203,29 +202,3 @@ class Radclient(Sender):
                 sessions[identifier] = int(words[2].strip('"').partition("-")[2])
             elif line.startswith("Received Accounting-Response") and words[3] in sessions:
                 self.promised.add(sessions[words[3]])
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, each for UDP or TCP."""
-    made = []
-    for _ in range(count):
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            made.append(socket.socket(socket.AF_INET, kind))
-            made[-1].bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in made[::2]]
-    for each in made:
-        each.close()
-    return ports
-
-
-def listen_on(home: Path, **ports: list[int]) -> None:
-    """Set the ports of box.toml; all others are not listened to."""
-    path = home / "box.toml"
-    lines = path.read_text().splitlines()
-    for at, line in enumerate(lines):
-        name = line.partition(" = ")[0]
-        if name.endswith("_ports") and name != "vxlan_ports":
-            lines[at] = f"{name} = {ports.get(name, [])}"
-        elif name == "address":
-            lines[at] = 'address = "127.0.0.1"'
-    path.write_text("\n".join(lines) + "\n")

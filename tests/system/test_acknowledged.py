@@ -10,9 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
-from tests.system.boxes import Box, make_box
+from tests.system.boxes import Box
+from tests.system.listening import feed_box
 from tests.system.senders import (
     ACCESS_POINT,
     SECRET,
@@ -20,27 +19,14 @@ from tests.system.senders import (
     Radclient,
     RadiusSender,
     Sender,
-    free_ports,
     ip_of,
-    listen_on,
     mac_of,
 )
 from tests.system.warm import Warm, wait_for
 
+SOURCES = f'[[source]]\nlabel = "hall"\naddresses = ["127.0.0.1"]\nsecret = "{SECRET}"\n'
 KILLS = 22
 MANY_ROWS, FEW_ROWS = 1_000_000, 1_000
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> tuple[Box, int, int]:
-    """A box that listens for RADIUS and presence reports of 127.0.0.1; (it, the two ports)."""
-    made = make_box(tmp_path, ["10.0.0.0/8"])
-    radius, cloudtrax = free_ports(2)
-    listen_on(made.home, radius_ports=[radius], cloudtrax_ports=[cloudtrax])
-    sources = made.home / "sources.toml"
-    sources.touch(0o600)
-    sources.write_text(f'[[source]]\nlabel = "hall"\naddresses = ["127.0.0.1"]\nsecret = "{SECRET}"\n')
-    return made, radius, cloudtrax
 
 
 def promises(senders: list[Sender]) -> int:
@@ -97,8 +83,9 @@ def judge(sender: Sender, found: dict[str, list[dict[str, object]]]) -> None:
             assert said == ((None, None, None) if presence else named)
 
 
-def test_twenty_kills_lose_nothing_that_was_acknowledged(box: tuple[Box, int, int], tmp_path: Path) -> None:
-    made, radius, cloudtrax = box
+def test_twenty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    made, ports = feed_box(tmp_path, ["10.0.0.0/8"], SOURCES)
+    radius, cloudtrax = ports["radius"], ports["cloudtrax"]
     stopping, output = threading.Event(), tmp_path / "said"
     senders: list[Sender] = [
         RadiusSender(1, radius, stopping),
