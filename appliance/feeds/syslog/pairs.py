@@ -1,4 +1,4 @@
-"""Pairs of a key and its value in one line, in the two forms that vendors write. Linear in the line's length.
+"""Pairs of a key and its value in one line, in the forms that vendors write. Linear in the line's length.
 
 Only wanted keys are taken out. A wanted key that stands twice with different values is one that somebody
 slipped into a text he chooses (a name of a network, of a device): then nothing of the line is believed.
@@ -12,6 +12,8 @@ _PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(?:\"([^\"]*+)\"|'([^']*+)'|
 _NONE: frozenset[str] = frozenset()
 
 _QUOTED = re.compile(r'"([A-Za-z_]\w*+)"="([^"]*+)"')
+
+_MEMBER = re.compile(r'(?<!\\)"([A-Za-z_]\w*+)" ?: ?"([^"\\]*+)"')
 
 _CEF_KEY = re.compile(r"(?:^| )([A-Za-z]\w*+)=")
 
@@ -39,6 +41,11 @@ def pairs(text: str, wanted: frozenset[str], last: frozenset[str] = _NONE) -> di
 def quoted_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
     """The wanted ones of `"key"="value","key"="value"` (Ruckus SmartZone); None if one is contradicted."""
     return _gathered([(match[1], match[2]) for match in _QUOTED.finditer(text)], wanted)
+
+
+def json_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
+    """The wanted ones of `{"key": "value", "key":"value"}`, also where members were cut out of the middle."""
+    return _gathered([(match[1], match[2]) for match in _MEMBER.finditer(text)], wanted)
 
 
 def cef_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:

@@ -77,7 +77,7 @@ def _carried(fields: Fields) -> Carried:
         packets_back,
         octets_back,
         both="rcvdbyte" in fields,
-        duration_s=0 if interim else counter(fields.get("duration", "")),
+        duration_s=counter(fields.get("duration", "")),
         end_reason=EndReason.ACTIVE_TIMEOUT if interim else _ENDED.get(fields.get("action", "")),
     )
 

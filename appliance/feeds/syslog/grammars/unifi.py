@@ -6,12 +6,11 @@ An access point says its own MAC in the header (`line.ap_mac`). `EVENT_STA_JOIN 
 refused whole. Packets that the gateway logs are netfilter's lines and are read by that grammar.
 """
 
-import json
 import re
 
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
-from appliance.feeds.syslog.pairs import cef_pairs
+from appliance.feeds.syslog.pairs import cef_pairs, json_pairs
 from appliance.feeds.syslog.telling import instant, refuse
 from appliance.feeds.syslog.words import device, held_ip, ssid, vlan
 from appliance.feeds.told import NOWHERE, Address, Teller
@@ -25,6 +24,7 @@ _HOSTAPD = re.compile(
     re.ASCII,
 )
 _TRACKER = re.compile(r"\bstahtd_dump_event\(\): ?(?=\{)")
+_TRACKED = frozenset({"event_type", "mac", "sta_dc_reason"})
 _JOINED = frozenset({"association", "success", "sta_roam", "sta_assoc", "sta_join", "roam", "reassociation"})
 _LEFT = frozenset({"sta_leave", "disassociation", "leave"})
 _GONE = frozenset({"sta left", "sta_leave", "disassociated", "deauthenticated"})
@@ -55,19 +55,18 @@ def _claim(
 
 
 def _tracked(line: Line, teller: Teller, text: str) -> bool:
-    """A JSON object and what may stand behind it; every value is a text."""
-    try:
-        said, _ = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
+    """A JSON object, of which every value is a text, and what may stand behind it."""
+    fields = json_pairs(text, _TRACKED)
+    if fields is None:
         return refuse(teller, Refusal.BAD_MESSAGE)
-    if any(key.startswith("query") for key in said) or "dns" in str(said.get("event_type")):
+    kind, why = fields.get("event_type", ""), fields.get("sta_dc_reason", "")
+    if kind.startswith("dns") or '"query' in text:
         return refuse(teller, Refusal.CONTENT)
-    kind, why = str(said.get("event_type")), str(said.get("sta_dc_reason"))
-    if kind not in _JOINED | _LEFT and why not in _GONE:
-        return refuse(teller, Refusal.NOTHING_TO_KEEP)
     if kind == "deny":
         return refuse(teller, Refusal.NOT_ASSOCIATED)
-    return _claim(line, teller, station(str(said.get("mac"))), kind in _LEFT or why in _GONE)
+    if kind not in _JOINED | _LEFT and why not in _GONE:
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
+    return _claim(line, teller, station(fields.get("mac", "")), kind in _LEFT or why in _GONE)
 
 
 def _cef(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
