@@ -74,6 +74,11 @@ class Holders:
         columns |= self._translated.join(traffic)
         return pa.Table.from_arrays([columns[name] for name in JOINED_SCHEMA.names], schema=JOINED_SCHEMA)
 
+    def addresses_of(self, mac: bytes) -> pa.Array:
+        """Every address that a MAC held at some time."""
+        held = self.table.filter(pc.equal(self.table["mac"], pa.scalar(mac, pa.binary(6))))
+        return pc.unique(held["ip"].drop_null())
+
     def columns(self, found: Found) -> dict[str, pa.Array]:
         """What was found as columns: `ap_mac` and those of _TEXTS."""
         told = {name: self._taken(name, which) for name, which in found.named.items()}

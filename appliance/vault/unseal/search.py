@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from appliance.model.instants import DAY_NS
@@ -93,8 +94,16 @@ class Search:
             *(table for near in spans for table in self._source.rows(near)),
         ]
         holders = Holders(intervals(pa.concat_tables(parts)))
-        joined = [self._meant(holders.join(found.pop(0))) for _ in range(len(found))]
+        joined = [self._meant(holders.join(self._possible(found.pop(0), holders))) for _ in range(len(found))]
         return pa.concat_tables(joined), span
+
+    def _possible(self, rows: pa.Table, holders: Holders) -> pa.Table:
+        """Rows that may be of the MAC asked for: of those without one, from addresses that it held."""
+        asked = self._question.client_mac
+        if asked is None or not rows["client_mac"].null_count:
+            return rows
+        held = pc.is_in(rows["client_ip"], holders.addresses_of(asked))
+        return rows.filter(pc.or_(held, pc.is_valid(rows["client_mac"])))
 
     def _meant(self, rows: pa.Table) -> pa.Table:
         """Those of the MAC and the translation asked for, now that these are known."""

@@ -5,8 +5,8 @@ row's, and holds within two seconds of the row's beginning (lines of syslog are 
 several that one counts which names most, then which is nearest in time, then which began last.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from appliance.vault.unseal.parts import I64, U64, Mask, instants
 SLACK_NS = 2 * NS
 
 _NAMES = ("port", "protocol", "peer_port")
+_OF_TRAFFIC = ("client_port", "protocol", "peer_port")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class Translated:
         begin, until = instants(self.table, "from"), instants(self.table, "until")
         first = instants(traffic, "first_seen")
         best = np.full(len(traffic), -1, np.int64)
-        for which, held_key, row_key in self._shapes(traffic):
+        peer = mixed(*numbers_of(traffic["peer_ip"]))
+        rows = (*(numbers(traffic, name).astype(np.uint64) for name in _OF_TRAFFIC), peer)
+        inside = mixed(*numbers_of(traffic["client_ip"]))
+        for number, order, key in self._shapes:
             nearest = np.full(len(traffic), SLACK_NS + 1)
-            order = which[np.argsort(held_key, kind="stable")]
-            key = np.sort(held_key)
+            row_key = _key(number, inside, rows)
             start = np.searchsorted(key, row_key, "left")
             count = np.searchsorted(key, row_key, "right") - start
             for turn in range(int(count.max(initial=0))):
@@ -65,26 +68,30 @@ class Translated:
                 best[row[wins]], nearest[row[wins]] = held[wins], away[wins]
         return best
 
-    def _shapes(self, traffic: pa.Table) -> Iterator[tuple[I64, U64, U64]]:
-        """Translations that name the same things, those that name most last; their keys, and the rows'."""
-        held = {name: numbers(self.table, name).astype(np.uint64) for name in _NAMES}
-        rows = {
-            "port": numbers(traffic, "client_port").astype(np.uint64),
-            "protocol": numbers(traffic, "protocol").astype(np.uint64),
-            "peer_port": numbers(traffic, "peer_port").astype(np.uint64),
-        }
-        peer, row_peer = mixed(*numbers_of(self.table["peer_ip"])), mixed(*numbers_of(traffic["peer_ip"]))
-        named: list[Mask] = [held[name] != 0 for name in _NAMES]
-        named.append(self.table["peer_ip"].is_valid().to_numpy())
+    @cached_property
+    def _shapes(self) -> list[tuple[int, I64, U64]]:
+        """Translations that name the same things (a bit each), in order of their keys, and these.
+
+        Those that name most come last.
+        """
+        named: list[Mask] = [self.table[name].is_valid().to_numpy() for name in (*_NAMES, "peer_ip")]
         shape = sum(mask.astype(np.int64) << at for at, mask in enumerate(named))
+        said = [numbers(self.table, name).astype(np.uint64) for name in _NAMES]
+        columns = (*said, mixed(*numbers_of(self.table["peer_ip"])))
+        inside = mixed(*numbers_of(self.table["ip"]))
+        found = []
         for number in sorted(np.unique(shape).tolist(), key=int.bit_count):
             which = np.flatnonzero(shape == number)
-            key, row_key = (
-                mixed(*numbers_of(self.table["ip"]))[which],
-                mixed(*numbers_of(traffic["client_ip"])),
-            )
-            columns = [(held[name], rows[name]) for name in _NAMES] + [(peer, row_peer)]
-            for at, (of_held, of_row) in enumerate(columns):
-                if number >> at & 1:
-                    key, row_key = mixed(key, of_held[which]), mixed(row_key, of_row)
-            yield which, key, row_key
+            key = _key(number, inside[which], tuple(column[which] for column in columns))
+            order = np.argsort(key, kind="stable")
+            found.append((number, which[order], key[order]))
+        return found
+
+
+def _key(shape: int, inside: U64, columns: tuple[U64, ...]) -> U64:
+    """(n,) what must be equal where these things are named."""
+    key = inside
+    for at, column in enumerate(columns):
+        if shape >> at & 1:
+            key = mixed(key, column)
+    return key
