@@ -19,6 +19,8 @@ CHANNEL_LIMIT = 4096
 """Senders, or connections, that are followed at once: beyond, the one that was quiet longest is let go."""
 
 NAMED_SENDERS = 256
+_NEVER_NS = (1 << 63) - 1
+"""Nothing is waited for any longer."""
 
 _NOT_OF_THE_KIND = frozenset(
     {Refusal.BAD_VERSION, Refusal.BAD_MESSAGE, Refusal.BAD_LENGTH, Refusal.CUT_SHORT, Refusal.EMPTY,
@@ -118,7 +120,7 @@ class Feed:
         """Nothing more comes of this one."""
         channel = self._channels.pop(key, None)
         if channel is not None:
-            self._intake.expire(channel, self.latest_ns)
+            self._intake.keep(channel.number, channel.decoder.expire(_NEVER_NS), self.latest_ns)
 
     def sender(self, file_name: str, sender: tuple[int, int]) -> tuple[str, DeclaredSource]:
         """The source of a sender in a capture. An address is in no name: names stand in the chain."""

@@ -28,6 +28,7 @@ class Connection:
     channel: Channel
     stream: Stream
     framing: Framing
+    last_ns: int = 0
 
 
 class Captures:
@@ -92,8 +93,9 @@ class Captures:
         if connection is None:
             return
         self._connections[ends] = connection  # at the end: the one that spoke last
+        connection.last_ns = segment.time_ns
         for piece, missing in connection.stream.take(segment.number, segment.begins, segment.payload):
-            self._piece(connection, piece, missing, segment.time_ns, read_bytes)
+            self._piece(connection, piece, missing, read_bytes)
         if segment.ends:
             self._end(ends, connection)
 
@@ -106,9 +108,7 @@ class Captures:
         channel = self._feed.channel(ends, partial(self._feed.sender, file_name, segment.sender))
         return Connection(channel, Stream(), framing)
 
-    def _piece(
-        self, connection: Connection, piece: bytes, missing: bool, at_ns: int, read_bytes: int
-    ) -> None:
+    def _piece(self, connection: Connection, piece: bytes, missing: bool, read_bytes: int) -> None:
         if missing:
             connection.channel.source.noted[Note.STREAM_GAP] += 1
             self._feed.refuse(connection.channel, connection.framing.refused)
@@ -116,14 +116,14 @@ class Captures:
             if self._kind is FeedKind.SYSLOG:
                 piece = piece.partition(b"\n")[2]  # nobody knows how this line began
         messages = connection.framing.feed(piece)
-        self._feed.take(connection.channel, messages, [at_ns] * len(messages), read_bytes)
+        self._feed.take(connection.channel, messages, [connection.last_ns] * len(messages), read_bytes)
 
     def _end(self, ends: Hashable, connection: Connection) -> None:
         self._connections.pop(ends, None)
         for piece, missing in connection.stream.rest():
-            self._piece(connection, piece, missing, self._feed.latest_ns, 0)
+            self._piece(connection, piece, missing, 0)
         rest = connection.framing.rest()
-        self._feed.take(connection.channel, [rest] if rest else [], [self._feed.latest_ns] * bool(rest), 0)
+        self._feed.take(connection.channel, [rest] if rest else [], [connection.last_ns] * bool(rest), 0)
         self._feed.refuse(connection.channel, connection.framing.refused)
         self._feed.let_go(ends)
 
