@@ -27,17 +27,21 @@ _TALKERS = frozenset(
 )  # fmt: skip
 """Programs whose lines are about what was asked for: proxies, web servers, name servers, inspectors."""
 
-_KEYS = (
-    r"(?:dst_?)?(?:url|uri|urlpath|hostname|hostnames|host|domain|dnsname)|dhost|dstname|dsthost|dest_?name"
-    r"|destinationdnsdomain|(?:ssl_?|tls_?)?(?:sni|servername|server_name)|qname|rrname|query(?:_?\d+)?|queryname"
-    r"|(?:c|scert)?cname|scert\w*|(?:http_?)?(?:user_?agent|agent|referer|referrer|refer|referralurl|host)"
-    r"|requestclientapplication|request(?:context|method|url)?|filename|keyword|unifidomain|fqdn"
-)
-_FIELD = re.compile(
-    rf"(?<![\w\"-])(?:{_KEYS})=(?:\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;|]*),?"
-    rf"|\"(?:{_KEYS})\"\s*:\s*(?:\"(?:[^\"\\]|\\.)*\"?|[^\s,}}\]]*),?",
-    re.IGNORECASE,
-)
+_KEYS = frozenset(
+    (
+        "url", "uri", "urlpath", "http_url", "http_uri", "host", "hostname", "hostnames", "http_host",
+        "domain", "dnsname", "dhost", "dstname", "destname", "dest_name", "destinationdnsdomain",
+        "unifidomain", "fqdn", "sni", "sslsni", "ssl_sni", "tlssni", "tls_sni", "servername",
+        "server_name", "qname", "rrname", "cname", "useragent", "user_agent", "http_user_agent",
+        "httpuseragent", "agent", "http_agent", "refer", "referer", "referrer", "http_referer",
+        "http_referrer", "httpreferer", "referralurl", "filename", "keyword",
+        *(dst + name for dst in ("dst", "dst_") for name in ("url", "uri", "host", "hostname", "domain")),
+        "dstdnsname", "dst_dnsname",
+    )
+)  # fmt: skip
+_BEGUN = re.compile(r"query(?:name|_?\d+)?\Z|request|scert")
+_KEY = re.compile(r"(?<![\w-])(?:(\")|(?<!\"))([A-Za-z_][\w-]*)(?(1)\"\s*:\s*|=)", re.ASCII)
+_VALUE = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[^\s,;|}\]]*")
 """`key=value`, `key="value"` and `"key": "value"`."""
 
 _FIELD_SIGNS = ("url", "uri", "host", "sni", "domain", "agent", "que", "refer", "fqdn", "keyword", "scert")
@@ -83,7 +87,7 @@ def stripped(program: str, text: str) -> tuple[str, Content]:
         return "", Content.WHOLE
     fields = 0
     if ("=" in text or '"' in text) and _may_have_fields(text.lower()):
-        text, fields = _FIELD.subn("", text)
+        text, fields = _cut(text)
     for sign, pattern in _WHOLE_SIGNS:
         if sign in text and (pattern is None or pattern.search(text)):
             return "", Content.WHOLE
@@ -97,3 +101,15 @@ def _may_have_fields(low: str) -> bool:
         if sign in low:
             return True
     return "name" in low and any(sign in low for sign in _NAME_SIGNS)
+
+
+def _cut(text: str) -> tuple[str, int]:
+    """A text without the values of these keys, which stay where they are, and how many they were."""
+    kept, at, count = [], 0, 0
+    for found in _KEY.finditer(text):
+        key = found[2].lower()
+        if found.start() >= at and (key in _KEYS or _BEGUN.match(key)):
+            value = _VALUE.match(text, found.end())
+            kept.append(text[at : found.end()] + '""')
+            at, count = value.end() if value else found.end(), count + 1
+    return ("".join(kept) + text[at:], count) if count else (text, 0)

@@ -12,7 +12,8 @@ from appliance.model.reasons import Refusal
 
 _PACKET = re.compile(
     r"\bIN=\S* OUT=\S* (PHYSIN=\S* )?(PHYSOUT=\S* )?(?:MAC=([0-9a-f:]*) )? ?"
-    r"SRC=([0-9a-fA-F:.]{2,45}) DST=([0-9a-fA-F:.]{2,45}) LEN=(\d{1,5}) (?:[^\[]{0,400}? )??PROTO=(\w{1,10}) ?"
+    r"SRC=([0-9a-fA-F:.]{2,45}) DST=([0-9a-fA-F:.]{2,45}) LEN=(\d{1,5}) "
+    r"(?:[^\[]{0,400}? )??PROTO=(\w{1,10}) ?"
     r"(?:SPT=(\d{1,5}) DPT=(\d{1,5}) )?",
     re.ASCII,
 )
