@@ -12,7 +12,7 @@ from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.pairs import pairs
 from appliance.feeds.syslog.telling import Beside, Carried, Ends, refuse, tell_flow
-from appliance.feeds.syslog.words import held_ip, ip, port, protocol, user
+from appliance.feeds.syslog.words import UNKNOWN_PROTOCOL, held_ip, ip, port, protocol, user
 from appliance.feeds.told import NOWHERE, Teller
 from appliance.model.reasons import Evidence, Refusal
 
@@ -54,10 +54,13 @@ def _flow(line: Line, teller: Teller, kind: str, text: str) -> bool:
     inner, inner_port = ip(said("translated_dst_ip", "")), -1
     if outside == NOWHERE:
         inner_port, outside_port = outside_port, -1
-    if kind.startswith("ip_flow") and outside != NOWHERE and ends.src != NOWHERE and ends.protocol >= 0:
+    is_translated = kind.startswith("ip_flow") and outside != NOWHERE and ends.src != NOWHERE
+    if is_translated and ends.protocol != UNKNOWN_PROTOCOL:
         _translation(line, teller, ends, (*outside, outside_port), kind == "ip_flow_end")
+    elif kind == "ip_flow_end":
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
     if kind == "ip_flow_end":
-        return True if outside != NOWHERE else refuse(teller, Refusal.NOTHING_TO_KEEP)
+        return True
     beside = Beside(outside, outside_port, inner, inner_port, src_mac=station(said("mac", "")))
     return tell_flow(line, teller, ends, Carried(), beside)
 
