@@ -54,8 +54,11 @@ class Translated:
         peer = mixed(*numbers_of(traffic["peer_ip"]))
         rows = (*(numbers(traffic, name).astype(np.uint64) for name in _OF_TRAFFIC), peer)
         inside = mixed(*numbers_of(traffic["client_ip"]))
+        named, nearest = 0, np.full(len(traffic), SLACK_NS + 1)
         for number, order, key in self._shapes:
-            nearest = np.full(len(traffic), SLACK_NS + 1)
+            if number.bit_count() > named:
+                named = number.bit_count()
+                nearest[:] = SLACK_NS + 1
             row_key = _key(number, inside, rows)
             start = np.searchsorted(key, row_key, "left")
             count = np.searchsorted(key, row_key, "right") - start
