@@ -96,16 +96,17 @@ class StateFile:
     def __init__(self, folder: Path, run: str) -> None:
         self._path = folder / f"recorder-{run}.json"
         self._handle = -1
+        self._room = 0
 
     def write(self, state: RecorderState) -> bool:
         """Say how things stand; false where the disk refuses even that."""
         content = json.dumps(_fields(state)).encode()
-        room = (len(content) // _STEP_BYTES + 2) * _STEP_BYTES
+        if len(content) > self._room:  # twice what is needed: alarms come when no more can be had
+            self._room = (2 * len(content) // _STEP_BYTES + 2) * _STEP_BYTES
         try:
             if self._handle < 0:
                 self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.pwrite(self._handle, content.ljust(room), 0)
-            os.ftruncate(self._handle, room)
+            os.pwrite(self._handle, content.ljust(self._room), 0)
         except OSError:
             return False
         return True

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import random
 import re
 import signal
 import socket
@@ -14,8 +15,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.system.boxes import GREFFIER, Box
-from tests.system.listening import declare, feed_box, listening, set_listening
+from tests.system.listening import Listener, declare, feed_box, listening, set_listening
+from tests.system.mounts import in_own_mounts, mount
+from tests.system.networks import may_make
+from tests.system.senders import SECRET, accounting
 from tests.system.warm import wait_for
 
 CLIENTS = "10.0.0.0/8"
@@ -352,3 +358,80 @@ def test_killed_under_load_it_has_all_but_the_last_seconds(tmp_path: Path) -> No
     assert expected(*range(3000)) <= kept <= expected(*range(3200))
     box.run("verify")
     box.run("coverage")
+
+
+@pytest.mark.skipif(not may_make(), reason="needs root to mount a disk")
+def test_a_full_disk_is_said_and_nobody_is_answered(tmp_path: Path) -> None:
+    """What came meanwhile waits in memory; an accounting request has its answer when the disk accepts."""
+
+    def body() -> None:
+        leased = random.Random(7).sample(range(2, 1 << 24), 5000)
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mount("-t", "tmpfs", "-o", "size=12m", "greffier-test", str(disk))
+        box, ports = feed_box(disk, [CLIENTS], GATEWAY + f'secret = "{SECRET}"\n')
+        with listening(box, ports) as listener, sender() as way, sender() as nas:
+            way.sendto(lease(1), ("127.0.0.1", ports["syslog_udp"]))
+            wait_for(lambda: listener.heard("feed:gateway") == 1, 10, "a first line")
+            assert asked(nas, ports["radius"], 1, 5.0)
+            fill(disk)
+            for number in leased:  # what is packed well may still fit into the last page of a file
+                way.sendto(lease(number), ("127.0.0.1", ports["syslog_udp"]))
+            wait_for(lambda: listener.state()["alarms"] and not is_clock(listener), 10, "an alarm")
+            assert not asked(nas, ports["radius"], 2, 3.0)
+            faults = box.json("status")["faults"]
+            assert any("disk" in fault for fault in faults), faults
+            (disk / "ballast").unlink()
+            wait_for(lambda: answered(nas), 15, "the answer that was owed")
+            wait_for(lambda: not listener.state()["alarms"] or is_clock(listener), 15, "the alarm to go")
+            report = listener.end()
+        assert report["noted"]["storage_refused"] >= 1
+        assert expected(1, *leased) <= holders(box)
+        box.run("verify")
+
+    in_own_mounts(body)
+
+
+def is_clock(listener: Listener) -> bool:
+    """How good this machine's own clock is, is left aside."""
+    return {alarm["kind"] for alarm in listener.state()["alarms"]} == {"clock_unsynchronised"}
+
+
+def fill(disk: Path) -> None:
+    """Leave not one byte, as something else on the box might."""
+    with (disk / "ballast").open("wb", buffering=0) as ballast:
+        for size in (1 << 16, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while ballast.write(bytes(size)):
+                    pass
+
+
+def asked(nas: socket.socket, port: int, number: int, patience_s: float) -> bool:
+    """Send an Accounting-Request; whether it is answered in time."""
+    nas.sendto(accounting(1, number, 1, number), ("127.0.0.1", port))
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        if answered(nas):
+            return True
+    return False
+
+
+def answered(nas: socket.socket) -> bool:
+    nas.settimeout(0.05)
+    with contextlib.suppress(TimeoutError):
+        return nas.recv(4096)[0] == 5  # Accounting-Response (RFC 2866 section 4.2)
+    return False
+
+
+def test_an_answer_comes_soon(tmp_path: Path) -> None:
+    """Whoever waits is not kept for the second that others' rows may take to the journal."""
+    box, ports = feed_box(tmp_path, [CLIENTS], GATEWAY + f'secret = "{SECRET}"\n')
+    took = []
+    with listening(box, ports) as listener, sender() as nas:
+        for number in range(20):
+            began = time.monotonic()
+            assert asked(nas, ports["radius"], number, 5.0)
+            took.append(time.monotonic() - began)
+            time.sleep(0.03)
+        listener.end()
+    assert sorted(took)[10] < 0.15
