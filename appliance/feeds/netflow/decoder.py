@@ -9,7 +9,7 @@ from appliance.feeds.netflow.domains import V5_TEMPLATE, Domain, Domains
 from appliance.feeds.netflow.gathering import Gathering
 from appliance.feeds.netflow.headers import IPFIX, V5, V9, Header, read_header
 from appliance.feeds.netflow.records import Columns, Head, Sets, cut_records
-from appliance.feeds.netflow.sequence import NOT_COUNTED
+from appliance.feeds.netflow.sequence import NOT_COUNTED, ways_of
 from appliance.feeds.netflow.templates import Template
 from appliance.feeds.netflow.waiting import Lobby, Waiting
 from appliance.feeds.told import Messages, Told
@@ -98,11 +98,12 @@ class NetflowDecoder:
             return
         head = (received, header.exported, header.uptime)
         if header.version == V5:
-            numbered = self._take_v5(domain, header, message, head)
+            records = self._take_v5(domain, header, message, head)
         else:
             records = self._take_sets(domain, header, message, head)
-            numbered = 1 if header.version == V9 else records
-        domain.sequence.observe(header.sequence, numbered, header.uptime, received)
+        stated = _PAIR.unpack_from(message)[1]
+        ways = ways_of(header.version, records, stated)
+        domain.sequence.observe(header.sequence, ways, header.uptime, received)
         if domain.sequence.lost or domain.sequence.restarts:
             self._count(domain)
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.feeds.netflow.instants import read_instants
-from appliance.feeds.netflow.records import Columns
+from appliance.feeds.netflow.records import U64, Columns
 from appliance.feeds.netflow.sampling import Sampling
 from appliance.feeds.told import Rows
+from appliance.model.addresses import MAPPED_V4
 from appliance.model.reasons import EndReason, Note, Refusal
 from appliance.model.rows import STATED
 
@@ -30,19 +31,18 @@ STATION_SENDS, STATION_RECEIVES = 0, 1
 def state_flows(
     columns: Columns, sampling: Sampling, refused: Counter[str], noted: Counter[str]
 ) -> tuple[Rows, NDArray[np.int64]]:
-    """(rows, which records they are of). Records without both addresses are refused.
+    """(rows, which records they are of). Records that name nobody are refused.
 
     A firewall's record that a connection was created states it without counters, so that it is known while it
     lasts; those of its updates and its end add theirs. A connection it denied is only what was sent, if
     anything is counted of it: nobody was reached.
     """
-    src_hi, src_lo = columns.address("src")
-    dst_hi, dst_lo = columns.address("dst")
-    kept = ((src_hi | src_lo) != 0) & ((dst_hi | dst_lo) != 0)
+    src, dst = columns.address("src"), columns.address("dst")
+    kept = (src[0] | src[1] | dst[0] | dst[1]) != 0
     refused[Refusal.NO_ADDRESSES] += int(np.count_nonzero(~kept))
     rows = np.zeros(len(columns), STATED)
-    rows["src_ip_hi"], rows["src_ip_lo"] = src_hi, src_lo
-    rows["dst_ip_hi"], rows["dst_ip_lo"] = dst_hi, dst_lo
+    rows["src_ip_hi"], rows["src_ip_lo"] = src[0], _of_one_family(src, dst)
+    rows["dst_ip_hi"], rows["dst_ip_lo"] = dst[0], _of_one_family(dst, src)
     rows["received"] = columns.heads.received
     rows["sampling"] = sampling.rates(columns)
     rows["first"], rows["last"], rows["by_receipt"] = read_instants(columns, sampling.init_ms)
@@ -59,6 +59,13 @@ def state_flows(
         rows = rows[which]
     noted[Note.DEVICE_CLOCK] += int(np.count_nonzero(rows["by_receipt"]))
     return rows, which
+
+
+def _of_one_family(address: tuple[U64, U64], other: tuple[U64, U64]) -> U64:
+    """The low half, where 0.0.0.0 (who has no address yet) is written as IPv4 because its peer is."""
+    unspecified = (address[0] | address[1]) == 0
+    facing_v4 = (other[0] == 0) & (other[1] >> np.uint64(32) == 0xFFFF)
+    return np.where(unspecified & facing_v4, np.uint64(MAPPED_V4), address[1])
 
 
 def _state_ends(columns: Columns, rows: Rows) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from appliance.model.addresses import ip_halves, mac_number
 
 Dissected = dict[str, Any]
+UNSPECIFIED = ip_halves("0.0.0.0")
 WRAP_MS = 1 << 32
 _WITH_PORTS = {6, 17, 33, 132, 136}
 _BACK = "cflow.pie.reverse."
@@ -46,12 +47,20 @@ def number(record: Dissected, *names: str) -> int:
 
 
 def address(record: Dissected, *names: str) -> tuple[int, int]:
-    """The first of these addresses that is there and not zero."""
+    """The first of these addresses that is there and not zero; if all are, the last that is there."""
+    halves = 0, 0
     for name in names:
-        halves = ip_halves(first_of(record[name])) if name in record else (0, 0)
-        if halves not in ((0, 0), ip_halves("0.0.0.0")):
-            return halves
-    return 0, 0
+        if name in record:
+            halves = ip_halves(first_of(record[name]))
+            if halves not in ((0, 0), UNSPECIFIED):
+                break
+    return halves
+
+
+def outside(record: Dissected, *names: str) -> tuple[int, int]:
+    """Likewise, of what may not be stated: an address of zero is none."""
+    halves = address(record, *names)
+    return (0, 0) if halves == UNSPECIFIED else halves
 
 
 def mac(record: Dissected, name: str) -> int:
@@ -70,7 +79,7 @@ def stated(record: Dissected) -> dict[str, int]:
         port = f"cflow.{side}port"
         row[f"{side}_port"] = number(record, port) if ported and port in record else -1
     for side, long in (("src", "source"), ("dst", "destination")):
-        hi, lo = address(record, f"cflow.post_nat{long}_ipv4_address", f"cflow.nat_{long}")
+        hi, lo = outside(record, f"cflow.post_nat{long}_ipv4_address", f"cflow.nat_{long}")
         row[f"nat_{side}_ip_hi"], row[f"nat_{side}_ip_lo"] = hi, lo
         port = number(record, f"cflow.post_napt{long}_transport_port")
         row[f"nat_{side}_port"] = port if ported else 0

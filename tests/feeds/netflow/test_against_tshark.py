@@ -33,8 +33,9 @@ def decode(case: Case) -> tuple[Told, Counter[str]]:
     return told, told.refused + decoder.expire(LATE_NS).refused
 
 
-def both_ends(row: dict[str, int]) -> bool:
-    return all(row[f"{side}_ip_hi"] or row[f"{side}_ip_lo"] for side in ("src", "dst"))
+def names_somebody(row: dict[str, int]) -> bool:
+    ends = {(row[f"{side}_ip_hi"], row[f"{side}_ip_lo"]) for side in ("src", "dst")}
+    return bool(ends - {(0, 0), dissected.UNSPECIFIED})
 
 
 def test_there_are_enough() -> None:
@@ -48,7 +49,7 @@ def test_every_flow_is_as_tshark_reads_it(case: Case) -> None:
     read = list(dissected.records(tree))
     events = [record for _, record in read if "cflow.nat_event" in record]
     flows = [(message, record) for message, record in read if "cflow.nat_event" not in record]
-    named = [each for each in flows if both_ends(dissected.stated(each[1]))]
+    named = [each for each in flows if names_somebody(dissected.stated(each[1]))]
     init_ns = dissected.init_of(tree)
     assert refused["no_addresses"] == len(flows) - len(named)
     assert refused["no_template"] == dissected.without_template(tree)

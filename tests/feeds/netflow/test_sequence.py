@@ -103,3 +103,41 @@ def test_numbers_at_random_end_and_are_bounded() -> None:
     gone, restarts = lost(*v9s(*numbers[:300]))
     assert 0 <= gone <= 300 * 1_000_000
     assert restarts <= 300
+
+
+def numbered(version, way: str, counts: list[int]) -> list[bytes]:
+    """Messages of so many records each, numbered as some devices do instead of as prescribed."""
+    payloads, records, begin = [], 0, 1000
+    for place, count in enumerate(counts):
+        number = {"records": records, "records so far": records + count, "messages": place}[way]
+        sets = (a_set(0 if version is v9 else 2, template(256)), a_set(256, record() * count))
+        payloads.append(version(*sets, sequence=begin + number))
+        records += count
+    return payloads
+
+
+COUNTS = np.random.default_rng(3).integers(1, 30, 60).tolist()
+UNLIKE = [(v9, "records"), (v9, "records so far"), (ipfix, "records so far"), (ipfix, "messages")]
+
+
+@pytest.mark.parametrize(("version", "way"), UNLIKE, ids=str)
+class TestOtherWaysOfNumbering:
+    def test_no_loss_is_seen_where_there_is_none(self, version, way: str) -> None:
+        for last in (2, 3, 4, 60):
+            assert lost(*numbered(version, way, COUNTS[:last])) == (0, 0)
+
+    def test_a_loss_is_seen(self, version, way: str) -> None:
+        payloads = numbered(version, way, COUNTS)
+        gone = sum(COUNTS[30:33]) if way.startswith("records") else 3
+        assert lost(*payloads[:30], *payloads[33:]) == (gone, 0)
+
+
+def test_a_number_that_never_changes_says_nothing() -> None:
+    assert lost(*ipfixes(*[0] * 9)) == (0, 0)
+
+
+def test_few_records_do_not_hide_a_lost_message() -> None:
+    for per_message in (1, 2, 3):
+        payloads = [v9(*(a_set(256, record()) for _ in range(per_message)), sequence=n) for n in range(20)]
+        for missing in (1, 2, 3):
+            assert lost(*payloads[:10], *payloads[10 + missing :])[0] == missing
