@@ -42,7 +42,7 @@ def read(line: Line, teller: Teller) -> bool:
             days, hours, minutes, rest = (int(number or 0) for number in legal.groups()[2:])
             seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
             is_told = _tell(line, teller, legal[1], text[legal.end() :], seconds, legal[2] == "released")
-        elif at < 0 and not line.program.startswith("kea"):
+        elif at < 0 and not line.program.startswith("kea") and "[kea-dhcp" not in text:
             return False
     if not is_told:
         teller.refused[Refusal.NOTHING_TO_KEEP] += 1
@@ -67,5 +67,5 @@ GRAMMAR = Grammar(
     "kea",
     read,
     frozenset(("kea-dhcp4", "kea-dhcp6", "kea-legal")),
-    ("DHCP4_LEASE_", "DHCP4_RELEASE", "DHCP6_LEASE_", "DHCP6_RELEASE", "Address: ", "Address:"),
+    ("[kea-dhcp", "DHCP4_LEASE_", "DHCP4_RELEASE", "DHCP6_LEASE_", "DHCP6_RELEASE", "Address:"),
 )
