@@ -28,6 +28,7 @@ _AGENTS_LIMIT = 64
 _DATA_SOURCES_LIMIT = 4096
 """Interfaces of one numbering whose dropped samples are followed."""
 
+_BY_DATAGRAM = ((0, 1),)  # the only way to number them
 _FORGOTTEN_NS = HOUR_NS
 _WRAP = 1 << 32
 
@@ -92,7 +93,7 @@ class SflowDecoder:
             self._refused[Refusal.TOO_MANY] += 1
             return
         agent.heard_ns = received_ns
-        agent.sequence.observe(number, 1, uptime, received_ns)
+        agent.sequence.observe(number, _BY_DATAGRAM, uptime, received_ns)
         self._count(agent)
         for _ in range(min(count, reader.left // 8 + 1)):
             form, body = reader.number(), reader.opaque()
