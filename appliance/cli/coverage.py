@@ -90,7 +90,7 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
     lines: list[tuple[str, int, str]] = []
     for part in seen:
         period = f"{_short(part.first_ns)} to {_short(part.last_ns)}"
-        told = [f"{several(part.packets, 'packet')}, {several(part.bytes, 'byte')}"]
+        told = [_amount(part)]
         told += [f"{name} {_counted(counts)}" for name, counts in _named(part) if counts]
         lines.append((part.source, part.first_ns, f"  seen  {period}  {'; '.join(told)}"))
     for gap in silent:
@@ -105,6 +105,14 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
             source = name
         text.append(line)
     return "\n".join(text)
+
+
+def _amount(part: "Coverage") -> str:
+    from appliance.vault.periods import is_feed
+
+    if is_feed(part.source):
+        return f"{several(part.packets, 'message')} of {several(part.bytes, 'byte')}"
+    return f"{several(part.packets, 'packet')}, {several(part.bytes, 'byte')}"
 
 
 def _named(part: "Coverage") -> "list[tuple[str, dict[str, int]]]":

@@ -10,7 +10,7 @@ from appliance.cli.wording import several
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from appliance.services.hearing import Heard, Hearing, Pulse, Stranger
+    from appliance.services.hearing import AccessPoint, Heard, Hearing, Pulse, Stranger
 
 _NEVER = "nothing yet"
 
@@ -49,7 +49,7 @@ def _source_as_json(heard: "Heard") -> dict[str, Any]:
         "messages_by_kind": dict(heard.by_kind),
         **dataclasses.asdict(heard.pulse),
         "access_points": [
-            {"name": point.name, "mac": point.mac, **dataclasses.asdict(point.pulse)}
+            {"name": _name(point), "mac": point.mac, **dataclasses.asdict(point.pulse)}
             for point in heard.access_points
         ],
         "undeclared_access_points": list(heard.undeclared_access_points),
@@ -118,11 +118,17 @@ def _messages(heard: "Heard") -> str:
 
 
 def _access_points(heard: "Sequence[Heard]") -> "Table":
-    table = _table("access point", "MAC", "told by", "last", "usual pause", "now")
+    table = _table("access point", "MAC", "network", "told by", "last", "usual pause", "now")
     for one in heard:
         for point in one.access_points:
-            table.add_row(point.name, point.mac, one.declared.label, *_pulse(point.pulse))
+            source = one.declared
+            table.add_row(_name(point), point.mac, source.network, source.label, *_pulse(point.pulse))
     return table
+
+
+def _name(point: "AccessPoint") -> str:
+    """One that nobody named has a hash in its place, which says nothing beside its MAC."""
+    return "" if point.name.startswith("#") else point.name
 
 
 def _pulse(pulse: "Pulse") -> tuple[str, str, str]:

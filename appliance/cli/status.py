@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 EXAMPLES = """  greffier status --home /var/lib/greffier
   greffier status --home /var/lib/greffier --json"""
 
-_FEEDS = ("feed", "fed")
-"""How sources that are feeds are called: messages come of them, not packets."""
-
 MOST_SOURCES = 12
 """Of a recorder that has ended: a box that was fed a folder of captures has hundreds."""
 
@@ -164,7 +161,9 @@ def _sources(recorder: "Recorder") -> list[str]:
 def _source(source: "SourceState", live: bool) -> list[str]:
     """A source's counts, and how its interface stands while it is recorded."""
     lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
-    what = "message" if source.name.startswith(_FEEDS) else "packet"
+    from appliance.vault.periods import is_feed
+
+    what = "message" if is_feed(source.name) else "packet"
     told = f"  {source.name}: {several(source.packets, what)}, {several(source.records, 'record')}, "
     lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
     if live and what == "message" and source.last_record_ns is not None:

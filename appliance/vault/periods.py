@@ -14,6 +14,10 @@ from appliance.vault.catalogue import Catalogue
 _JOINED_WITHIN_NS = 2 * NS
 
 
+LISTENING = "feeds"
+"""The source that states when feeds were listened to, whoever may have spoken then."""
+
+
 @dataclass(frozen=True)
 class Gap:
     """A live source gave nothing between two instants: nobody can say what passed."""
@@ -25,7 +29,12 @@ class Gap:
 
 def is_live_source(name: str) -> bool:
     """Whether a source runs with the wall clock, so that silence between its periods is a gap."""
-    return name.startswith("interface:")
+    return name.startswith("interface:") or name == LISTENING
+
+
+def is_feed(name: str) -> bool:
+    """Whether a source is of feeds, so that what is counted of it are messages, not packets."""
+    return name.startswith(("feed", "fed"))
 
 
 def stated(catalogue: Catalogue) -> list[Coverage]:

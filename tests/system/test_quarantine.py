@@ -1,0 +1,81 @@
+"""Who is not declared is kept apart, shown, and recorded once accepted: `listen` and `sources` together."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.model.instants import from_iso
+from tests.system.boxes import Box
+from tests.system.listening import Listener, feed_box, listening
+from tests.system.warm import wait_for
+
+LINE = "<134>{when} ap hostapd: wlan0: STA 02:99:00:00:00:{number:02x} IEEE 802.11: associated"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Box, dict[str, int]]:
+    return feed_box(tmp_path, ["10.0.0.0/8"], "")
+
+
+def say(listener: Listener, sender: str, *numbers: int) -> None:
+    """Lines of an access point at this loopback address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind((sender, 0))
+        for number in numbers:
+            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            line = LINE.format(when=when, number=number)
+            wire.sendto(line.encode(), ("127.0.0.1", listener.ports["syslog_udp"]))
+
+
+def quarantined(box: Box) -> dict[str, int]:
+    return {one["address"]: one["kept"] for one in box.json("sources")["quarantined"]}
+
+
+def joined(box: Box, number: int) -> list[dict[str, str]]:
+    mac = f"02:99:00:00:00:{number:02x}"
+    said = box.run("bindings", *box.identities, "--format", "jsonl", "--mac", mac)
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_a_stranger_is_kept_apart_until_it_is_accepted(made: tuple[Box, dict[str, int]]) -> None:
+    box, ports = made
+    with listening(box, ports) as listener:
+        before_ns = time.time_ns()
+        say(listener, "127.0.0.7", 1, 2)
+        say(listener, "127.0.0.8", 3)
+        after_ns = time.time_ns()
+        wait_for(
+            lambda: quarantined(box) == {"127.0.0.7": 2, "127.0.0.8": 1}, 10, "the strangers to be shown"
+        )
+        assert "Not recorded: 3 messages of 2 senders" in box.run("status")
+        for content in box.bytes_kept().values():
+            assert b"127.0.0.7" not in content
+            assert b"02:99:00" not in content
+        time.sleep(1.5)  # what is accepted later is recorded with the time at which it came
+        told = box.json("sources", "accept", "127.0.0.7", "--label", "lobby")
+        assert told == {"declared": "lobby", "kept_messages": 2}
+        wait_for(lambda: listener.heard("feed:lobby") == 2, 10, "what was kept to be recorded")
+        say(listener, "127.0.0.7", 4)
+        wait_for(lambda: listener.heard("feed:lobby") == 3, 10, "the next word to be recorded")
+        assert quarantined(box) == {"127.0.0.8": 1}
+        box.run("sources", "forget", "lobby")
+        time.sleep(2.5)
+        say(listener, "127.0.0.7", 5)
+        wait_for(
+            lambda: quarantined(box) == {"127.0.0.7": 1, "127.0.0.8": 1}, 10, "it to be a stranger again"
+        )
+        report = listener.end()
+    assert report["lost_by_place"] == {"quarantined": 2}
+    assert [len(joined(box, number)) for number in range(1, 6)] == [1, 1, 0, 1, 0]
+    (row,) = joined(box, 1)
+    assert row["source"] == "feed:lobby"
+    assert before_ns - 10**9 <= from_iso(row["from"]) <= after_ns
+    stated = {one["source"]: one for one in box.json("coverage")["sources"]}
+    assert sum(part["lost"].get("quarantined", 0) for part in stated["feeds"]["periods"]) == 2
+    assert sum(part["packets"] for part in stated["feed:lobby"]["periods"]) == 3
+    assert stated["feeds"]["gaps"], "since it ended nobody listens"
+    assert box.json("verify")["faults"] == []
+    assert box.json("sources")["quarantined"] == []
