@@ -143,7 +143,10 @@ def _logon(line: Line, teller: Teller, fields: Fields) -> bool:
         held_ip(fields.get("srcip", "")),
         user(fields.get("user", "")),
     )
-    failed = fields.get("status", "").lower() not in ("", "success", "logon", "logoff", "logout")
+    stated = fields.get("status", "").lower()
+    failed = stated not in (
+        ("success",) if action == "authentication" else ("", "success", "logon", "logout")
+    )
     if action not in _LOGGED_ON | _LOGGED_OFF or failed or ip == NOWHERE or not name:
         return refuse(teller, Refusal.NOTHING_TO_KEEP)
     seen_ns, _ = instant(line, _event_ns(fields), teller)
