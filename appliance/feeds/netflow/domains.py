@@ -16,8 +16,9 @@ TEMPLATES_LIMIT = 1024
 """Of one sender. Large chassis have a domain for each line card, and some dozens of templates in all."""
 
 LIFETIME_NS = 1800 * NS
-"""Templates that are neither sent nor used for so long are forgotten: three times the usual period of sending
-them anew (RFC 5153 section 6.2). One in use stays, because over TCP it is sent but once."""
+"""What is neither sent nor used for so long is forgotten once half the room is taken: three times the usual
+period of sending templates anew (RFC 5153 section 6.2). Not sooner, because over TCP they are sent but
+once."""
 
 _PAIR = Struct("!HH")
 _TRIPLE = Struct("!HHH")
@@ -128,12 +129,16 @@ class Domains:
         self.templates -= len(gone)
 
     def expire(self, now_ns: int) -> None:
-        """Forget what has not been heard of for too long."""
-        for key, domain in list(self._domains.items()):
-            old = [each for each, used_ns in domain.used.items() if now_ns - used_ns > LIFETIME_NS]
-            self._forget(domain, old)
-            if not domain.templates and now_ns - domain.heard > LIFETIME_NS:
-                del self._domains[key]
+        """Forget what has not been heard of for too long, where room is getting short."""
+        if self.templates * 2 > TEMPLATES_LIMIT:
+            for domain in self._domains.values():
+                old = [each for each, used_ns in domain.used.items() if now_ns - used_ns > LIFETIME_NS]
+                self._forget(domain, old)
+        if len(self._domains) * 2 > DOMAINS_LIMIT:
+            for key, domain in list(self._domains.items()):
+                if now_ns - domain.heard > LIFETIME_NS:
+                    self._forget(domain, list(domain.templates))
+                    del self._domains[key]
 
 
 def _extent(version: int, octets: bytes, at: int, options: bool) -> tuple[int, int, int]:

@@ -54,6 +54,9 @@ def state_flows(
         idle &= (rows["packets"] | rows["octets"]) == 0
         refused[Refusal.NOTHING_TO_KEEP] += int(np.count_nonzero(idle))
         kept &= ~idle
+    if columns.has("sampler"):
+        unknown = kept & (columns.number("sampler") != 0) & (rows["sampling"] == 0)
+        noted[Note.RATE_UNKNOWN] += int(np.count_nonzero(unknown))
     which = np.flatnonzero(kept)
     if len(which) < len(rows):
         rows = rows[which]

@@ -85,6 +85,14 @@ def test_sampling_is_known(name: str, rates: set[int]) -> None:
     assert set(decode(case)[0].flows["sampling"].tolist()) == rates
 
 
+@pytest.mark.parametrize(
+    ("name", "flows"), [("v9-cisco-asr9k", 21), ("v9-asr-data", 4), ("v9-sampling-rates", 0)]
+)
+def test_sampler_whose_rate_was_not_told_is_noted(name: str, flows: int) -> None:
+    case = next(case for case in CASES if case.name == name)
+    assert decode(case)[0].noted["rate_unknown"] == flows
+
+
 def test_samplers_have_rates_of_their_own() -> None:
     case = next(case for case in CASES if case.name == "v9-sampling-rates")
     tree = dissections()[case.name]

@@ -79,15 +79,32 @@ def test_withdrawn_template_is_gone(decoder: NetflowDecoder) -> None:
     assert len(decoder.decode(messages(ipfix(a_set(257, TWO)))).flows) == 0
 
 
-def test_template_that_is_used_stays_and_another_is_forgotten(decoder: NetflowDecoder) -> None:
-    decoder.decode(messages(v9(a_set(0, template(256) + template(257)))))
+def test_template_that_is_used_stays_and_others_are_forgotten_where_room_is_short(
+    decoder: NetflowDecoder,
+) -> None:
+    many = TEMPLATES_LIMIT // 2
+    decoder.decode(messages(*(v9(a_set(0, template(256 + n)), sequence=n) for n in range(many))))
     half = NOW_NS + LIFETIME_NS // 2 + 1
-    decoder.decode(messages(v9(a_set(256, TWO), sequence=1), at_ns=half))
-    decoder.expire(half + LIFETIME_NS // 2 + 1)
+    later = half + LIFETIME_NS // 2 + 2
+    decoder.decode(messages(v9(a_set(256, TWO), sequence=many), at_ns=half))
+    decoder.expire(later)
+    told = decoder.decode(messages(v9(a_set(256, TWO), a_set(257, TWO), sequence=many + 1), at_ns=later))
+    assert len(told.flows) == 4
+    decoder.decode(messages(v9(a_set(0, template(9000)), sequence=many + 2), at_ns=later))
+    decoder.expire(later)
     told = decoder.decode(
-        messages(v9(a_set(256, TWO), a_set(257, TWO), sequence=2), at_ns=half + LIFETIME_NS // 2 + 2)
+        messages(v9(*(a_set(n, TWO) for n in (256, 257, 258)), sequence=many + 3), at_ns=later)
     )
-    assert len(told.flows) == 2
+    assert len(told.flows) == 4
+
+
+def test_domains_long_silent_make_room(decoder: NetflowDecoder) -> None:
+    decoder.decode(messages(*(v9(a_set(0, template(256)), domain=n) for n in range(DOMAINS_LIMIT))))
+    later = NOW_NS + LIFETIME_NS + 1
+    told = decoder.decode(messages(v9(a_set(0, template(256)), domain=DOMAINS_LIMIT), at_ns=later))
+    assert told.refused == {"too_many": 1}
+    told = decoder.decode(messages(v9(a_set(0, template(256)), domain=DOMAINS_LIMIT), at_ns=later))
+    assert not told.refused
 
 
 def test_no_more_templates_than_there_is_room_for(decoder: NetflowDecoder) -> None:
