@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.model.feeds import FeedKind
+from appliance.model.instants import DAY_NS
 from appliance.services.alarms import Alarms
 from appliance.services.declared import Gate
 from appliance.services.rhythms import Rhythms
@@ -170,7 +171,10 @@ def test_strangers_are_shown_accepted_and_counted(greffier: Greffier, home: Path
         gate.close()
 
 
-def test_silence_is_a_fault_of_the_box_and_shown(greffier: Greffier, home: Path) -> None:
+def test_silence_is_a_fault_of_the_box_and_shown(
+    greffier: Greffier, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.services.rhythms.SAVE_EVERY_NS", DAY_NS)
     greffier("sources", "--home", home, "declare", *GATEWAY)
     gate = Gate(Home(home))
     gate.refresh(NOW_NS)

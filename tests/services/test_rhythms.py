@@ -6,6 +6,7 @@ import pytest
 
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.instants import DAY_NS, HOUR_NS, NS
+from appliance.runtime.files import write_once
 from appliance.services import noticeboard
 from appliance.services.alarms import Alarms
 from appliance.services.noticeboard import Noticeboard
@@ -44,12 +45,23 @@ def standing(alarms: Alarms) -> dict[str, str]:
     return {alarm.kind: alarm.message for alarm in alarms}
 
 
-@pytest.fixture
-def taught(tmp_path: Path) -> int:
-    """Four days of everybody speaking each minute; when they ended."""
-    rhythms = Rhythms(tmp_path, Alarms())
-    now_ns = live(rhythms, MONDAY_NS, 4 * 86_400)
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, bytes]:
+    """Four days of everybody speaking each minute: when they ended, and what is kept of them."""
+    folder = tmp_path_factory.mktemp("learned")
+    rhythms = Rhythms(folder, Alarms())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("appliance.services.rhythms.SAVE_EVERY_NS", DAY_NS)
+        now_ns = live(rhythms, MONDAY_NS, 4 * 86_400)
     rhythms.close(now_ns)
+    return now_ns, (folder / NAME).read_bytes()
+
+
+@pytest.fixture
+def taught(tmp_path: Path, learned: tuple[int, bytes]) -> int:
+    """The end of those four days, in a folder of its own."""
+    now_ns, content = learned
+    write_once(tmp_path / NAME, content)
     return now_ns
 
 
