@@ -16,8 +16,11 @@ from appliance.feeds.told import Messages
 from appliance.listeners.arrivals import OBJECT_BYTES, Arrival
 from appliance.listeners.conversation import Conversation
 from appliance.model.feeds import FeedKind
+from appliance.model.reasons import Refusal
 
-READ_BYTES = 1 << 16
+READ_BYTES, READS = 1 << 16, 16
+"""At a time, and in one turn: a TLS record gives 16 KiB at most."""
+
 EACH_BYTES = 1 << 20
 """Of one connection: beyond, it is not read until the journal has what it said."""
 
@@ -35,9 +38,13 @@ Take = Callable[[Arrival], None]
 
 @dataclass
 class Tally:
-    """What all connections share: bytes that are read and not settled, and what made no message."""
+    """What all connections share: bytes that are read and not settled, and what made no message.
+
+    `impatient`: a connection is not read any more before its messages are settled.
+    """
 
     unsettled_bytes: int = 0
+    impatient: bool = False
     refused: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
     settled: "set[Connection]" = field(default_factory=set)
@@ -96,19 +103,24 @@ class Connection:
             return False
         return not self._sizes if self._alone else self._unsettled_bytes < EACH_BYTES
 
-    def ready(self, take: Take) -> None:
-        """Do what the socket is ready for; `closed` if that was its end."""
+    def ready(self, take: Take) -> bool:
+        """Do what the socket is ready for (`closed` if that was its end); whether there is more to read."""
+        more = False
         try:
             if self._shaking:
                 self._shake()
-            elif self._may_read:
-                self._read(take)
+            else:
+                for _ in range(READS):
+                    more = self._may_read and self._read(take)
+                    if not more:
+                        break
             self._flush()
         except (OSError, ValueError) as error:  # ssl raises both
             if isinstance(error, ssl.SSLError):
                 self._tally.noted["tls_failed"] += 1
             self._end(take)
         self._close_if_over(take)
+        return more and not self.closed
 
     def hand_on(self, take: Take) -> None:
         """Hand on messages that had waited for the answer to the one before, and send what is to be sent."""
@@ -159,16 +171,18 @@ class Connection:
         shown = self._socket.getpeercert(binary_form=True)
         self.certificate = hashlib.sha256(shown).hexdigest() if shown else ""
 
-    def _read(self, take: Take) -> None:
+    def _read(self, take: Take) -> bool:
+        """Take what has come; whether there may be more."""
         try:
             data = self._socket.recv(READ_BYTES)
         except _WANTS:
-            return
+            return False
         self.heard = time.monotonic()
         if not data:
-            self._end(take)
-            return
+            self._end(take, by_peer=True)
+            return False
         self._tell(self._conversation.feed(data, self.heard), take)
+        return True
 
     def _tell(self, payloads: list[bytes], take: Take, last: bool = False) -> None:
         self._tally.refused.update(self._conversation.refused)
@@ -179,6 +193,7 @@ class Connection:
         self._sizes.extend(sizes)
         self._unsettled_bytes += sum(sizes)
         self._tally.unsettled_bytes += sum(sizes)
+        self._tally.impatient |= self._unsettled_bytes >= EACH_BYTES
         messages = Messages(np.full(len(payloads), time.time_ns(), np.int64), payloads)
         take(
             Arrival(
@@ -193,12 +208,15 @@ class Connection:
             )
         )
 
-    def _end(self, take: Take) -> None:
-        """Nothing more will be read."""
+    def _end(self, take: Take, by_peer: bool = False) -> None:
+        """Nothing more will be read. A last line without an end is one only if its sender ended there."""
         if not self._ended:
             self._ended = True
             rest = [] if self._shaking else self._conversation.feed(b"", time.monotonic())
             self._shaking = False
+            if rest and not by_peer and not self._alone:
+                self._tally.refused[Refusal.CUT_SHORT] += len(rest)
+                rest = []
             self._tell(rest, take, last=True)
 
     def _flush(self) -> None:

@@ -94,8 +94,8 @@ class Inlets:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether streams may not go on before what they said is durable."""
-        return self._streams.tally.is_crowded
+        """Whether a connection may not go on before what it said is durable."""
+        return self._streams.tally.is_crowded or self._streams.tally.impatient
 
     @property
     def connections(self) -> int:

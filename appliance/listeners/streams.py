@@ -85,22 +85,24 @@ class Streams:
         self._selector.register(self._ports[-1], selectors.EVENT_READ)
 
     def ready(self, take: Take) -> bool:
-        """Serve every socket that is ready; false, nothing is waited for."""
+        """Serve every socket that is ready; whether there may be more at once."""
+        more = False
         for key, _ in self._selector.select(0):
             if isinstance(key.fileobj, Port):
                 self._accept(key.fileobj)
             elif isinstance(key.fileobj, Connection) and not key.fileobj.closed:
-                key.fileobj.ready(take)
+                more |= key.fileobj.ready(take)
                 self._follow(key.fileobj)
         if self.tally.is_crowded and not self._crowded:
             self._crowded = True
             for connection in list(self._connections):
                 self._follow(connection)
-        return False
+        return more
 
     def resume(self, take: Take) -> None:
         """After messages were settled: send the answers, and read again what had to wait."""
         settled, self.tally.settled = self.tally.settled, set()
+        self.tally.impatient &= not settled
         was_crowded, self._crowded = self._crowded, self.tally.is_crowded
         for connection in list(self._connections) if was_crowded and not self._crowded else settled:
             if not connection.closed:

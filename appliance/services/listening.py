@@ -41,7 +41,7 @@ QUARANTINE_ANSWER = b"403"
 RETRY_EVERY_S = 1.0
 """A disk that refuses is asked so often for those who wait."""
 
-DRAIN_S = 5.0
+DRAIN_S = 10.0
 """At the end, what the kernel still holds is taken for so long."""
 
 
@@ -88,6 +88,7 @@ class Listening:
         self._waiting: deque[_Waiting] = deque()
         self._answers_due: float | None = None
         self._answered = 0.0
+        self._arrived = 0
 
     def stop(self) -> None:
         """End in order, as a signal would."""
@@ -108,10 +109,7 @@ class Listening:
         self._end()
 
     def _round(self) -> None:
-        until = time.monotonic() + RECEIVE_S
-        more = self._inlets.poll(self._patience_s(), self._sort)
-        while more and time.monotonic() < until:
-            more = self._inlets.poll(0, self._sort)
+        more = self._receive(self._patience_s())
         self._work(WORK_S)
         self._make_durable()
         self._register.pass_time(time.time_ns(), live=True)
@@ -119,6 +117,14 @@ class Listening:
         self._inlets.resume(self._sort)
         if not more and not self._inbox:
             time.sleep(GATHER_S)
+
+    def _receive(self, patience_s: float) -> bool:
+        """Take what has come; whether there may be more."""
+        until = time.monotonic() + RECEIVE_S
+        more = self._inlets.poll(patience_s, self._sort)
+        while more and time.monotonic() < until:
+            more = self._inlets.poll(0, self._sort)
+        return more
 
     def _patience_s(self) -> float:
         if self._inbox:
@@ -128,6 +134,7 @@ class Listening:
 
     def _sort(self, arrival: Arrival) -> None:
         """Whoever may speak is put in the queue, others in quarantine."""
+        self._arrived += 1
         declared = self._watch.speaker(arrival)
         if declared is not None:
             self._put(declared, arrival)
@@ -189,10 +196,11 @@ class Listening:
         """Take what the kernel still holds, decode everything, answer it, and state the end."""
         self._inlets.cease()
         until = time.monotonic() + DRAIN_S
-        while self._inlets.poll(0, self._sort) and time.monotonic() < until:
-            self._work(WORK_S)
-        self._finish_work()
-        self._inlets.resume(self._sort)
+        arrived = -1
+        while arrived != self._arrived and time.monotonic() < until:
+            arrived = self._arrived
+            self._receive(0)
+            self._finish_work()
         self._inlets.rest(self._sort)
         self._finish_work()
         self._watch.leave()
@@ -204,6 +212,7 @@ class Listening:
         self._register.journalled = False
         self._register.journal()
         self._settle()
+        self._inlets.resume(self._sort)
 
 
 def listen(

@@ -231,9 +231,13 @@ def test_what_the_kernel_holds_when_it_is_asked_to_end_is_not_lost(tmp_path: Pat
     with listening(box, ports) as listener, sender() as way, connect(ports["syslog_tcp"]) as stream:
         for number in range(4000):
             way.sendto(lease(number), ("127.0.0.1", ports["syslog_udp"]))
-        stream.sendall(b"".join(lease(number) + b"\n" for number in range(4000, 4500)))
+        stream.settimeout(20)
+        stream.sendall(b"".join(lease(number) + b"\n" for number in range(4000, 30_000)))
+        stream.sendall(lease(1 << 22)[:-10])
         report = listener.end()
-    assert (report["packets"], report["bindings"], report["lost"]) == (4500, 4500, 0)
+    assert (report["packets"], report["lost"]) == (30_000, 0)
+    assert holders(box) == expected(*range(30_000))
+    assert report["refused"] == {"cut_short": 1}
     assert box.json("status")["faults"] == []
 
 
