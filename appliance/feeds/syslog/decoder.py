@@ -29,6 +29,7 @@ class SyslogDecoder:
         self._teller = Teller(texts)
         self._header = Header(time_zone)
         self._ap_mac = ap_mac
+        self._radios: dict[tuple[str, int], str] = {}
         self._first = tuple(each for each in GRAMMARS if each.name == grammar)
 
     def decode(self, messages: Messages) -> Told:
@@ -90,6 +91,7 @@ class SyslogDecoder:
             head.program,
             text,
             head.ap_mac or self._ap_mac,
+            self._radios,
         )
         if any(grammar.read(line, teller) for grammar in self._candidates(line)):
             if content is Content.FIELDS:

@@ -1,7 +1,7 @@
 """What a grammar is: the lines of one kind of device, read one at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.feeds.told import Teller
 
@@ -12,6 +12,7 @@ class Line:
 
     `program` is the tag or APP-NAME in lower case without its PID, "" if there is none; `host` the HOSTNAME.
     `ap_mac` is the access point that the header or, where it is one only, the declared source names; else 0.
+    `radios` is the sender's: the radio (an interface's name) that each station (host, MAC) joined last.
     """
 
     seen_ns: int
@@ -21,6 +22,7 @@ class Line:
     program: str
     text: str
     ap_mac: int = 0
+    radios: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

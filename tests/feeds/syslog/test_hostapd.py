@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from appliance.feeds.syslog.decoder import SyslogDecoder
+from appliance.feeds.told import Messages
 from appliance.model.reasons import Evidence
 from appliance.model.texts import Texts
 from appliance.runtime.clock import now_ns
 from tests.feeds.syslog.reading import tell
 from tests.system.networks import Network, may_make
-
-pytestmark = pytest.mark.skipif(not may_make(), reason="only root may make a network")
 
 MAC, AP_MAC = "a4:bb:cc:dd:ee:01", 0x020000000001
 HOSTAPD = """interface=srv
@@ -59,6 +60,7 @@ def until(log: Path, word: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(not may_make(), reason="only root may make a network")
 def test_a_station_comes_and_goes(tmp_path: Path) -> None:
     (tmp_path / "users").write_text('"bob" MD5 "secret"\n')
     (tmp_path / "hostapd.conf").write_text(HOSTAPD.format(folder=tmp_path))
@@ -91,3 +93,28 @@ def test_a_station_comes_and_goes(tmp_path: Path) -> None:
     assert rows["released"].tolist() == [False, False, True]
     session = said.partition("starting accounting session ")[2].split()[0]
     assert [texts.all()[number] for number in rows["session"]] == ["", session, ""]
+
+
+def test_a_station_that_moves_to_the_other_radio_has_not_left() -> None:
+    """The form of OpenWrt's log: the old radio throws the station off minutes after the new one has it."""
+    lines = [
+        "hostapd: phy0-ap0: STA a4:bb:cc:dd:ee:01 IEEE 802.11: associated (aid 1)",
+        "hostapd: phy1-ap0: STA a4:bb:cc:dd:ee:01 IEEE 802.11: associated (aid 1)",
+        "hostapd: phy0-ap0: AP-STA-DISCONNECTED a4:bb:cc:dd:ee:01",
+        "hostapd: phy0-ap0: STA a4:bb:cc:dd:ee:01 IEEE 802.11: disassociated due to inactivity",
+        "hostapd: phy1-ap0: AP-STA-DISCONNECTED a4:bb:cc:dd:ee:01",
+    ]
+    told = tell(lines, now_ns(), ap_mac=AP_MAC)
+    assert told.claims["released"].tolist() == [False, False, True]
+    assert told.refused["nothing_to_keep"] == 2
+
+
+def test_how_many_stations_are_remembered_is_bounded() -> None:
+    lines = [
+        f"hostapd: wlan0: STA a4:bb:cc:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x} "
+        "IEEE 802.11: associated (aid 1)"
+        for number in range(20_000)
+    ]
+    decoder = SyslogDecoder(Texts(), "UTC")
+    decoder.decode(Messages(np.full(20_000, now_ns()), [line.encode() for line in lines]))
+    assert len(decoder._radios) == 8192

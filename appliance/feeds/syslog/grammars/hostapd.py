@@ -11,12 +11,19 @@ from appliance.feeds.told import Teller
 from appliance.model.reasons import Evidence, Refusal
 
 _EVENT = re.compile(
-    r"(?:[\w.:-]{1,32}: )?(?:<\d>)?(?:STA ([0-9a-f:]{17}) (?:IEEE 802\.11|IEEE 802\.1X|WPA|RADIUS): (.*)"
+    r"(?:([\w.:-]{1,32}): )?(?:<\d>)?(?:STA ([0-9a-f:]{17}) (?:IEEE 802\.11|IEEE 802\.1X|WPA|RADIUS): (.*)"
     r"|AP-STA-(CONNECTED|DISCONNECTED) ([0-9a-f:]{17})(?![0-9a-f:]))",
     re.ASCII | re.DOTALL,
 )
-_JOINED = ("associated", "reassociated", "pairwise key handshake completed", "starting accounting session ")
+_JOINED = (
+    "associated", "reassociated", "pairwise key handshake completed", "group key handshake completed",
+    "starting accounting session ",
+)  # fmt: skip
 _LEFT = ("disassociated", "deauthenticated", "stopped accounting session ")
+_REMEMBERED = 8192
+"""Stations of one sender whose radio is known. One that moves to another radio of the same access point is
+thrown off the first minutes later: that says nothing of where it is."""
+
 _SESSION = re.compile(r"(?:starting|stopped) accounting session ([0-9A-Fa-f-]{8,64})(?=\s|$)", re.ASCII)
 _IDENTITY = re.compile(r"STA identity '([^'/\s\0]{1,253})'")
 """Of a person: `host/NAME` is a device's."""
@@ -30,30 +37,17 @@ def read(line: Line, teller: Teller) -> bool:
             return False
         teller.refused[Refusal.NOTHING_TO_KEEP] += 1
         return True
-    said = found[2]
-    if said is None:
-        _tell(line, teller, found[4], released=found[3] == "DISCONNECTED")
-    elif said.startswith(_JOINED):
-        session = _SESSION.match(said)
-        _tell(line, teller, found[1], session=session[1] if session else "")
-    elif said.startswith(_LEFT):
-        session = _SESSION.match(said)
-        _tell(line, teller, found[1], released=True, session=session[1] if session else "")
-    elif said.startswith("STA identity "):
-        identity = _IDENTITY.match(said)
-        _tell(line, teller, found[1], user=identity[1] if identity else "")
-    else:
+    radio, mac, said, event, event_mac = found.groups()
+    radio = radio or line.program
+    number = station(mac or event_mac)
+    said = said or ""
+    is_over = event == "DISCONNECTED" or said.startswith(_LEFT)
+    identity = _IDENTITY.match(said)
+    is_here = event == "CONNECTED" or said.startswith(_JOINED) or identity is not None
+    if number == 0 or not (is_here or is_over) or not _is_on(line, number, radio, is_over):
         teller.refused[Refusal.NOTHING_TO_KEEP] += 1
-    return True
-
-
-def _tell(
-    line: Line, teller: Teller, mac: str, *, released: bool = False, session: str = "", user: str = ""
-) -> None:
-    number = station(mac)
-    if number == 0:
-        teller.refused[Refusal.NOTHING_TO_KEEP] += 1
-        return
+        return True
+    session = _SESSION.match(said)
     if line.ap_mac:
         teller.spoken_by.add(line.ap_mac)
     teller.claim(
@@ -61,10 +55,25 @@ def _tell(
         Evidence.ASSOCIATION,
         number,
         ap_mac=line.ap_mac,
-        released=released,
-        session=session,
-        user=user,
+        released=is_over,
+        session=session[1] if session else "",
+        user=identity[1] if identity else "",
     )
+    return True
+
+
+def _is_on(line: Line, mac: int, radio: str, is_over: bool) -> bool:
+    """Whether this event is of the radio that the station joined last; remembers that, of _REMEMBERED at most."""
+    key = (line.host, mac)
+    if is_over:
+        if line.radios.get(key, radio) != radio:
+            return False
+        line.radios.pop(key, None)
+        return True
+    if line.radios.pop(key, None) is None and len(line.radios) >= _REMEMBERED:
+        del line.radios[next(iter(line.radios))]
+    line.radios[key] = radio
+    return True
 
 
 GRAMMAR = Grammar("hostapd", read, frozenset(("hostapd",)), ("AP-STA-", "IEEE 802.1", " WPA: ", " RADIUS: "))
