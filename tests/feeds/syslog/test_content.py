@@ -97,7 +97,7 @@ def test_nothing_that_was_visited_reaches_a_row() -> None:
     ]
     texts = Texts()
     told = tell(lines, NOW, texts=texts)
-    assert len(told.claims) == 3
+    assert len(told.claims) == 2
     assert len(told.flows) == 1
     for secret in SECRETS:
         assert secret.encode() not in stored(told, texts)

@@ -63,7 +63,7 @@ def read(line: Line, teller: Teller) -> bool:
 
 
 def _is_on(line: Line, mac: int, radio: str, is_over: bool) -> bool:
-    """Whether this event is of the radio that the station joined last; remembers that, of _REMEMBERED at most."""
+    """Whether this event is of the radio that the station joined last, which is remembered."""
     key = (line.host, mac)
     if is_over:
         if line.radios.get(key, radio) != radio:
