@@ -1,6 +1,6 @@
 """Where everything lies in a box's home. Pure: makes paths, touches nothing.
 
-box.toml  box.key  chain.jsonl
+box.toml  sources.toml  box.key  chain.jsonl
 envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
 journal/VAULT/DAY/NAME.journal        state/        statistics/DAY/NAME.jsonl
 """
