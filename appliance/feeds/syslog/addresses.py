@@ -56,8 +56,14 @@ def station(text: str) -> int:
 
 
 def duid_station(text: str) -> int:
-    """The MAC inside a DUID in hex, with or without colons, if it is an Ethernet device's; else 0."""
-    digits = "".join(part.zfill(2) for part in text.split(":")) if ":" in text else text
+    """The MAC inside a DUID in hex, with or without colons, if it is an Ethernet device's; else 0.
+
+    One that was cut short holds none: two digits an octet, and as many octets as its type has.
+    """
+    parts = text.split(":")
+    if len(parts) > 1 and any(len(part) != 2 for part in parts):
+        return 0
+    digits = "".join(parts)
     at = _DUID_LINK_LAYER_AT.get(digits[:4], 0)
     if not at or digits[4:8] != _ETHERNET or len(digits) != at + 12:
         return 0

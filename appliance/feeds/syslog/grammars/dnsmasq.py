@@ -26,7 +26,7 @@ def read(line: Line, teller: Teller) -> bool:
     text = line.text
     found = _LEASE.match(text)
     if found is None:
-        if line.program not in PROGRAMS and not text.startswith("DHCP"):
+        if line.program not in PROGRAMS:
             return False
         teller.refused[Refusal.NOTHING_TO_KEEP] += 1
         return True
