@@ -18,6 +18,9 @@ from appliance.model.reasons import EndReason, Evidence
 _GIVEN_AWAY = (Evidence.DHCP, Evidence.DHCPV6, Evidence.RADIUS)
 """Evidence of somebody who gives addresses away, each to one holder at a time."""
 
+OF_FEEDS = 262_144
+"""Open bindings of all that feeds tell: a client of RADIUS and DHCP has three. 330 bytes each when in use."""
+
 _SESSIONS = (Evidence.ASSOCIATION, Evidence.RADIUS)
 """Evidence that tells a beginning and an end and owes nothing between them: RADIUS accounting need not send
 interim updates (RFC 2866 section 2.1, RFC 2869 section 2.1), an access point logs a station that joins and,

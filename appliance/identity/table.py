@@ -20,6 +20,8 @@ from appliance.model.rows import BINDING
 Rows = NDArray[np.void]
 Slots = NDArray[np.int64]
 
+_LARGE = 1 << 14
+
 
 class Table:
     """At most `limit` slots; when one more is wanted, those longest unheard of are closed.
@@ -81,6 +83,8 @@ class Table:
         candidates = self._open.copy()
         candidates[busy] = False
         held = self._spells[candidates]
+        if self._limit >= _LARGE:  # looking for the oldest costs milliseconds: not for each of many batches
+            excess = min(max(excess, self._limit // 64), len(held))
         oldest = held[np.argpartition(held["last"], excess - 1)[:excess]]
         self.evicted += excess
         return self._close(oldest, EndReason.LACK_OF_RESOURCES, self._until(oldest))

@@ -9,7 +9,7 @@ import numpy as np
 from appliance.config.box import BoxConfig
 from appliance.feeds.told import Decoder, Messages, Rows, Told
 from appliance.flows.pairing import MULTIPLIERS, Pairing
-from appliance.identity.bindings import Bindings
+from appliance.identity.bindings import OF_FEEDS, Bindings
 from appliance.identity.inferred import claims_of
 from appliance.identity.translations import Translations
 from appliance.model.networks import Networks
@@ -50,7 +50,7 @@ class Intake:
         multipliers = np.frombuffer(os.urandom(8 * MULTIPLIERS), np.uint64)
         self._pairing = Pairing(networks, config.flow_limit, multipliers)
         self._networks = networks
-        self._bindings = Bindings(by_source=True)
+        self._bindings = Bindings(OF_FEEDS, by_source=True)
         self._translations = Translations()
         self._totals = totals
         holdings: list[Holdings] = [self._bindings, self._translations]
