@@ -130,13 +130,18 @@ def _wanted(version: int, fields: tuple[Field, ...]) -> dict[int, str]:
                 wanted[place] = name
     if version != IPFIX and (IANA, 1) in places:
         for name, element in OUT_COUNTERS.items():
-            if element in places and name not in wanted.values():
-                wanted[places[element]] = name
+            place = places.get(element)
+            if place is not None and name not in wanted.values() and _is_number(fields[place].length):
+                wanted[place] = name
     return wanted
 
 
+def _is_number(length: int) -> bool:
+    return 1 <= length <= 8
+
+
 _KINDS: tuple[tuple[Mapping[str, tuple[Element, ...]], Any], ...] = (
-    (NUMBERS, lambda length: 1 <= length <= 8),
+    (NUMBERS, _is_number),
     (V4, lambda length: length == 4),
     (V6, lambda length: length == 16),
     (MACS, lambda length: length == 6),

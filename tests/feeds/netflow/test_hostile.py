@@ -9,12 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.feeds.netflow.decoder import NetflowDecoder
+from appliance.feeds.netflow.elements import MACS, NUMBERS, OUT_COUNTERS, TEXTS, V4, V6, Element
 from appliance.feeds.told import Messages, Told
 from appliance.model.texts import Texts
 from tests.feeds.netflow.exports import Case, read_cases
 from tests.feeds.netflow.forms import FLOW, NOW_NS, a_set, ipfix, messages, record, template, v5, v9
 
 CASES = read_cases()
+
+
+def _all_elements() -> list[Element]:
+    tables = (NUMBERS, V4, V6, MACS, TEXTS)
+    return [element for table in tables for elements in table.values() for element in elements]
 
 
 def decode(*payloads: bytes) -> Told:
@@ -61,19 +67,28 @@ def test_any_octets_behind_a_header(bodies: list[tuple[int, bytes]]) -> None:
     assert len(told.flows) <= sum(map(len, payloads))
 
 
-@settings(max_examples=200, deadline=None)
+READ = sorted({number for _, number in (*_all_elements(), *OUT_COUNTERS.values())})
+LENGTHS = [0, 1, 2, 3, 4, 5, 6, 8, 9, 16, 33, 300, 65535]
+
+
+@settings(max_examples=400, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(1, 500), st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8, 16, 33, 65535])), max_size=12
-    ),
+    st.lists(st.tuples(st.sampled_from(READ) | st.integers(1, 500), st.sampled_from(LENGTHS)), max_size=14),
     st.binary(max_size=400),
     st.booleans(),
+    st.booleans(),
 )
-def test_any_template_over_any_data(fields: list[tuple[int, int]], data: bytes, options: bool) -> None:
+def test_any_template_over_any_data(
+    fields: list[tuple[int, int]], data: bytes, options: bool, old: bool
+) -> None:
     definition = template(256, fields)
     if options:
-        definition = definition[:4] + b"\0\1" + definition[4:]
-    told = decode(ipfix(a_set(3 if options else 2, definition), a_set(256, data)))
+        head = (
+            struct.pack("!HHH", 256, 4, 4 * len(fields) - 4) if old and fields else definition[:4] + b"\0\1"
+        )
+        definition = head + definition[4:]
+    number = options + (0 if old else 2)
+    told = decode((v9 if old else ipfix)(a_set(number, definition), a_set(256, data)))
     assert len(told.flows) + len(told.translations) + len(told.claims) <= 2 * len(data) + 8
 
 
@@ -133,6 +148,12 @@ def test_template_flood_is_bounded_and_hurts_nobody_else() -> None:
     tracemalloc.stop()
     assert held < 50 << 20
     assert len(decoder.decode(messages(v9(a_set(256, record() * 3), sequence=1))).flows) == 3
+
+
+def test_counter_of_variable_length_is_not_read() -> None:
+    fields = (*FLOW, (23, 65535))
+    told = decode(v9(a_set(0, template(256, fields)), a_set(256, record() + b"\1\7")))
+    assert told.flows["octets_back"].tolist() == [0]
 
 
 def test_redefinition_in_every_message() -> None:
