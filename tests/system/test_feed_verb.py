@@ -1,6 +1,8 @@
 """`greffier feed` from end to end: files that devices or their captures left, read back by the custodians."""
 
 import gzip
+import hashlib
+import hmac
 import json
 import os
 import socket
@@ -15,7 +17,7 @@ import pytest
 
 from tests.feeds.netflow.exports import read_messages
 from tests.system.boxes import Box, make_box
-from tests.system.senders import SECRET, accounting, ip_of, mac_of
+from tests.system.senders import ACCESS_POINT, SECRET, accounting, ip_of, mac_of
 from tests.wire.carried import datagram, segment, write_capture
 
 CASES = Path(__file__).parents[1] / "feeds" / "cases"
@@ -176,6 +178,42 @@ def test_accounting_in_a_capture_counts_where_its_secret_is_known(box: Box, tmp_
     assert bindings(box, "--ip", ip_of(9, 1)) == []
     said = box.run("feed", "--kind", "radius", capture)
     assert "bad_signature: its signature is wrong: is the secret" in said
+
+
+def test_presence_reports_out_of_a_capture_are_verified_and_give_associations(
+    box: Box, tmp_path: Path
+) -> None:
+    """Two reports in one connection, of which the second one's signature is another secret's."""
+    seen = {"count": 1, "first_seen": NOW_NS // 10**9 - 60, "last_seen": NOW_NS // 10**9 - 1}
+    requests = b""
+    for number, secret in enumerate((SECRET, "another")):
+        devices = [seen | {"mac": mac_of(8, number), "associated": True}]
+        devices.append(seen | {"mac": mac_of(8, 99), "associated": False})
+        report = {"network_id": 1, "node_mac": ACCESS_POINT, "version": 1, "probe_requests": devices}
+        body = json.dumps(report).encode()
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        head = (
+            f"POST /cloudtrax HTTP/1.1\r\nHost: box\r\nSignature: {signature}\r\nContent-Length: {len(body)}"
+        )
+        requests += head.encode() + b"\r\n\r\n" + body
+    ends = ("10.0.0.9", "10.0.0.2", (50_000, 80))
+    frames = [(NOW_NS, segment(*ends, 0, b"", flags=2))]
+    frames += [
+        (NOW_NS + at, segment(*ends, 1 + at, requests[at : at + 100])) for at in range(0, len(requests), 100)
+    ]
+    capture = write_capture(tmp_path / "presence.pcap", frames)
+    told = box.json("feed", "--kind", "cloudtrax", "--source", "radiator", capture)
+    assert (told["packets"], told["refused"]) == (2, {"bad_signature": 1, "not_associated": 1})
+    (row,) = bindings(box, "--mac", mac_of(8, 0))
+    assert (row["ap_mac"], row["evidence"], row["source"]) == (ACCESS_POINT, "presence", "fed:radiator")
+    assert bindings(box, "--mac", mac_of(8, 1)) == bindings(box, "--mac", mac_of(8, 99)) == []
+
+
+def test_sampled_flows_of_a_capture_are_no_records(box: Box) -> None:
+    capture = CASES / "sflow" / "sflow-data-1140.pcap"
+    told = box.json("feed", "--kind", "sflow", capture)
+    assert told["packets"] > 0
+    assert (told["records"], set(told["refused"])) == (0, {"sampled"})
 
 
 def test_what_is_nothing_of_the_kind_is_said_and_records_nothing(box: Box, tmp_path: Path) -> None:
