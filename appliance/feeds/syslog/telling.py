@@ -58,10 +58,31 @@ class Beside:
 
 NOTHING_BESIDE = Beside()
 
+_PLACES = 8_192
+"""Stations of one sender whose last place is known."""
+
 
 def refuse(teller: Teller, why: Refusal) -> bool:
     """Count a line that is its grammar's own and tells nothing; returns True, as `read` is to."""
     teller.refused[why] += 1
+    return True
+
+
+def is_last_place(line: Line, mac: int, place: str, is_over: bool) -> bool:
+    """Whether what a line says is of the place that a station joined last, among all of this sender's places.
+
+    A station that roams is thrown off its former place minutes later: that says nothing of where it is.
+    A place is a radio or an access point by its name, where a line names it by no MAC; "" is not told apart.
+    """
+    key = ("", mac)
+    if is_over:
+        is_told = not place or line.radios.get(key, place) == place
+        if is_told:
+            line.radios.pop(key, None)
+        return is_told
+    if line.radios.pop(key, None) is None and len(line.radios) >= _PLACES:
+        del line.radios[next(iter(line.radios))]
+    line.radios[key] = place
     return True
 
 

@@ -53,6 +53,8 @@ def test_a_damaged_line_is_told_or_counted(line: bytes, grammar: str) -> None:
     told = SyslogDecoder(Texts(), "UTC", grammar).decode(Messages(np.array([RECEIVED_NS]), [line]))
     assert outcomes(told) >= 1
     assert outcomes(told) <= 3
+    nobody = (told.claims["mac"] == 0) & (told.claims["ip_hi"] == 0) & (told.claims["ip_lo"] == 0)
+    assert not nobody.any(), "such a claim is of everybody"
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)

@@ -37,6 +37,10 @@ def _with_ap(
         return refuse(teller, Refusal.NO_ADDRESSES)
     at = _BSSID.search(rest)
     ap_mac = ap_mac or (device(at[1]) if at else 0) or line.ap_mac
+    if (
+        released and not at and "roamed to another AP" in rest
+    ):  # it is still with the network, and not with whom
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
     teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, ap_mac=ap_mac, ssid=network, released=released)
     if ap_mac:
         teller.spoken_by.add(ap_mac)

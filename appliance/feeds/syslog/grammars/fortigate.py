@@ -8,30 +8,22 @@ the inspectors write (type utm) names sites and is refused whole; traffic lines 
 
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.grammars.fortigate_events import Fields, event_ns, read_event
 from appliance.feeds.syslog.pairs import pairs
-from appliance.feeds.syslog.telling import Beside, Carried, Ends, instant, refuse, tell_flow
-from appliance.feeds.syslog.words import counter, device, held_ip, ip, port, protocol, ssid, user
-from appliance.feeds.told import NOWHERE, Teller
-from appliance.model.instants import NS
-from appliance.model.reasons import EndReason, Evidence, Note, Refusal
+from appliance.feeds.syslog.telling import Beside, Carried, Ends, refuse, tell_flow
+from appliance.feeds.syslog.words import counter, ip, port, protocol, ssid, user
+from appliance.feeds.told import Teller
+from appliance.model.reasons import EndReason, Note, Refusal
 
 _WANTED = frozenset(
-    {"type", "subtype", "logid", "log_id", "action", "eventtime", "duration", "proto", "user", "srcip"}
-    | {
-        "srcport",
-        "dstip",
-        "dstport",
-        "src_port",
-        "dst_port",
-        "trandisp",
-        "transip",
-        "transport",
-        "tranip",
-        "tranport",
-    }
-    | {"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "sentdelta", "rcvddelta", "srcmac", "dstmac", "ssid"}
-    | {"srcssid", "bssid", "stamac", "mac", "ip", "dhcp_msg", "status", "lease", "app", "dstname"}
-)
+    (
+        "type", "subtype", "logid", "log_id", "action", "eventtime", "duration", "proto", "user",
+        "srcip", "srcport", "dstip", "dstport", "src_port", "dst_port", "trandisp", "transip",
+        "transport", "tranip", "tranport", "sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt",
+        "sentdelta", "rcvddelta", "srcmac", "dstmac", "ssid", "srcssid", "bssid", "ap", "vap",
+        "radioid", "stamac", "mac", "ip", "dhcp_msg", "status", "lease", "app", "dstname",
+    )
+)  # fmt: skip
 _LAST = frozenset({"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "rcvddelta"})
 _NAMING = ("app", "dstname")  # fields of traffic lines that name what was visited; content strips the others
 _STOPPED = frozenset({"deny", "blocked", "block", "drop", "dropped"})
@@ -41,24 +33,6 @@ _ENDED = {
     "server-rst": EndReason.END_OF_FLOW,
     "timeout": EndReason.IDLE_TIMEOUT,
 }
-_JOINED = frozenset({"client-authentication", "client-ip-detected", "auth-success", "client-sign-on", "roam"})
-_LEFT = frozenset(
-    {"client-disassociation", "client-deauthentication", "client-leave", "client-sign-off", "client-idle"}
-    | {"sta-disassoc", "client-disconnected-by-wtp", "ap-fail-disassoc"}
-)
-_LOGGED_ON = frozenset({"fsso-logon", "auth-logon", "authentication"})
-_LOGGED_OFF = frozenset({"fsso-logoff", "auth-logoff", "auth-logout"})
-_NEAR = frozenset({"probe-req", "probe-resp", "auth-req", "assoc-req", "reassoc-req", "client-denial"})
-
-Fields = dict[str, str]
-
-
-def _event_ns(fields: Fields) -> int:
-    """UTC ns of `eventtime`, whose unit shows in its size; 0 if it is not said."""
-    text = fields.get("eventtime", "")
-    unit = 10 ** max(0, 9 - max(0, len(text) - 10) // 3 * 3)
-    stated = counter(text) * unit
-    return stated if stated < 2**63 else 0
 
 
 def _carried(fields: Fields) -> Carried:
@@ -113,57 +87,7 @@ def _traffic(line: Line, teller: Teller, fields: Fields) -> bool:
     )
     if any(said(name) for name in _NAMING):
         teller.noted[Note.CONTENT_STRIPPED] += 1
-    return tell_flow(line, teller, ends, carried, beside, _event_ns(fields))
-
-
-def _wireless(line: Line, teller: Teller, fields: Fields) -> bool:
-    action, mac = fields.get("action", "").lower(), station(fields.get("stamac", ""))
-    if action.startswith("dns"):  # what a station asked a name server for
-        return refuse(teller, Refusal.CONTENT)
-    if action in _NEAR:
-        return refuse(teller, Refusal.NOT_ASSOCIATED)
-    if action not in _JOINED | _LEFT or not mac:
-        return refuse(teller, Refusal.NOTHING_TO_KEEP)
-    seen_ns, _ = instant(line, _event_ns(fields), teller)
-    ap_mac = device(fields.get("bssid", "")) or line.ap_mac
-    network, who = ssid(fields.get("ssid", "")), user(fields.get("user", ""))
-    ip = held_ip(fields.get("srcip", "") or fields.get("ip", ""))
-    for each in dict.fromkeys((ip, NOWHERE)):
-        teller.claim(
-            seen_ns, Evidence.ASSOCIATION, mac, each,
-            ap_mac=ap_mac, ssid=network, user=who, released=action in _LEFT,
-        )  # fmt: skip
-    return True
-
-
-def _logon(line: Line, teller: Teller, fields: Fields) -> bool:
-    """A user at an address, as the portal or the directory says; no MAC is named."""
-    action, ip, name = (
-        fields.get("action", "").lower(),
-        held_ip(fields.get("srcip", "")),
-        user(fields.get("user", "")),
-    )
-    stated = fields.get("status", "").lower()
-    failed = stated not in (
-        ("success",) if action == "authentication" else ("", "success", "logon", "logout")
-    )
-    if action not in _LOGGED_ON | _LOGGED_OFF or failed or ip == NOWHERE or not name:
-        return refuse(teller, Refusal.NOTHING_TO_KEEP)
-    seen_ns, _ = instant(line, _event_ns(fields), teller)
-    teller.claim(seen_ns, Evidence.ASSOCIATION, 0, ip, user=name, released=action in _LOGGED_OFF)
-    return True
-
-
-def _lease(line: Line, teller: Teller, fields: Fields) -> bool:
-    mac, ip = station(fields.get("mac", "")), held_ip(fields.get("ip", ""))
-    kind = fields["dhcp_msg"].lower().removeprefix("dhcp").strip("- ")
-    if kind not in ("ack", "release") or not mac or ip == NOWHERE:
-        return refuse(teller, Refusal.NOTHING_TO_KEEP)
-    seen_ns, _ = instant(line, _event_ns(fields), teller)
-    lease_s = min(counter(fields.get("lease", "")), 2**32 - 1)
-    until_ns = seen_ns + lease_s * NS if lease_s and kind == "ack" else 0
-    teller.claim(seen_ns, Evidence.DHCP, mac, ip, until_ns=until_ns, released=kind == "release")
-    return True
+    return tell_flow(line, teller, ends, carried, beside, event_ns(fields))
 
 
 def _read(line: Line, teller: Teller) -> bool:
@@ -180,13 +104,7 @@ def _read(line: Line, teller: Teller) -> bool:
         return refuse(teller, Refusal.CONTENT)
     if kind == "traffic":
         return _traffic(line, teller, fields)
-    if kind == "event" and fields.get("dhcp_msg"):
-        return _lease(line, teller, fields)
-    if kind == "event" and fields.get("subtype") == "wireless":
-        return _wireless(line, teller, fields)
-    if kind == "event" and fields.get("subtype") == "user":
-        return _logon(line, teller, fields)
-    return refuse(teller, Refusal.NOTHING_TO_KEEP) if kind == "event" else False
+    return read_event(line, teller, fields) if kind == "event" else False
 
 
 GRAMMAR = Grammar("fortigate", _read, needles=(" logid=", "logid=", "log_id="))

@@ -11,7 +11,7 @@ import re
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.pairs import pairs
-from appliance.feeds.syslog.telling import Beside, Carried, Ends, refuse, tell_flow
+from appliance.feeds.syslog.telling import Beside, Carried, Ends, is_last_place, refuse, tell_flow
 from appliance.feeds.syslog.words import UNKNOWN_PROTOCOL, held_ip, ip, port, protocol, user
 from appliance.feeds.told import NOWHERE, Teller
 from appliance.model.reasons import Evidence, Refusal
@@ -25,7 +25,7 @@ _FLOW = frozenset(
     | {"translated_src_ip", "translated_dst_ip", "translated_port"}
 )
 _LAST = frozenset({"protocol", "dport", "translated_port"})
-_EVENT = frozenset({"type", "client_mac", "mac", "client_ip", "ip_src", "identity"})
+_EVENT = frozenset({"type", "radio", "vap", "client_mac", "mac", "client_ip", "ip_src", "identity"})
 _DENIED = re.compile(r"^(?:deny|block)\b|\bpattern: (?:deny\b|Group Policy Deny)", re.IGNORECASE)
 _LEASE = re.compile(r"dhcp (lease|release)d?(?: of)? ip (\S{2,45}) .{0,60}?for client mac (\S{12,17})(?= |$)")
 _JOINED = frozenset({"association", "wpa_auth", "8021x_auth", "8021x_eap_success", "splash_auth"})
@@ -98,9 +98,10 @@ def _event(line: Line, teller: Teller, text: str) -> bool:
     identity = user(fields.get("identity", ""))
     if ip != NOWHERE:
         teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, ip, ap_mac=line.ap_mac, user=identity)
-    teller.claim(
-        line.seen_ns, Evidence.ASSOCIATION, mac, ap_mac=line.ap_mac, user=identity, released=kind in _LEFT
-    )
+    gone, place = kind in _LEFT, " ".join((line.host, fields.get("radio", ""), fields.get("vap", "")))
+    if not is_last_place(line, mac, place, gone):
+        return True if ip != NOWHERE else refuse(teller, Refusal.NOTHING_TO_KEEP)
+    teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, ap_mac=line.ap_mac, user=identity, released=gone)
     return True
 
 

@@ -11,7 +11,7 @@ import re
 
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
-from appliance.feeds.syslog.telling import Beside, Carried, Ends, refuse, tell_flow
+from appliance.feeds.syslog.telling import Beside, Carried, Ends, is_last_place, refuse, tell_flow
 from appliance.feeds.syslog.words import counter, endpoint, held_ip, protocol, user
 from appliance.feeds.told import NOWHERE, Address, Teller
 from appliance.model.reasons import Evidence, Refusal
@@ -76,6 +76,8 @@ def _station(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     if not mac:
         return refuse(teller, Refusal.NO_ADDRESSES)
     gone = found[3] == "disconnected"
+    if not is_last_place(line, mac, f"{line.host} {found[2]}", gone):
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
     teller.claim(line.seen_ns, Evidence.ASSOCIATION, mac, ap_mac=line.ap_mac, released=gone)
     return True
 

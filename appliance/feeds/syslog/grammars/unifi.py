@@ -11,20 +11,20 @@ import re
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.pairs import cef_pairs, json_pairs
-from appliance.feeds.syslog.telling import instant, refuse
+from appliance.feeds.syslog.telling import instant, is_last_place, refuse
 from appliance.feeds.syslog.words import device, held_ip, ssid, vlan
 from appliance.feeds.told import NOWHERE, Address, Teller
 from appliance.model.instants import from_iso
 from appliance.model.reasons import Evidence, Refusal
 
 _MAC = r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})"
-_WEVENT = re.compile(rf"\bEVENT_STA_(JOIN|LEAVE|IP) \S{{1,32}}: {_MAC}(?: / (\S{{1,45}}))?", re.ASCII)
+_WEVENT = re.compile(rf"\bEVENT_STA_(JOIN|LEAVE|IP) (\S{{1,32}}): {_MAC}(?: / (\S{{1,45}}))?", re.ASCII)
 _HOSTAPD = re.compile(
-    rf"(?:^|[ :])[\w.-]{{1,32}}: STA {_MAC} IEEE 802\.11: (associated|disassociated|deauthenticated)",
+    rf"(?:^|[ :])([\w.-]{{1,32}}): STA {_MAC} IEEE 802\.11: (associated|disassociated|deauthenticated)",
     re.ASCII,
 )
 _TRACKER = re.compile(r"\bstahtd_dump_event\(\): ?(?=\{)")
-_TRACKED = frozenset({"event_type", "mac", "sta_dc_reason"})
+_TRACKED = frozenset({"event_type", "mac", "vap", "sta_dc_reason"})
 _JOINED = frozenset({"association", "success", "sta_roam", "sta_assoc", "sta_join", "roam", "reassociation"})
 _LEFT = frozenset({"sta_leave", "disassociation", "leave"})
 _GONE = frozenset({"sta left", "sta_leave", "disassociated", "deauthenticated"})
@@ -38,12 +38,14 @@ _NAMING = (" UNIFIdstDomain=", " UNIFIdomain=", " request=", " app=", " dhost=",
 
 def _claim(
     line: Line, teller: Teller, mac: int, released: bool, ip: Address = NOWHERE, *, ap_mac: int = 0,
-    network: str = "", tag: int = -1, seen_ns: int = 0,
+    network: str = "", tag: int = -1, seen_ns: int = 0, radio: str = "",
 ) -> bool:  # fmt: skip
     """With an access point, and at an address if one is said."""
     if not mac:
         return refuse(teller, Refusal.NO_ADDRESSES)
     ap_mac = ap_mac or line.ap_mac
+    if radio and not is_last_place(line, mac, f"{ap_mac or line.host} {radio}", released):
+        return refuse(teller, Refusal.NOTHING_TO_KEEP)
     for each in dict.fromkeys((ip, NOWHERE)):
         teller.claim(
             seen_ns or line.seen_ns, Evidence.ASSOCIATION, mac, each,
@@ -66,7 +68,13 @@ def _tracked(line: Line, teller: Teller, text: str) -> bool:
         return refuse(teller, Refusal.NOT_ASSOCIATED)
     if kind not in _JOINED | _LEFT and why not in _GONE:
         return refuse(teller, Refusal.NOTHING_TO_KEEP)
-    return _claim(line, teller, station(fields.get("mac", "")), kind in _LEFT or why in _GONE)
+    return _claim(
+        line,
+        teller,
+        station(fields.get("mac", "")),
+        kind in _LEFT or why in _GONE,
+        radio=fields.get("vap", ""),
+    )
 
 
 def _cef(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
@@ -105,11 +113,11 @@ def _read(line: Line, teller: Teller) -> bool:
         return _tracked(line, teller, text[found.end() :])
     found = _WEVENT.search(text)
     if found is not None:
-        ip = held_ip(found[3] or "") if found[1] == "IP" else NOWHERE
-        return _claim(line, teller, station(found[2]), found[1] == "LEAVE", ip)
+        ip = held_ip(found[4] or "") if found[1] == "IP" else NOWHERE
+        return _claim(line, teller, station(found[3]), found[1] == "LEAVE", ip, radio=found[2])
     found = _HOSTAPD.search(text)
     if found is not None:
-        return _claim(line, teller, station(found[1]), found[2] != "associated")
+        return _claim(line, teller, station(found[2]), found[3] != "associated", radio=found[1])
     if "[STA_TRACKER]" in text or "STA-TRACKER" in text:
         return refuse(teller, Refusal.CONTENT if "QUERY" in text else Refusal.NOTHING_TO_KEEP)
     if "wireless_agg_stats." in text or "ubnt_custom_event" in text:
