@@ -10,8 +10,9 @@ from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.services.intake import Channel, Intake
 from appliance.services.sources import SourceCounts
 
-MOST_CHANNELS = 256
-"""Of one source: beyond, the one that was silent longest is forgotten, with the templates it had learnt."""
+MOST_CHANNELS, MOST_OF_ADDRESS = 256, 32
+"""Of one source, and of one address of it: beyond, the one that was silent longest is forgotten, with the
+templates it had learnt. Whoever forges a sender's address can draw any port: each would have a decoder."""
 
 _NEVER_NS = 1 << 62
 
@@ -22,6 +23,7 @@ Key = tuple[str, FeedKind, str, str]
 class _Open:
     channel: Channel
     declared: DeclaredSource
+    stream: bool
 
 
 class Speakers:
@@ -67,12 +69,24 @@ class Speakers:
         if found is None:
             self.source(declared.label)
             decoder = decoder_of(arrival.kind, self._intake.texts, declared)
-            found = _Open(self._intake.open(self._numbers[declared.label], decoder), declared)
-            if len(channels) >= MOST_CHANNELS:
-                self._close(channels.pop(next(iter(channels))), now_ns)
-                found.channel.source.noted["channels_forgotten"] += 1
+            found = _Open(self._intake.open(self._numbers[declared.label], decoder), declared, arrival.stream)
+            if not arrival.stream:
+                self._make_room(channels, arrival.sender, now_ns)
         channels[key] = found  # at the end: those silent longest stand first
         return found.channel
+
+    def _make_room(self, channels: dict[Key, _Open], sender: str, now_ns: int) -> None:
+        """Connections are bounded where they are accepted, and learn their templates but once: they stay."""
+        ports = [key for key, one in channels.items() if not one.stream]
+        of_sender = [key for key in ports if key[2] == sender]
+        if len(of_sender) >= MOST_OF_ADDRESS:
+            gone = of_sender[0]
+        elif len(ports) >= MOST_CHANNELS:
+            gone = ports[0]
+        else:
+            return
+        self.source(gone[0]).noted["channels_forgotten"] += 1
+        self._close(channels.pop(gone), now_ns)
 
     def end(self, label: str, arrival: Arrival, now_ns: int) -> None:
         """Nothing will come by this channel any more."""
