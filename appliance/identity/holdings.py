@@ -23,7 +23,7 @@ _FORGOTTEN = ("ap_mac", "ssid", "user", "session", "class", "bytes_out", "bytes_
 
 
 class Holdings(Table):
-    """Everything that is open now, at most `limit`; beyond it those longest unheard of are closed.
+    """Everything that is open now, at most `limit`; for more, the fullest source gives way (see `Table`).
 
     Rows returned are BINDING rows. Those with `end_reason` 0 come from `changed` only. `key`, `holder` and
     `place` are fields of the claims; what a claim does not name (0) of a holder or place stays as it was,

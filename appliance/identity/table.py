@@ -21,10 +21,11 @@ Rows = NDArray[np.void]
 Slots = NDArray[np.int64]
 
 _LARGE = 1 << 14
+_FIRST_NS = 1 << 62  # longer than any instant is after 1970
 
 
 class Table:
-    """At most `limit` slots; when one more is wanted, those longest unheard of are closed.
+    """At most `limit` slots; when one more is wanted, some are closed: see `_make_room`.
 
     `key` are fields of the claims; the source of a claim is part of its key, too.
     """
@@ -76,7 +77,10 @@ class Table:
         return np.zeros(count, BINDING)
 
     def _make_room(self, wanted: int, busy: Slots) -> Rows:
-        """Close as many of the longest unheard of as it takes, none of the `busy` ones."""
+        """Close as many of the longest unheard of as it takes, none of the `busy` ones.
+
+        They are taken from the source that has most: who floods takes no other's place.
+        """
         excess = wanted - len(self._free)
         if excess <= 0:
             return np.zeros(0, BINDING)
@@ -85,7 +89,10 @@ class Table:
         held = self._spells[candidates]
         if self._limit >= _LARGE:  # looking for the oldest costs milliseconds: not for each of many batches
             excess = min(max(excess, self._limit // 64), len(held))
-        oldest = held[np.argpartition(held["last"], excess - 1)[:excess]]
+        source = self._held["source"][held["slot"]]
+        fullest = source == np.bincount(source).argmax()
+        age = held["last"] - np.where(fullest, _FIRST_NS, 0)
+        oldest = held[np.argpartition(age, excess - 1)[:excess]]
         self.evicted += excess
         return self._close(oldest, EndReason.LACK_OF_RESOURCES, self._until(oldest))
 

@@ -274,6 +274,16 @@ def test_a_session_that_another_access_point_took_over_holds_no_address_any_more
     assert len(table) == 1
 
 
+def test_a_flood_from_one_source_takes_no_others_place() -> None:
+    table = Bindings(limit=1000, by_source=True)
+    table.observe(np.concatenate([claim(at, DHCP, 50 + at, f"10.1.0.{at + 1}") for at in range(200)]), 0)
+    flood = [claim(300 + at / 100, DHCP, 5000 + at, f"10.2.{at // 250}.{at % 250}") for at in range(5000)]
+    rows = table.observe(np.concatenate(flood), 1)
+    assert (len(table), table.evicted) == (1000, 4200)
+    assert set(rows["source"].tolist()) == {1}
+    assert np.count_nonzero(table.close()["source"] == 0) == 200
+
+
 def test_presence_that_is_reported_no_more_falls_silent() -> None:
     table, _ = observed(
         *(claim(at, PRESENCE, PHONE, ap_mac=HALL) for at in range(0, 1200, 300)), together=True
