@@ -1,5 +1,6 @@
 """Who speaks to a box and who may: out of declarations, what was learned, and the process that listens."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,9 @@ def hearing(home: Home, now_ns: int) -> Hearing:
 
 def strangers(board: Mapping[str, Any] | None) -> Sequence[Stranger]:
     """Who is quarantined, as the process that listens shows it; the latest first."""
-    return [Stranger(**fields) for fields in (board or {}).get("quarantined", ())]
+    names = [field.name for field in dataclasses.fields(Stranger)]
+    shown = (board or {}).get("quarantined", ())
+    return [Stranger(*(one[name] for name in names)) for one in shown if all(name in one for name in names)]
 
 
 def _counts(home: Home) -> dict[str, int]:

@@ -64,10 +64,12 @@ class Rhythms:
         if declared is not self._declared:
             self._follow(declared)
         for source in declared:
+            own = self._rhythm((source.label, ""))
             for name in ("", *self._names(source).values()):
                 rhythm = self._rhythm((source.label, name))
                 rhythm.look(now_ns)
-                self._say(source, name, rhythm, now_ns)
+                # Who is silent says nothing of its access points either: one alarm, not a hundred.
+                self._say(source, name, rhythm, now_ns, rhythm.is_silent and (not name or not own.is_silent))
         if self._board and not 0 <= now_ns - self._posted_ns < POST_EVERY_NS:
             self._posted_ns = now_ns
             self._board.post("rhythms", self.shown(now_ns, declared))
@@ -123,9 +125,9 @@ class Rhythms:
             label: macs - labels[label] for label, macs in self._undeclared.items() if label in labels
         }
 
-    def _say(self, source: DeclaredSource, name: str, rhythm: Rhythm, now_ns: int) -> None:
+    def _say(self, source: DeclaredSource, name: str, rhythm: Rhythm, now_ns: int, is_alarming: bool) -> None:
         kind = _kind((source.label, name))
-        if rhythm.is_silent:
+        if is_alarming:
             self._alarms.rise(kind, sentence(source, name, rhythm, now_ns))
             self._silent.add(kind)
         elif kind in self._silent:

@@ -87,6 +87,17 @@ def test_silence_is_said_with_names_and_is_over_with_the_first_word(tmp_path: Pa
     assert standing(alarms) == {}
 
 
+def test_who_is_silent_is_one_alarm_with_all_its_access_points(tmp_path: Path, taught: int) -> None:
+    alarms = Alarms()
+    rhythms = Rhythms(tmp_path, alarms)
+    now_ns = live(rhythms, taught, 120, 10, mute=frozenset({LOBBY}))
+    assert "silent:router/lobby" in standing(alarms)
+    for second in range(200):
+        rhythms.look(now_ns + second * NS, DECLARED)
+        rhythms.heard(SELF, now_ns + second * NS)
+    assert list(standing(alarms)) == ["silent:router"]
+
+
 def test_the_time_without_a_recorder_is_nobodys_silence(tmp_path: Path, taught: int) -> None:
     alarms = Alarms()
     rhythms = Rhythms(tmp_path, alarms)
