@@ -11,9 +11,11 @@ from appliance.feeds.netflow.templates import BadTemplate, Template, compile_tem
 from appliance.model.instants import NS
 from appliance.model.reasons import Note, Refusal
 
-DOMAINS_LIMIT = 256
+DOMAINS_LIMIT = 128
 TEMPLATES_LIMIT = 1024
-"""Of one sender. Large chassis have a domain for each line card, and some dozens of templates in all."""
+FIELDS_LIMIT = 32_768
+"""Of one sender. Large chassis have a domain for each line card, and some dozens of templates of 20 to 60
+fields."""
 
 LIFETIME_NS = 1800 * NS
 """What is neither sent nor used for so long is forgotten once half the room is taken: three times the usual
@@ -50,7 +52,7 @@ class Domains:
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
-        self.templates = 0
+        self.templates = self.fields = 0
         self._domains: dict[tuple[int, int], Domain] = {}
 
     def domain(self, version: int, number: int, now_ns: int) -> Domain | None:
@@ -102,10 +104,12 @@ class Domains:
         except BadTemplate:
             self.refused[Refusal.BAD_TEMPLATE] += 1
             return None
+        fields = self.fields + template.width - (known.width if known else 0)
+        if fields > FIELDS_LIMIT or (known is None and self.templates >= TEMPLATES_LIMIT):
+            self.refused[Refusal.BAD_TEMPLATE] += 1
+            return None
+        self.fields = fields
         if known is None:
-            if self.templates >= TEMPLATES_LIMIT:
-                self.refused[Refusal.BAD_TEMPLATE] += 1
-                return None
             self.templates += 1
         else:
             self.noted[Note.TEMPLATE_CHANGED] += 1
@@ -124,13 +128,13 @@ class Domains:
 
     def _forget(self, domain: Domain, gone: list[int]) -> None:
         for each in gone:
-            del domain.templates[each]
+            self.fields -= domain.templates.pop(each).width
             domain.used.pop(each, None)
         self.templates -= len(gone)
 
     def expire(self, now_ns: int) -> None:
         """Forget what has not been heard of for too long, where room is getting short."""
-        if self.templates * 2 > TEMPLATES_LIMIT:
+        if self.templates * 2 > TEMPLATES_LIMIT or self.fields * 2 > FIELDS_LIMIT:
             for domain in self._domains.values():
                 old = [each for each, used_ns in domain.used.items() if now_ns - used_ns > LIFETIME_NS]
                 self._forget(domain, old)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from appliance.feeds.netflow.records import U64, Columns
 
-NAMES_LIMIT = 4096
+NAMES_LIMIT = 1024
 """Samplers, interfaces and templates of one domain that a rate is remembered for."""
 
 RATE_LIMIT = 2**32 - 1

@@ -47,7 +47,7 @@ class Field:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Template:
-    """One layout. `size` is a record's octets, the least that can be if `varies`.
+    """One layout of `width` fields. `size` is a record's octets, the least that can be if `varies`.
 
     `layout` reads the records of one size; of varying ones, what `pieces` leaves of them. `options` marks
     records about the device itself. `noted` says what its fields are noted for.
@@ -56,7 +56,7 @@ class Template:
     number: int
     definition: bytes
     options: bool
-    fields: tuple[Field, ...]
+    width: int
     size: int
     varies: bool
     layout: np.dtype[Any]
@@ -88,7 +88,7 @@ def compile_template(version: int, number: int, definition: bytes, scopes: int |
         number,
         definition,
         scopes is not None,
-        fields,
+        len(fields),
         size,
         varies,
         layout,

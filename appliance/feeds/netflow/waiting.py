@@ -13,6 +13,10 @@ OCTETS_LIMIT = 256 * 1024
 """About four seconds of a thousand flows a second. A hundred senders may so hold 25 MiB in all."""
 
 
+OVERHEAD_OCTETS = 256
+"""What remembering a set takes besides its octets: an empty one too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """The octets of a set, the head of its message, and whose template it wants."""
@@ -37,7 +41,7 @@ class Lobby:
     def keep(self, waiting: Waiting) -> None:
         """Take a set; what then exceeds the room is given up."""
         self._sets.append(waiting)
-        self._octets += len(waiting.octets)
+        self._octets += _room(waiting)
         while self._octets > OCTETS_LIMIT:
             self._give_up()
 
@@ -46,7 +50,7 @@ class Lobby:
         found = [each for each in self._sets if each.key == key]
         if found:
             self._sets = deque(each for each in self._sets if each.key != key)
-            self._octets -= sum(len(each.octets) for each in found)
+            self._octets -= sum(_room(each) for each in found)
         return found
 
     def expire(self, now_ns: int) -> None:
@@ -55,5 +59,9 @@ class Lobby:
             self._give_up()
 
     def _give_up(self) -> None:
-        self._octets -= len(self._sets.popleft().octets)
+        self._octets -= _room(self._sets.popleft())
         self.given_up += 1
+
+
+def _room(waiting: Waiting) -> int:
+    return len(waiting.octets) + OVERHEAD_OCTETS

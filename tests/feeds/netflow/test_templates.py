@@ -6,7 +6,7 @@ import pytest
 
 from appliance.feeds.netflow.decoder import NetflowDecoder
 from appliance.feeds.netflow.domains import DOMAINS_LIMIT, LIFETIME_NS, TEMPLATES_LIMIT
-from appliance.feeds.netflow.waiting import OCTETS_LIMIT, WAIT_NS
+from appliance.feeds.netflow.waiting import OCTETS_LIMIT, OVERHEAD_OCTETS, WAIT_NS
 from appliance.model.texts import Texts
 from tests.feeds.netflow.forms import FLOW, NOW_NS, a_set, ipfix, messages, record, template, v9
 
@@ -52,9 +52,14 @@ def test_data_whose_template_comes_too_late_is_counted(decoder: NetflowDecoder) 
 def test_what_waits_is_bounded(decoder: NetflowDecoder) -> None:
     many = 4 * OCTETS_LIMIT // 1000
     told = decoder.decode(messages(*(v9(a_set(300, bytes(1000)), sequence=n) for n in range(many))))
-    assert told.refused["no_template"] >= many - OCTETS_LIMIT // 1000
+    assert many - OCTETS_LIMIT // 1000 <= told.refused["no_template"] < many - OCTETS_LIMIT // 1300
     rest = decoder.expire(NOW_NS + WAIT_NS + 1).refused["no_template"]
     assert told.refused["no_template"] + rest == many
+
+
+def test_empty_sets_take_room_too(decoder: NetflowDecoder) -> None:
+    told = decoder.decode(messages(*(v9(*[a_set(300, b"")] * 300, sequence=n) for n in range(20))))
+    assert told.refused["no_template"] >= 6000 - OCTETS_LIMIT // OVERHEAD_OCTETS
 
 
 def test_changed_template_holds_for_what_follows(decoder: NetflowDecoder) -> None:
