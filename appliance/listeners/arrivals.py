@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from appliance.feeds.told import Messages
 from appliance.model.feeds import FeedKind
 
@@ -73,3 +75,12 @@ def address_text(text: str) -> str:
     if ":" in text:
         return str(ipaddress.IPv6Address(text.partition("%")[0]))
     return text
+
+
+def joined(arrivals: Sequence[Arrival]) -> Arrival:
+    """Arrivals of one sender, by one way, as one."""
+    if len(arrivals) == 1:
+        return arrivals[0]
+    instants = np.concatenate([one.messages.received_ns for one in arrivals])
+    payloads = [payload for one in arrivals for payload in one.messages.payloads]
+    return replace(arrivals[-1], messages=Messages(instants, payloads))
