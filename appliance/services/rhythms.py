@@ -128,11 +128,13 @@ class Rhythms:
     def _say(self, source: DeclaredSource, name: str, rhythm: Rhythm, now_ns: int, is_alarming: bool) -> None:
         kind = _kind((source.label, name))
         if is_alarming:
-            self._alarms.rise(kind, sentence(source, name, rhythm, now_ns))
+            if self._alarms.rise(kind, sentence(source, name, rhythm, now_ns)):
+                self._posted_ns = 0  # to be shown at once
             self._silent.add(kind)
         elif kind in self._silent:
             self._alarms.lower(kind)
             self._silent.discard(kind)
+            self._posted_ns = 0
 
     def shown(self, now_ns: int, declared: Sequence[DeclaredSource]) -> dict[str, Any]:
         """How every source and access point stands, by label, as it is posted."""

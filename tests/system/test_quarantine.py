@@ -89,3 +89,32 @@ def test_a_stranger_is_kept_apart_until_it_is_accepted(made: tuple[Box, dict[str
     assert sum(part["packets"] for part in stated["feed:lobby"]["periods"]) == 3
     assert box.json("verify")["faults"] == []
     assert box.json("sources")["quarantined"] == []
+
+
+def test_a_source_that_falls_silent_is_a_fault_until_it_speaks(made: tuple[Box, dict[str, int]]) -> None:
+    """It has learned that every 30 seconds is usual at every hour, and was silent for more than a minute."""
+    box, ports = made
+    box.run(
+        "sources", "declare", "lobby", "--address", "127.0.0.7", "--kind", "syslog", "--network", "Guests"
+    )
+    today = time.time_ns() // (86_400 * 10**9)
+    rhythm = {
+        "source": "lobby",
+        "access_point": "",
+        "last_ns": time.time_ns() - 72 * 10**9,
+        "silent_ns": 72 * 10**9,
+        "pauses": 2.4,
+        "hours": [[[today - days, 30] for days in (3, 2, 1)]] * 24,
+    }
+    (box.home / "state" / "rhythms.json").write_text(json.dumps({"key": "00" * 32, "rhythms": [rhythm]}))
+    with listening(box, ports) as listener:
+        silent = 'FAULT: source "lobby" (network "Guests") has said nothing since '
+        wait_for(lambda: silent in box.run("status"), 20, "the silence to be noticed")
+        assert "it usually speaks every 30 s at this time of the day; check its power" in box.run("status")
+        assert box.json("status")["feeds"]["silent"] == ["lobby"]
+        say(listener, "127.0.0.7", 1)
+        wait_for(lambda: silent not in box.run("status"), 20, "the silence to be over")
+        listener.end()
+    learned = json.loads((box.home / "state" / "rhythms.json").read_text())["rhythms"]
+    assert [one["source"] for one in learned] == ["lobby"]
+    assert learned[0]["pauses"] < 1
