@@ -1,7 +1,8 @@
 """RADIUS accounting of one sender: proven requests to claims, and an answer to each.
 
-A session that names no address is an association: a MAC with an access point. One whose beginning was never
-heard (a lost Start, a box that was off) is taken from when it says it began.
+A session that names no address is an association: a MAC with an access point. One that names addresses
+is that as well. A session whose beginning was never heard (a lost Start, a box that was off) is taken from
+when it says it began.
 """
 
 from collections import OrderedDict
@@ -32,10 +33,9 @@ REACH_NS = 24 * HOUR_NS - NS
 
 @dataclass(slots=True)
 class _Session:
-    """What an open session has claimed: that it is with an access point, an IPv4 address."""
+    """What is remembered of an open session: whose it is, its IPv4 address."""
 
     mac: int
-    associated: bool = False
     ipv4: Address = NOWHERE
 
 
@@ -141,12 +141,9 @@ class RadiusDecoder:
         if session.ipv4 not in (NOWHERE, statement.ipv4) and statement.ipv4 != NOWHERE:
             # Only the address ends, not the session: so it is not named.
             self._teller.claim(seen_ns, Evidence.RADIUS, mac, session.ipv4, released=True)
-        if session.associated and NOWHERE not in addresses:
-            addresses = (NOWHERE, *addresses)  # so that it roams, and ends, with the session
         self._state(statement, mac, addresses, seen_ns, released=statement.status == Status.STOP)
         if statement.status == Status.STOP:
             return
-        session.associated = NOWHERE in addresses
         session.ipv4 = statement.ipv4 if statement.ipv4 != NOWHERE else session.ipv4
         self._sessions[key] = session
         if len(self._sessions) > SESSION_LIMIT:

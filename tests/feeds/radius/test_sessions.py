@@ -32,14 +32,13 @@ def claimed(told: Told) -> list[tuple[float, str, bool]]:
     return list(zip(seconds, addresses, told.claims["released"].tolist(), strict=True))
 
 
-def test_a_session_without_an_address_is_an_association_and_goes_on_beside_the_address() -> None:
+def test_a_session_without_an_address_is_an_association() -> None:
     listener = Listener()
     assert claimed(listener.hear(session(START))) == [(0, "::", False)]
-    assert claimed(listener.hear(session(INTERIM, ADDRESS), 60)) == [
-        (60, "::", False),
-        (60, "10.1.2.3", False),
-    ]
-    assert claimed(listener.hear(session(STOP, ADDRESS), 90)) == [(90, "::", True), (90, "10.1.2.3", True)]
+    assert claimed(listener.hear(session(INTERIM, ADDRESS), 60)) == [(60, "10.1.2.3", False)]
+    told = listener.hear(session(STOP), 90)
+    assert claimed(told) == [(90, "::", True)]
+    assert listener.text(told.claims["session"][0]) == "a-1", "all of the session ends"
 
 
 def test_another_address_within_a_session_ends_the_one_before() -> None:
