@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.identity import spells
 from appliance.identity.holdings import Holdings, Mask
 from appliance.identity.spells import LEASE_REACH_NS
 from appliance.identity.table import Rows, Slots
@@ -126,7 +127,7 @@ class Bindings(Holdings):
         who = zip(held["mac"].tolist(), held["session"].tolist(), held["source"].tolist(), strict=True)
         ends = np.array([until.get(each, 0) for each in who], np.int64)
         ended = (ends > 0) & (self._spells["last"][slots] <= ends)
-        return self._close(self._spells[slots[ended]], EndReason.END_OF_FLOW, ends[ended])
+        return self._end(self._spells[slots[ended]], ends[ended])
 
     def _switched(self, claim: np.void) -> Rows:
         held = self._held
@@ -136,7 +137,11 @@ class Bindings(Holdings):
             slots = slots[held["ap_mac"][slots] == claim["ap_mac"]]
         ended = self._spells[slots]
         ended = ended[ended["last"] <= claim["seen"]]
-        return self._close(ended, EndReason.END_OF_FLOW, np.full(len(ended), claim["seen"]))
+        return self._end(ended, np.full(len(ended), claim["seen"]))
+
+    def _end(self, held: Rows, when: NDArray[np.int64]) -> Rows:
+        """Close what ends now, and no later than it was believed anyway."""
+        return self._close(held, EndReason.END_OF_FLOW, np.minimum(spells.stated_until(held), when))
 
 
 def _has_address(claims: Rows) -> Mask:

@@ -284,6 +284,25 @@ def test_a_flood_from_one_source_takes_no_others_place() -> None:
     assert np.count_nonzero(table.close()["source"] == 0) == 200
 
 
+@both_ways
+def test_nothing_is_believed_for_longer_than_a_day_however_late_its_end_is_told(together: bool) -> None:
+    year = 365 * 24 * 3600
+    table, rows = observed(
+        claim(0, RADIUS, PHONE, IP, session=5),
+        claim(0, RADIUS, PHONE, "10.0.0.9", session=5),
+        claim(0, RADIUS, TABLET, "10.0.0.8", session=6),
+        claim(year, RADIUS, PHONE, IP, session=5, released=True),
+        claim(year, RADIUS, 0, released=True),
+        together=together,
+    )
+    assert len(rows) == 5 * 25 + 2
+    assert max(row["until"] - row["from"] for row in rows) < HOUR_NS
+    assert sorted(set((rows["until"] // HOUR_NS).tolist()))[-2:] == [
+        (TEN + 24 * HOUR_NS) // HOUR_NS, (TEN + year * NS) // HOUR_NS
+    ]  # fmt: skip
+    assert len(table) == 0
+
+
 def test_presence_that_is_reported_no_more_falls_silent() -> None:
     table, _ = observed(
         *(claim(at, PRESENCE, PHONE, ap_mac=HALL) for at in range(0, 1200, 300)), together=True
@@ -299,6 +318,45 @@ def test_texts_in_use_are_those_of_what_is_open() -> None:
         together=False,
     )
     assert table.texts().tolist() == [0, 9]
+
+
+ANYTHING = st.fixed_dictionaries(
+    {
+        "at_s": st.one_of(st.integers(0, 7200), st.integers(-(10**9), 10**9)),
+        "evidence": st.sampled_from([*Evidence][:-1]),
+        "mac": st.integers(0, 2),
+        "ip": st.sampled_from(["", IP, "2001:db8::7"]),
+        "released": st.booleans(),
+    }
+    | {name: st.integers(0, 2) for name in ("session", "user", "ssid", "ap_mac", "bytes_in", "class")}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    told=st.lists(ANYTHING, max_size=20),
+    step=st.integers(1, 20),
+    by_source=st.booleans(),
+    expire=st.booleans(),
+)
+def test_whatever_is_told_the_parts_are_bounded_and_the_table_ends_empty(
+    told: list[dict[str, int]], step: int, by_source: bool, expire: bool
+) -> None:
+    table, rows = Bindings(limit=8, by_source=by_source), [np.zeros(0, BINDING)]
+    claims = [claim(**each) for each in told]  # type: ignore[arg-type]
+    for at in range(0, len(claims), step):
+        rows.append(table.observe(np.concatenate(claims[at : at + step]), at % 2))
+        open_now = table.changed()
+        assert (open_now["from"] <= open_now["until"]).all()
+        if expire:
+            rows.append(table.expire(int(claims[at]["seen"][0])))
+    rows.append(table.close())
+    closed = np.concatenate(rows)
+    assert len(table) == 0
+    assert len(closed) <= 2 * 26 * len(told)
+    assert (closed["from"] <= closed["until"]).all()
+    assert (closed["from"] // HOUR_NS == closed["until"] // HOUR_NS).all()
+    assert ((closed["mac"] != 0) | (closed["ip_lo"] != 0)).all()
 
 
 TOLD = st.tuples(st.integers(0, 50), st.integers(1, 3), st.booleans())  # minute, MAC, released
