@@ -80,6 +80,12 @@ def test_a_wrong_message_authenticator_is_a_wrong_signature() -> None:
         check(decode(request((Code.ACCT_STATUS_TYPE, START), (80, bytes(length)))))
 
 
+def test_a_status_server_must_be_signed() -> None:
+    """RFC 5997 section 3: its authenticator is random, so only a Message-Authenticator proves it."""
+    assert decode(b"\x0c\x01\x00\x14" + bytes(16)).refused == {Refusal.BAD_SIGNATURE: 1}
+    assert decode(b"\x0c\x01\x00\x26" + bytes(16) + b"\x50\x12" + bytes(16)).answers == [b""]
+
+
 @settings(max_examples=150)
 @given(st.binary(max_size=300))
 def test_any_octets(datagram: bytes) -> None:
