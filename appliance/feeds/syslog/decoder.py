@@ -9,7 +9,7 @@ from appliance.feeds.syslog.content import Content, stripped
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.header import Head, Header
 from appliance.feeds.syslog.registry import GRAMMARS
-from appliance.feeds.told import Messages, Teller, Told
+from appliance.feeds.told import Address, Messages, Teller, Told
 from appliance.model.reasons import Note, Refusal
 from appliance.model.texts import Texts
 
@@ -30,6 +30,7 @@ class SyslogDecoder:
         self._header = Header(time_zone)
         self._ap_mac = ap_mac
         self._radios: dict[tuple[str, int], str] = {}
+        self._exchanges: dict[tuple[str, str], tuple[int, Address]] = {}
         self._first = tuple(each for each in GRAMMARS if each.name == grammar)
 
     def decode(self, messages: Messages) -> Told:
@@ -92,6 +93,7 @@ class SyslogDecoder:
             text,
             head.ap_mac or self._ap_mac,
             self._radios,
+            self._exchanges,
         )
         if any(grammar.read(line, teller) for grammar in self._candidates(line)):
             if content is Content.FIELDS:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from appliance.feeds.told import Teller
+from appliance.feeds.told import Address, Teller
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,9 @@ class Line:
 
     `program` is the tag or APP-NAME in lower case without its PID, "" if there is none; `host` the HOSTNAME.
     `ap_mac` is the access point that the header or, where it is one only, the declared source names; else 0.
-    `radios` is the sender's: the radio (an interface's name) that each station (host, MAC) joined last.
+    `radios` and `exchanges` are the sender's, for what its later lines need; grammars bound what they put in:
+    the radio (an interface's name) that a station (host, MAC) joined last, the MAC and, once it is given, the
+    address of a DHCP transaction (host, number).
     """
 
     seen_ns: int
@@ -23,6 +25,7 @@ class Line:
     text: str
     ap_mac: int = 0
     radios: dict[tuple[str, int], str] = field(default_factory=dict)
+    exchanges: dict[tuple[str, str], tuple[int, Address]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

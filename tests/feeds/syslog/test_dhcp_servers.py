@@ -78,13 +78,13 @@ def until(true: Callable[[], object], what: str, seconds: float = 12) -> None:
         time.sleep(0.05)
 
 
-def lease(site: Site, family: int) -> str:
-    """Let the client get an address and give it back; returns which."""
+def lease(site: Site, family: int, duid: str = "") -> str:
+    """Let the client (with this DUID, of its own making if "") get an address and give it back; which."""
     folder = site.folder
     script, leases, settings = folder / "script", folder / f"leases{family}", folder / "dhclient.conf"
     script.write_text(_SCRIPT)
     script.chmod(0o755)
-    leases.touch()
+    leases.write_text(f'default-duid "{duid}";\n' if duid else "")
     settings.write_text(f'send host-name "{SECRET}";\nsend fqdn.fqdn "{SECRET}.example.";\n')
     common = (
         "dhclient", f"-{family}", "-D", "LL", "-cf", str(settings), "-lf", str(leases),
@@ -109,20 +109,24 @@ def log(folder: Path, name: str) -> list[str]:
     return said(folder, name).splitlines()
 
 
-def test_dnsmasq(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chatty", [(), ("--log-dhcp",)], ids=["brief", "chatty"])
+def test_dnsmasq(site: Site, tmp_path: Path, chatty: tuple[str, ...]) -> None:
     command = (
         "dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--port=0", "--interface=srv", "--bind-interfaces",
         "--dhcp-range=10.9.0.50,10.9.0.99,1h", "--dhcp-range=fd09::50,fd09::99,64,1h", "--dhcp-authoritative",
         f"--log-facility={tmp_path}/log", f"--dhcp-leasefile={tmp_path}/leases", "--user=root", "--no-ping",
     )  # fmt: skip
-    with running(site.server, tmp_path, *command):
+    with running(site.server, tmp_path, *command, *chatty):
         until(lambda: "sockets bound" in said(tmp_path, "log"), "dnsmasq's start")
-        v4, v6 = lease(site, 4), lease(site, 6)
+        # A DUID of a UUID (RFC 6355) holds no MAC: only what --log-dhcp says beside it does.
+        v4, v6 = lease(site, 4), lease(site, 6, "\\000\\004" + "\\021" * 16 if chatty else "")
         until(lambda: said(tmp_path, "log").count("RELEASE") >= 2, "the releases")
     told = tell(log(tmp_path, "log"), reference_ns=now_ns(), time_zone="UTC")
     mine = claims(told)
     # When an address of IPv6 is given back dnsmasq does not name it.
-    assert {(v4, MAC, 0, False), (v4, MAC, 0, True), (v6, MAC, 0, False)} == set(mine)
+    given = {(v4, MAC, 0, False), (v4, MAC, 0, True), (v6, MAC, 0, False)}
+    leased = {(v4, MAC, LEASE_S, False), (v6, MAC, LEASE_S, False)} if chatty else set()
+    assert given | leased == set(mine)
     assert abs(int(told.claims["seen"].min()) - now_ns()) < 120 * 10**9
     assert not told.refused["not_understood"]
 
