@@ -1,10 +1,11 @@
 """Changing who may speak: sources.toml is read, changed and written again, by one command at a time."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from appliance.config import sources
-from appliance.model.errors import HomeError, UsageError
+from appliance.model.errors import HomeError, StorageError, UsageError
 from appliance.model.feeds import DeclaredSource
 from appliance.runtime import locks
 from appliance.runtime.files import write_once
@@ -67,3 +68,16 @@ def _change(home: Home, change: Callable[[Sources], Sources]) -> None:
         except HomeError as error:
             raise UsageError(str(error)) from None
         write_once(home.path / sources.NAME, text.encode())
+        _give_to_owner(home)
+
+
+def _give_to_owner(home: Home) -> None:
+    """What root declares is read by whoever the home belongs to. Raises StorageError."""
+    owner = home.path.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for path in (home.path / sources.NAME, home.state / LOCK):
+        try:
+            os.chown(path, owner.st_uid, owner.st_gid)
+        except OSError as error:
+            raise StorageError(f"cannot give {path} to the owner of the home: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """`greffier sources` as an installer or a script meets it."""
 
 import io
+import os
 import stat
 from pathlib import Path
 
@@ -199,3 +200,11 @@ def test_the_home_may_be_named_before_and_behind(greffier: Greffier, home: Path)
     assert greffier("sources", "list")[0] == 2
     for words in (("--home", home), ("list", "--home", home), ("--home", home, "list")):
         assert greffier("sources", *words)[0] == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to act for somebody else")
+def test_what_root_declares_is_read_by_the_owner_of_the_home(greffier: Greffier, home: Path) -> None:
+    os.chown(home, 65_534, 65_534)
+    assert greffier("sources", "--home", home, "declare", *GATEWAY)[0] == 0
+    for path in (home / "sources.toml", home / "state" / "sources.lock"):
+        assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (65_534, 0o600)
