@@ -1,4 +1,4 @@
-"""Clients of HTTP that nobody here wrote, curl and Python's own, against a web connection on a real socket."""
+"""Clients of HTTP that nobody here wrote, curl and Python's own, against a web connection on a socket."""
 
 import gzip
 import hashlib
