@@ -94,8 +94,13 @@ def _in_order(pieces: list[Piece], dtype: np.dtype[Any]) -> Rows:
         return np.empty(0, dtype)
     if len(pieces) == 1:
         return pieces[0][0]
-    rows = np.concatenate([rows for rows, _ in pieces])
     arrivals = np.concatenate([arrivals for _, arrivals in pieces])
+    rows = np.empty(len(arrivals), dtype)
+    end = len(rows)
+    while pieces:  # each is let go once it is copied: together they may be large
+        piece = pieces.pop()[0]
+        rows[end - len(piece) : end] = piece
+        end -= len(piece)
     if np.all(arrivals[1:] >= arrivals[:-1]):
         return rows
     return rows[np.argsort(arrivals, kind="stable")]
