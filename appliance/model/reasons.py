@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     NO_ADDRESSES = "no_addresses"  # a flow record that does not say between whom
     SAMPLED = "sampled"  # counted in statistics only: no evidence
     BAD_SIGNATURE = "bad_signature"  # its authenticator or signature is wrong, or it has none
+    DEFECT = "defect"  # our own decoder failed on it: to be mended
     BAD_CERTIFICATE = "bad_certificate"  # over TLS without the certificate that its source must show
     CONTENT = "content"  # a message that names what was visited: refused whole
     UNDATED = "undated"  # a line without an instant, out of a file: nobody knows when it was

@@ -1,12 +1,16 @@
 """Those who may speak, as they are recorded: a source each, and a decoder for each of their channels."""
 
+import functools
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from appliance.feeds.decoders import decoder_of
 from appliance.listeners.arrivals import Arrival
 from appliance.model.addresses import mac_number
 from appliance.model.feeds import DeclaredSource, FeedKind
+from appliance.services.guarded import Guarded
 from appliance.services.intake import Channel, Intake
 from appliance.services.sources import SourceCounts
 
@@ -68,7 +72,8 @@ class Speakers:
             found = None
         if found is None:
             self.source(declared.label)
-            decoder = decoder_of(arrival.kind, self._intake.texts, declared)
+            make = functools.partial(decoder_of, arrival.kind, self._intake.texts, declared)
+            decoder = Guarded(make, self._complain)
             found = _Open(self._intake.open(self._numbers[declared.label], decoder), declared, arrival.stream)
             if not arrival.stream:
                 self._make_room(channels, arrival.sender, now_ns)
@@ -118,6 +123,16 @@ class Speakers:
         for label in self._numbers:
             self._close_all(label, now_ns)
             self.source(label).cease(now_ns)
+
+    def _complain(self, error: Exception) -> None:
+        # Only where: what an error says may hold an address.
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {at.name} of {PurePath(at.filename).name}, line {at.lineno}"
+        self._intake.register.alarms.rise(
+            "defect",
+            f"a message could not be decoded because of a defect of Greffier ({where}); it is counted, all "
+            "others are recorded: please report it",
+        )
 
     def _close_all(self, label: str, now_ns: int) -> None:
         for one in self._open.pop(label, {}).values():
