@@ -10,7 +10,7 @@ from appliance.feeds.decoders import decoder_of
 from appliance.feeds.told import Messages, Told
 from appliance.model.addresses import ip_text
 from appliance.model.feeds import DeclaredSource, FeedKind
-from appliance.model.reasons import Refusal
+from appliance.model.reasons import Note, Refusal
 from appliance.services.declared import Declarations
 from appliance.services.intake import Channel, Intake
 from appliance.services.recording import Recording
@@ -103,6 +103,10 @@ class Feed:
         if refused:
             self._intake.sources[self._numbers[name]].refused[refused] += 1
         return self._numbers[name]
+
+    def count(self, number: int, note: Note, count: int) -> None:
+        """Note something of a source."""
+        self._intake.sources[number].noted[note] += count
 
     def channel(self, key: Hashable, name: Callable[[], tuple[str, DeclaredSource]]) -> Channel:
         """The channel of that key; `name` says of a new one how its source is called, and its settings."""

@@ -13,8 +13,9 @@ from appliance.model.reasons import Note, Refusal
 from appliance.services.fed import Feed
 from appliance.services.framings import Framing, framing_of
 from appliance.services.intake import Channel
-from appliance.wire.cargo import TCP, UDP, Cargo, cargoes
+from appliance.wire.cargo import TCP, UDP, Cargo, cargoes, reassembled
 from appliance.wire.decode import Decoder
+from appliance.wire.reassembly import Reassembly
 from appliance.wire.streams import Stream
 
 CONNECTION_LIMIT = 2048
@@ -42,20 +43,29 @@ class Captures:
 
     def read(self, path: Path) -> None:
         """Feed one."""
-        decoder = Decoder()
+        decoder, reassembly = Decoder(), Reassembly()
         with CaptureFile(path) as capture:
             for frames in capture:
                 packets = decoder.decode(frames).packets
-                self._datagrams(path.name, cargoes(packets, UDP, self.ports(UDP)), capture.read_bytes)
+                datagrams = cargoes(packets, UDP, self.ports(UDP))
+                datagrams += reassembled(reassembly.take(packets), self.ports(UDP))
+                self._datagrams(path.name, datagrams, capture.read_bytes)
                 for segment in cargoes(packets, TCP, self.ports(TCP)):
                     self._segment(path.name, segment, capture.read_bytes)
                 if self._feed.is_stopping:
                     return
             for key, connection in list(self._connections.items()):
                 self._end(key, connection)
+        self._give_up(path.name, reassembly.finish())
         if capture.damaged:
             self._feed.number(f"fed-file:{path.name}", Refusal.CAPTURE_DAMAGED)
             self._feed.note(f"{path} is damaged or cut off: {capture.unread_bytes} bytes could not be read")
+
+    def _give_up(self, file_name: str, datagrams: int) -> None:
+        """Nobody knows to which ports they went."""
+        if datagrams and self.ports(UDP):
+            source = self._feed.number(f"fed-file:{file_name}")
+            self._feed.count(source, Note.FRAGMENT_UNFINISHED, datagrams)
 
     def ports(self, protocol: int) -> frozenset[int]:
         """To which ports this kind is looked for."""

@@ -4,17 +4,20 @@ The one place where payload leaves this room. It is for files that somebody hand
 mirror sees never comes here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.model.addresses import MAPPED_V4
 from appliance.wire.packets import FIN, PORTS_UNKNOWN, RST, SYN, Packets
+from appliance.wire.reassembly import Whole, is_fragment
 
 UDP, TCP = 17, 6
 _UDP_HEADER_BYTES, _TCP_HEADER_BYTES = 8, 20
+_UDP_HEADER = Struct("!HHHH")
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,26 @@ class Cargo:
     ends: bool = False
 
 
-def cargoes(batches: Iterable[Packets], protocol: int, ports: Iterable[int]) -> list[Cargo]:
-    """All of one protocol to these ports, in the order of their frames."""
+def cargoes(batches: Sequence[Packets], protocol: int, ports: Iterable[int]) -> list[Cargo]:
+    """All of one protocol to these ports, in the order of their frames; no fragments of IPv4."""
     wanted = np.array(sorted(ports), np.uint16).byteswap()
     found = [cargo for packets in batches for cargo in _cargoes(packets, protocol, wanted)]
     return sorted(found, key=lambda cargo: cargo.at)
+
+
+def reassembled(wholes: Iterable[Whole], ports: Container[int]) -> list[Cargo]:
+    """Datagrams that came in fragments, to these ports."""
+    found = []
+    for whole in wholes:
+        if len(whole.content) < _UDP_HEADER_BYTES:
+            continue
+        source, destination, stated, _ = _UDP_HEADER.unpack_from(whole.content)
+        if destination in ports:
+            ends = ((0, MAPPED_V4 | whole.sender), (0, MAPPED_V4 | whole.receiver))
+            payload = whole.content[_UDP_HEADER_BYTES : max(stated, _UDP_HEADER_BYTES)]
+            is_whole = stated <= len(whole.content)
+            found.append(Cargo(whole.at, whole.time_ns, *ends, source, destination, payload, is_whole))
+    return found
 
 
 def _cargoes(packets: Packets, protocol: int, wanted: NDArray[np.uint16]) -> Iterator[Cargo]:
@@ -52,6 +70,8 @@ def _cargoes(packets: Packets, protocol: int, wanted: NDArray[np.uint16]) -> Ite
         & (packets.transport >= 0)
         & np.isin(to_port, wanted)
     )
+    if packets.family == 4 and len(rows):
+        rows = rows[~is_fragment(packets)[rows]]
     if not len(rows):
         return
     senders, receivers = _ends(packets, rows)
