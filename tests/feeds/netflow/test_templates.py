@@ -80,6 +80,10 @@ def test_withdrawn_template_is_gone(decoder: NetflowDecoder) -> None:
     decoder.decode(messages(ipfix(a_set(2, struct.pack("!HH", 256, 0)))))
     told = decoder.decode(messages(ipfix(a_set(256, TWO), a_set(257, TWO))))
     assert len(told.flows) == 2
+    for other in (1, 3, 255):  # these withdraw nothing here
+        told = decoder.decode(messages(ipfix(a_set(2, struct.pack("!HH", other, 0)))))
+        assert told.refused == {"bad_template": 1}
+    assert len(decoder.decode(messages(ipfix(a_set(257, TWO)))).flows) == 2
     decoder.decode(messages(ipfix(a_set(2, struct.pack("!HH", 2, 0)))))
     assert len(decoder.decode(messages(ipfix(a_set(257, TWO)))).flows) == 0
 
