@@ -39,7 +39,7 @@ _ISO = re.compile(
     rf"(?: ({_ZONES})(?= ))?(:?)(?: +|$)",
     re.ASCII,
 )
-_EPOCH = re.compile(r"\[?(\d{9,10})\.(\d{1,9})(\]?:?)\s+(?:\d{10}\.\d{6}: )?", re.ASCII)
+_EPOCH = re.compile(r"\[?([0-8]?\d{9})\.(\d{1,9})(\]?:?)\s+(?:\d{10}\.\d{6}: )?", re.ASCII)
 """Seconds since 1970: hostapd -t (which may write it twice), conntrack -o timestamp, Meraki."""
 _RFC5424 = re.compile(
     r"(\S{1,255}) (\S{1,255}) (\S{1,255}) (\S{1,255}) "

@@ -149,6 +149,24 @@ def test_a_file_through_the_hour_that_comes_twice() -> None:
 @example(b"Feb 29 23:59:60 h " + b"a[" * 90, from_iso(NOW))
 @example(b"0001-01-01T00:00:00+23:59 h p: x", 0)
 @example(b"9999-12-31T23:59:59-23:59 h p: x", 0)
+@example(b"9795319080.166582: wlan0: x", from_iso(NOW))
+@example(
+    b"[8999999999.999999] [DESTROY] udp 17 src=1.1.1.1 dst=2.2.2.2 src=2.2.2.2 dst=1.1.1.1 delta=9999999999",
+    0,
+)
+@example(
+    b"[1] [DESTROY] udp 17 src=1.1.1.1 dst=2.2.2.2 src=2.2.2.2 dst=1.1.1.1 delta=9999999999", from_iso(NOW)
+)
+@example(
+    b"2261-12-31T23:59:59Z h dhcpd: Reply NA: address fd00::1 to client with duid "
+    b"00:03:00:01:a4:bb:cc:dd:ee:ff iaid = 1 valid for 4294967294 seconds",
+    0,
+)
+@example(
+    b"h dhcpd: Reply NA: address fd00::1 to client with duid 00:03:00:01:a4:bb:cc:dd:ee:ff iaid = 1 "
+    b"valid for 9999999999 seconds",
+    from_iso(NOW),
+)
 @example("<34>Oct 11 ٢٢:١٤:15 h p: x".encode(), 0)
 def test_no_bytes_raise(payload: bytes, received_ns: int) -> None:
     _decode(payload, received_ns)

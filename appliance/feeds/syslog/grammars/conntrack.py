@@ -94,7 +94,7 @@ def tell(line: Line, teller: Teller, entry: Entry, kind: str, lasted_ns: int) ->
         translated |= {"nat_dst_ip_hi": hi, "nat_dst_ip_lo": lo, "nat_dst_port": max(port, 0)}
     packets, octets, packets_back, octets_back = entry.counted or (0, 0, 0, 0)
     teller.flow(
-        first=line.seen_ns - lasted_ns,
+        first=max(line.seen_ns - lasted_ns, 0),
         last=line.seen_ns,
         received=line.received_ns,
         by_receipt=line.by_receipt,

@@ -8,8 +8,8 @@ import re
 
 from appliance.feeds.syslog.addresses import address, duid_station, holdable, station
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.leases import lease_end
 from appliance.feeds.told import NOWHERE, Address, Teller
-from appliance.model.instants import NS
 from appliance.model.reasons import Evidence, Refusal
 
 _LEASE = re.compile(
@@ -28,7 +28,6 @@ _BESIDE = re.compile(
 """What --log-dhcp says around it, in the same transaction: the client's own MAC, which a DUID need not hold,
 before a DHCPREPLY, and the lease time after the address (src/util.c `prettyprint_time`)."""
 _PART = re.compile(r"(\d+)([dhms])", re.ASCII)
-_INFINITE = 0xFFFF_FFFF
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _REMEMBERED = 1024  # transactions of one sender: each is over within the second
 
@@ -83,10 +82,11 @@ def _beside(line: Line, teller: Teller) -> bool:
         seconds = int(valid)
     else:
         seconds = sum(int(amount) * _UNIT_S[unit] for amount, unit in _PART.findall(lease_time))
-    if not 0 < seconds < _INFINITE:
+    until_ns = lease_end(line.seen_ns, seconds)
+    if until_ns == 0:
         return False
     evidence = Evidence.DHCPV6 if ip_text is not None else Evidence.DHCP
-    teller.claim(line.seen_ns, evidence, mac, ip, until_ns=line.seen_ns + seconds * NS)
+    teller.claim(line.seen_ns, evidence, mac, ip, until_ns=until_ns)
     return True
 
 

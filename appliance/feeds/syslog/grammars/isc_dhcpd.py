@@ -7,8 +7,8 @@ import re
 
 from appliance.feeds.syslog.addresses import duid_station, holdable, station
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.leases import lease_end
 from appliance.feeds.told import Teller
-from appliance.model.instants import NS
 from appliance.model.reasons import Evidence, Refusal
 
 _LEASE = re.compile(
@@ -28,7 +28,6 @@ _REPLY = re.compile(
 _GIVEN_BACK = re.compile(
     r"Client ([0-9a-fA-F:]{11,}) (?:releases|declined) address ([0-9a-fA-F:.]{2,45})(?=\s|$)", re.ASCII
 )
-_INFINITE = (-1, 0xFFFF_FFFF)
 
 
 def read(line: Line, teller: Teller) -> bool:
@@ -60,7 +59,7 @@ def _read_v4(line: Line, teller: Teller) -> bool:
         Evidence.DHCP,
         mac,
         ip,
-        until_ns=line.seen_ns + seconds * NS if 0 < seconds < _INFINITE[1] else 0,
+        until_ns=lease_end(line.seen_ns, seconds),
         released=text.startswith(("DHCPRELEASE", "DHCPDECLINE")),
     )
     return True
@@ -76,7 +75,7 @@ def _read_v6(line: Line, teller: Teller) -> bool:
         return False
     if ip is None or mac == 0:
         return False
-    until_ns = 0 if seconds in (0, *_INFINITE) else line.seen_ns + seconds * NS
+    until_ns = lease_end(line.seen_ns, seconds)
     teller.claim(line.seen_ns, Evidence.DHCPV6, mac, ip, until_ns=until_ns, released=seconds == 0)
     return True
 

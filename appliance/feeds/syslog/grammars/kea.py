@@ -4,8 +4,8 @@ import re
 
 from appliance.feeds.syslog.addresses import duid_station, holdable, station
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.leases import lease_end
 from appliance.feeds.told import Teller
-from appliance.model.instants import NS
 from appliance.model.reasons import Evidence, Refusal
 
 _LEASE = re.compile(
@@ -58,7 +58,7 @@ def _tell(line: Line, teller: Teller, ip_text: str, who: str, seconds: int, rele
     if ip is None or mac == 0:
         return False
     evidence = Evidence.DHCPV6 if ":" in ip_text else Evidence.DHCP
-    until_ns = line.seen_ns + seconds * NS if 0 < seconds < 0xFFFF_FFFF and not released else 0
+    until_ns = 0 if released else lease_end(line.seen_ns, seconds)
     teller.claim(line.seen_ns, evidence, mac, ip, until_ns=until_ns, released=released)
     return True
 
