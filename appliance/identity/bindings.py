@@ -89,6 +89,11 @@ class Bindings(Holdings):
         open_ended = np.isin(claims["evidence"], stands) & (claims["until"] == 0)
         return np.where(open_ended, claims["seen"] + LEASE_REACH_NS, claims["until"])
 
+    def _gives(self, claims: Rows) -> Mask:
+        # On the wire an answer without a lease gives nothing away: anybody may ask for one (DHCPINFORM).
+        without = np.isin(claims["evidence"], (Evidence.DHCP, Evidence.DHCPV6)) & (claims["until"] == 0)
+        return np.asarray(~without | self._by_source)
+
     def _testifies(self, claims: Rows) -> Mask:
         return np.isin(claims["evidence"], _SESSIONS)
 

@@ -103,6 +103,10 @@ class Holdings(Table):
         """(n,) the end that each claim states, 0 none."""
         return np.asarray(claims["until"])
 
+    def _gives(self, claims: Rows) -> Mask:
+        """(n,) whether a claim can put its holder in the place of another."""
+        return np.ones(len(claims), np.bool_)
+
     def _testifies(self, claims: Rows) -> Mask:
         """(n,) whether the end of what nobody is known to have held says that it was held until then."""
         return np.ones(len(claims), np.bool_)
@@ -127,10 +131,12 @@ class Holdings(Table):
         A beginning counts if nothing later is known; an end, from the beginning of what it ends.
         """
         last = self._spells["last"][slots]
-        begins = other & ~claims["released"] & (claims["seen"] >= last)
+        gives = self._gives(claims)
+        begins = other & ~claims["released"] & gives & (claims["seen"] >= last)
         begun = dict(zip(slots[begins][::-1].tolist(), claims["seen"][begins][::-1].tolist(), strict=True))
         ends = np.flatnonzero(other & claims["released"])
         last[ends] = [begun.get(slot, NOTHING) for slot in slots[ends].tolist()]
+        last[other & ~claims["released"] & ~gives] = NOTHING
         return np.asarray(last)
 
     def _named_another(self, claims: Rows, slots: Slots, names: Sequence[str]) -> Mask:

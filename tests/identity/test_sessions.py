@@ -169,6 +169,20 @@ def test_a_lease_of_unknown_length_in_a_servers_log_stands_until_the_address_is_
     assert seconds(on_the_wire.expire(TEN + HOUR_NS), "mac") == [(0, 0, PHONE)]
 
 
+@both_ways
+def test_who_only_asks_a_server_does_not_take_anothers_lease(together: bool) -> None:
+    stated = [
+        claim(0, DHCP, PHONE, IP, lease_s=3600),
+        claim(60, DHCP, TABLET, IP),  # the answer to a DHCPINFORM, which states no lease
+        claim(70, DHCP, TABLET, IP, released=True),
+    ]
+    table = Bindings()
+    batches = [np.concatenate(stated)] if together else stated
+    rows = np.concatenate([table.observe(batch, 0) for batch in batches])
+    assert seconds(rows, "mac") == [(60, 60, TABLET)]
+    assert seconds(table.close(), "mac") == [(0, 3600, PHONE)]
+
+
 def test_two_servers_may_lease_one_address() -> None:
     table = Bindings(by_source=True)
     table.observe(claim(0, DHCP, PHONE, IP, lease_s=3000), 0)
