@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench bench-live fuzz fuzz-wire lock clean
+.PHONY: help setup demo test lint bench bench-live bench-feeds fuzz fuzz-wire lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,10 @@ bench: .venv/.with-run ## Greffier and its peers side by side on one core, then 
 bench-live: .venv/.with-run ## the same peers live: frames sent at given rates, what each loses and takes (root)
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench.live
+
+bench-feeds: .venv/.with-run ## feeds decoded, recorded and received, beside nfcapd, nfacctd and rsyslog
+	@.ci/debian-packages bench
+	@$(BIN)/python -m bench.feeds
 
 fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_time=60 bounds it
 	@mkdir -p build/fuzz
