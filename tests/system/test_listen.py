@@ -454,3 +454,20 @@ def test_an_answer_comes_soon(tmp_path: Path) -> None:
             time.sleep(0.03)
         listener.end()
     assert sorted(took)[10] < 0.15
+
+
+def test_every_address_of_the_box_is_listened_to(tmp_path: Path) -> None:
+    """As it is delivered: IPv6 and IPv4 on one socket, and whoever comes by IPv4 is known by that."""
+    box, ports = feed_box(tmp_path, [CLIENTS], GATEWAY.replace('.1"]', '.1", "::1"]'))
+    set_listening(box, address='"::"')
+    with listening(box, ports) as listener:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as way, sender() as other:
+            way.sendto(lease(1), ("::1", ports["syslog_udp"]))
+            other.sendto(lease(2), ("127.0.0.1", ports["syslog_udp"]))
+        with connect(ports["syslog_tcp"]) as stream:
+            stream.sendall(lease(3) + b"\n")
+        with socket.create_connection(("::1", ports["syslog_tcp"]), timeout=10) as stream:
+            stream.sendall(lease(4) + b"\n")
+        wait_for(lambda: listener.heard("feed:gateway") == 4, 10, "four messages")
+        listener.end()
+    assert holders(box) == expected(1, 2, 3, 4)
