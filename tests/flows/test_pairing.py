@@ -201,6 +201,18 @@ def test_what_is_stated_again_counts_once() -> None:
     assert pairs.repeated == 0
 
 
+def test_parts_that_all_state_the_first_beginning() -> None:
+    """As firewalls tell: created, then what came since the last word, then the end."""
+    created = replace(REQUEST, last=0, packets=0, octets=0, back=(0, 0))
+    updated = [replace(REQUEST, last=minute * 60 * NS, back=(12, 9000), end_reason=2) for minute in (1, 2, 3)]
+    deleted = replace(REQUEST, last=200 * NS, back=(12, 9000), end_reason=3)
+    flows = [created, *updated, deleted]
+    expected = [replace(BOTH, last=200 * NS, out=(40, 4000), into=(48, 36000))]
+    assert read_plainly(add(pairing(), *flows)) == expected
+    pairs = pairing()
+    assert read_plainly(np.concatenate([add(pairs, flow) for flow in flows])) == expected
+
+
 def test_waiting_ends() -> None:
     pairs = pairing()
     add(pairs, REQUEST)
