@@ -12,6 +12,7 @@ from appliance.flows.pairing import Pairing
 from appliance.model.addresses import ip_halves, ip_text
 from appliance.model.instants import MS, NS
 from appliance.model.networks import Networks
+from appliance.model.rows import STATED
 from tests.flows.stated import START, Flow, Rows, Told, read, read_plainly, stated, told
 
 SITE = ("192.168.0.0/16", "fd00::/8")
@@ -396,3 +397,30 @@ def test_one_half_after_the_other_is_as_the_plain_model_has_it(
         plain.add(flow)
     rows.append(pairs.finish())
     assert told(np.concatenate(rows)) == plain.told()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(1, 200), st.booleans())
+def test_whatever_a_device_states_is_bounded_and_lost_nowhere(seed: int, count: int, alike: bool) -> None:
+    chance = np.random.default_rng(seed)
+    rows = np.frombuffer(chance.bytes(STATED.itemsize * count), STATED).copy()
+    for name in ("biflow", "by_receipt"):
+        rows[name] = chance.integers(0, 2, count)
+    rows["src_port"], rows["dst_port"] = chance.integers(-1, 65536, (2, count))
+    if alike:  # one connection, at instants that cannot be
+        for name in (*("src_ip_hi", "src_ip_lo", "dst_ip_hi", "dst_ip_lo"), *("src_port", "dst_port")):
+            rows[name] = rows[name][0]
+    for name in ("octets", "octets_back"):
+        rows[name] &= np.uint64((1 << 48) - 1)  # so that they can be summed here
+    pairs = pairing(limit=100)
+    out = [
+        pairs.add(rows[:100], 0, START),
+        pairs.changed()[:0],
+        pairs.add(rows[100:], 0, START),
+        pairs.finish(),
+    ]
+    kept = np.concatenate(out)
+    total = int(rows["octets"].sum()) + int(rows["octets_back"][rows["biflow"]].sum())
+    if not pairs.repeated:
+        assert int(kept["bytes_out"].sum()) + int(kept["bytes_in"].sum()) == total
+    assert len(pairs) == 0
