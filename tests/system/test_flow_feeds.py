@@ -4,12 +4,14 @@ Each reads the same capture, moved to another hour of the day before this, and e
 judge is tshark's dissection of the capture; and softflowd's own closing statistics.
 """
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,11 +128,21 @@ def start_all(folder: Path, ports: dict[str, int], begun_s: float, stack: ExitSt
             ["editcap", "-F", "pcap", "-t", str(moved_s), CAPTURE, capture], check=True, timeout=30
         )
         process = subprocess.Popen(
-            commands(own, capture, name, ports), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            commands(own, capture, name, ports),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         stack.enter_context(process)
-        stack.callback(process.kill)
+        stack.callback(end, process.pid)
         yield Exporter(name, moved_s, process)
+
+
+def end(session: int) -> None:
+    """The exporter, and the plugins that pmacctd may leave behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)
 
 
 def seconds(text: str) -> float:
