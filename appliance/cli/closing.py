@@ -8,7 +8,7 @@ from appliance.cli.wording import several
 from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
-    from appliance.services.recording import Report
+    from appliance.services.recording.recording import Report
 
 _COUNTS = ("packets", "bytes", "records", "bindings", "lost", "kernel_drops")
 _BY_REASON = ("refused", "lost_by_place", "noted")

@@ -20,7 +20,7 @@ from appliance.model.errors import CaptureError, UsageError
 from appliance.model.feeds import WITH_SECRET, DeclaredSource, FeedKind
 
 if TYPE_CHECKING:
-    from appliance.services.fed import Order
+    from appliance.services.feeds.fed import Order
 
 EXAMPLES = """  greffier feed --home DIR --kind syslog --source gateway messages.2.gz messages.1 messages
   greffier feed --home DIR --kind syslog --time-zone Indian/Reunion --grammar mikrotik router.log
@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Feed, then say what happened. Exit code 6 when a file held nothing of the kind."""
     from appliance.cli import closing, progress
-    from appliance.services import recording
-    from appliance.services.feeding import Feeding
-    from appliance.services.intake import Intake
+    from appliance.services.feeds.feeding import Feeding
+    from appliance.services.feeds.intake import Intake
+    from appliance.services.recording import recording
 
     for path in args.files:
         if not path.is_file():
@@ -79,8 +79,8 @@ def _order(args: argparse.Namespace) -> "tuple[Order, Sequence[DeclaredSource]]"
     """What is asked for, checked before anything is written. Raises UsageError, HomeError."""
     from appliance.config import sources
     from appliance.config.declarations import is_time_zone
-    from appliance.services.declared import grammar_names
-    from appliance.services.fed import Order
+    from appliance.services.feeds.fed import Order
+    from appliance.services.feeds.gate import grammar_names
     from appliance.vault import homes
 
     grammars = grammar_names()

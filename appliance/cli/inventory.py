@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     from appliance.cli import progress
     from appliance.config import box
     from appliance.runtime.clock import now_ns
-    from appliance.services import inventory, recording
-    from appliance.services.intake import Intake
+    from appliance.services.feeds import inventory
+    from appliance.services.feeds.intake import Intake
+    from appliance.services.recording import recording
     from appliance.vault import homes
 
     config = box.read(homes.existing(args.home).config).inventory

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Listen, then say what happened. Exit code 9 when a port cannot be listened to."""
     from appliance.cli import closing, progress
-    from appliance.services import listening
+    from appliance.services.feeds import listening
 
     if args.seconds is not None and not args.seconds > 0:
         raise UsageError("--seconds takes a number above 0")

@@ -10,7 +10,7 @@ from appliance.cli.wording import several
 
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import RecorderState
-    from appliance.services.sources import SourceCounts
+    from appliance.services.recording.counts import SourceCounts
 
 
 @contextlib.contextmanager

@@ -95,19 +95,19 @@ def _check_interface(interface: str, may_wait: bool) -> None:
 
 def _record_here(args: argparse.Namespace, interface: str | None) -> int:
     from appliance.cli import closing, progress
-    from appliance.services import recording, signals
-    from appliance.services.recorder import Recorder
+    from appliance.services.mirror.recorder import Recorder
+    from appliance.services.recording import recording, signals
 
     if args.parent:
         signals.end_with(args.parent)
     with recording.recording(args.home, Recorder, _complain if interface else None) as at_work:
         if interface:
-            from appliance.services import live  # 25 ms that a file need not wait for
+            from appliance.services.mirror import live  # 25 ms that a file need not wait for
 
             with progress.of_interface(interface) as told:
                 live.record_interface(at_work, interface, args.seconds, told)
         else:
-            from appliance.services import replay
+            from appliance.services.mirror import replay
 
             with progress.of_files(args.files) as done:
                 replay.record_files(at_work, args.files, done)
@@ -121,7 +121,7 @@ def _record_here(args: argparse.Namespace, interface: str | None) -> int:
 
 def _record_several(args: argparse.Namespace, interfaces: Sequence[str]) -> int:
     from appliance.cli import closing, progress
-    from appliance.services.several import Several
+    from appliance.services.mirror.several import Several
 
     def command(interface: str, seconds: float | None) -> list[str]:
         ours = [sys.executable, "-m", "appliance.cli", "record", "--home", str(args.home), "--json"]

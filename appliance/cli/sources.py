@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what is asked and say so."""
     from appliance.cli import sources_shown
     from appliance.runtime.clock import now_ns
-    from appliance.services import declaring
-    from appliance.services.hearing import hearing
+    from appliance.services.feeds import declaring
+    from appliance.services.feeds.hearing import hearing
     from appliance.vault import homes
 
     if args.home is None:

@@ -10,7 +10,7 @@ from appliance.cli.wording import several
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from appliance.services.hearing import AccessPoint, Heard, Hearing, Pulse, Stranger
+    from appliance.services.feeds.hearing import AccessPoint, Heard, Hearing, Pulse, Stranger
 
 _NEVER = "nothing yet"
 
@@ -132,7 +132,7 @@ def _name(point: "AccessPoint") -> str:
 
 
 def _pulse(pulse: "Pulse") -> tuple[str, str, str]:
-    from appliance.services.rhythm_words import duration
+    from appliance.services.feeds.rhythm_words import duration
 
     last = _short(pulse.last) if pulse.last else _NEVER
     usual = "not known yet" if pulse.usual_pause_s is None else f"up to {duration(pulse.usual_pause_s)}"

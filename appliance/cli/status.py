@@ -13,7 +13,7 @@ from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import SourceState
-    from appliance.services.hearing import Hearing
+    from appliance.services.feeds.hearing import Hearing
     from appliance.services.status import Recorder, Status
 
 EXAMPLES = """  greffier status --home /var/lib/greffier

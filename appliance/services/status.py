@@ -13,8 +13,8 @@ from appliance.model.instants import NS, day_of, to_iso
 from appliance.retention import destruction, policy
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
-from appliance.services import hearing
-from appliance.services.hearing import Hearing
+from appliance.services.feeds import hearing
+from appliance.services.feeds.hearing import Hearing
 from appliance.vault import chain, journal, liveness, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head

@@ -15,7 +15,7 @@ from appliance.classify.names import NO_DOTS, Names
 from appliance.classify.systems import systems
 from appliance.model.addresses import ip_halves
 from appliance.model.rows import TRAFFIC
-from appliance.services.tables import load
+from appliance.services.recording.tables import load
 from appliance.wire.decode import Decoder
 
 TABLES = load()

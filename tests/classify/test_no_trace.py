@@ -21,7 +21,7 @@ import numpy as np
 from appliance.capture.files import CaptureFile
 from appliance.classify.glance import MULTIPLIERS, Categories
 from appliance.classify.systems import systems
-from appliance.services.tables import load
+from appliance.services.recording.tables import load
 from appliance.wire.decode import Decoder
 
 tables = load()

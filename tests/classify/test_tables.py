@@ -10,7 +10,7 @@ import pytest
 from appliance.classify.categories import Category, OsFamily
 from appliance.classify.tables import parse_domains, parse_fingerprints, parse_ports
 from appliance.model.errors import HomeError
-from appliance.services.tables import load
+from appliance.services.recording.tables import load
 from tests.classify.reading import ROOT, TABLES
 
 SHIPPED = ROOT / "appliance" / "classify"

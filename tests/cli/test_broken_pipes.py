@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.services.signals import stop_on_signals
+from appliance.services.recording.signals import stop_on_signals
 from tests.cli.test_custody_verbs import greffier, home
 
 __all__ = ["greffier", "home"]

@@ -9,12 +9,12 @@ import pytest
 
 from appliance.model.feeds import FeedKind
 from appliance.model.instants import DAY_NS
-from appliance.services.alarms import Alarms
-from appliance.services.declared import Gate
-from appliance.services.rhythms import Rhythms
+from appliance.services.feeds.gate import Gate
+from appliance.services.feeds.rhythms import Rhythms
+from appliance.services.recording.alarms import Alarms
 from appliance.vault.names import Home
 from tests.cli.test_custody_verbs import Greffier, as_json, greffier, home
-from tests.services.test_gate import NOW_NS, messages
+from tests.services.feeds.test_gate import NOW_NS, messages
 
 __all__ = ["greffier", "home"]
 
@@ -175,7 +175,7 @@ def test_strangers_are_shown_accepted_and_counted(greffier: Greffier, home: Path
 def test_silence_is_a_fault_of_the_box_and_shown(
     greffier: Greffier, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("appliance.services.rhythms.SAVE_EVERY_NS", DAY_NS)
+    monkeypatch.setattr("appliance.services.feeds.rhythms.SAVE_EVERY_NS", DAY_NS)
     greffier("sources", "--home", home, "declare", *GATEWAY)
     gate = Gate(Home(home))
     gate.refresh(NOW_NS)

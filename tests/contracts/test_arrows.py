@@ -41,7 +41,7 @@ def test_the_code_as_it_is_keeps_every_contract(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "expected"),
     [
-        ("vault/segments.py", "import appliance.services.recorder", {LAYERS}),
+        ("vault/segments.py", "import appliance.services.mirror.recorder", {LAYERS}),
         ("cupboard/__init__.py", "", {LAYERS}),
         ("wire/decode.py", "import socket", {PURE}),
         ("retention/policy.py", "import time", {PURE}),
@@ -52,7 +52,11 @@ def test_the_code_as_it_is_keeps_every_contract(tree: Path) -> None:
         ("classify/names.py", "import appliance.flows.meter", {LAYERS}),
         ("cli/record.py", "import appliance.cli.search", {RECORDING}),
         ("cli/retention.py", "import appliance.cli.asking", {RECORDING}),
-        ("services/recorder.py", "from appliance.vault.unseal import custody", {RECORDING, CUSTODIANS}),
+        (
+            "services/mirror/recorder.py",
+            "from appliance.vault.unseal import custody",
+            {RECORDING, CUSTODIANS},
+        ),
         ("vault/writer.py", "import appliance.vault.unseal.custody", {RECORDING, CUSTODIANS}),
         ("vault/seals.py", "import importlib", {BY_NAME}),
     ],
@@ -66,9 +70,11 @@ def test_a_forbidden_import_is_found(tree: Path, file: str, line: str, expected:
 
 
 def test_a_recording_process_has_loaded_nothing_that_unseals() -> None:
-    program = "import sys, appliance.cli.record, appliance.services.recorder; print(*sys.modules, sep='\\n')"
+    program = (
+        "import sys, appliance.cli.record, appliance.services.mirror.recorder; print(*sys.modules, sep='\\n')"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
-    assert "appliance.services.recorder" in loaded.splitlines()
+    assert "appliance.services.mirror.recorder" in loaded.splitlines()
     assert not [name for name in loaded.splitlines() if "unseal" in name]

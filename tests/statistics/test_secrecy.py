@@ -17,8 +17,8 @@ from appliance.flows.meter import MULTIPLIERS, Meter
 from appliance.flows.table import Limits
 from appliance.model.instants import NS
 from appliance.model.networks import Networks
-from appliance.services import tables
-from appliance.services.totals import Totals
+from appliance.services.recording import tables
+from appliance.services.recording.totals import Totals
 from appliance.statistics.files import StatisticsWriter
 from appliance.vault.names import Home
 from appliance.wire.decode import Decoder

@@ -23,7 +23,11 @@ from tests.system.boxes import ROOT
 def serve() -> None:
     """In the warm process: read `{"arguments": [...], "output": PATH}` lines, answer each with a pid."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried by the kernel
-    for name in ("appliance.cli.record", "appliance.services.live", "appliance.services.replay"):
+    for name in (
+        "appliance.cli.record",
+        "appliance.services.mirror.live",
+        "appliance.services.mirror.replay",
+    ):
         importlib.import_module(name)
     from appliance.cli.main import main
 

@@ -1,0 +1,1 @@
+"""Recording what is told: who may speak, listening, and files of feeds."""

@@ -1,0 +1,123 @@
+"""The intake of feeds: messages in, sealed records out."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from appliance.config.box import BoxConfig
+from appliance.feeds.told import Decoder, Messages, Rows, Told
+from appliance.flows.pairing import MULTIPLIERS, Pairing
+from appliance.identity.bindings import OF_FEEDS, Bindings
+from appliance.identity.inferred import claims_of
+from appliance.identity.translations import Translations
+from appliance.model.networks import Networks
+from appliance.model.reasons import Note, Refusal
+from appliance.model.rows import FED_TRAFFIC
+from appliance.runtime.clock import now_ns
+from appliance.services.recording.counts import SourceCounts
+from appliance.services.recording.ledger import Ledger
+from appliance.services.recording.register import Holdings, Register
+from appliance.services.recording.totals import Totals
+from appliance.vault.names import VaultName
+from appliance.vault.writer import VaultWriter
+
+
+@dataclass
+class Channel:
+    """One sender on one port, or one connection: a decoder, and the source whose counters it adds to."""
+
+    number: int
+    source: SourceCounts
+    decoder: Decoder
+
+
+class Intake:
+    """Records what feeds tell. `monotonic` gives seconds, only to pace journal and retries."""
+
+    def __init__(
+        self,
+        config: BoxConfig,
+        vaults: Mapping[VaultName, VaultWriter],
+        totals: Totals,
+        monotonic: Callable[[], float],
+    ) -> None:
+        ledger = Ledger(vaults, FED_TRAFFIC, config.row_limit, monotonic)
+        self.texts = ledger.texts
+        self.sources = ledger.sources
+        networks = Networks.of(config.client_networks)
+        multipliers = np.frombuffer(os.urandom(8 * MULTIPLIERS), np.uint64)
+        self._pairing = Pairing(networks, config.flow_limit, multipliers)
+        self._networks = networks
+        self._bindings = Bindings(OF_FEEDS, by_source=True)
+        self._translations = Translations()
+        self._totals = totals
+        holdings: list[Holdings] = [self._bindings, self._translations]
+        self.register = Register(ledger, self._pairing, holdings, totals, config.row_limit, monotonic)
+
+    def begin(self, name: str, live: bool = False) -> int:
+        """A new source; its number."""
+        self.sources.append(SourceCounts(name, live))
+        self.sources[-1].kept(now_ns())
+        return len(self.sources) - 1
+
+    def open(self, number: int, decoder: Decoder) -> Channel:
+        """A channel of a source."""
+        return Channel(number, self.sources[number], decoder)
+
+    def take(self, channel: Channel, messages: Messages) -> Told:
+        """Record what messages tell, and return it; answers are for after a successful `register.journal`."""
+        told = channel.decoder.decode(messages)
+        channel.source.hear(messages)
+        self.keep(channel.number, told, int(messages.received_ns[-1]))
+        return told
+
+    def expire(self, channel: Channel, now_ns: int) -> None:
+        """Let a channel give up what it waits for in vain."""
+        self.keep(channel.number, channel.decoder.expire(now_ns), now_ns)
+
+    def finish(self, now_ns: int) -> None:
+        """Listening ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
+        self.register.close()
+        for source in self.sources[-1:]:
+            self._note(source)
+        self.register.finish(now_ns)
+
+    def keep(self, number: int, told: Told, now_ns: int) -> None:
+        """Record what somebody told, in the name of a source."""
+        source = self.sources[number]
+        source.refused.update(told.refused)
+        source.noted.update(told.noted)
+        source.lost.update(told.lost)
+        source.spoke(told.spoken_by, now_ns)
+        flows = self._evidence(told.flows)
+        if len(flows) < len(told.flows):
+            source.refused[Refusal.SAMPLED.value] += len(told.flows) - len(flows)
+        self.register.keep(self._pairing.add(flows, number, now_ns))
+        for claims in (told.claims, claims_of(flows, self._networks)):
+            if len(claims):
+                self.register.hold(self._bindings.observe(claims, number))
+        if len(told.translations):
+            self.register.hold(self._translations.observe(told.translations, number))
+        self._note(source)
+
+    def _evidence(self, flows: Rows) -> Rows:
+        """Flows that are recorded; sampled ones are multiplied up, counted in statistics, and forgotten."""
+        sampled = flows["sampling"] > 1
+        if not sampled.any():
+            return flows
+        rows = flows[sampled].copy()
+        for name in ("packets", "octets", "packets_back", "octets_back"):
+            rows[name] *= rows["sampling"]
+        self._totals.keep(self._pairing.oriented(rows, 0))
+        return flows[~sampled]
+
+    def _note(self, source: SourceCounts) -> None:
+        told = {"text_refused": self.texts.refused, Note.FLOW_REPEATED.value: self._pairing.repeated}
+        self.register.note(source, told)
+
+
+def messages_of(payloads: Sequence[bytes], received_ns: int) -> Messages:
+    """Messages that all came at one instant."""
+    return Messages(np.full(len(payloads), received_ns, np.int64), payloads)

@@ -1,0 +1,1 @@
+"""Recording what is seen: mirrored interfaces and capture files."""
