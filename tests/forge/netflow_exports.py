@@ -174,8 +174,24 @@ def stations() -> Iterator[dict[str, Any]]:
     )
     yield case(
         "MACs of a bridge",
-        export(9, [*UP, *COUNTED, *router[:2], (243, 13)]),
-        flows=[{**UP_TOLD, "src_mac": STATION, "dst_mac": NEXT_HOP, "vlan": 13}],
+        export(
+            9,
+            [*UP, *COUNTED, *router[:2], (243, 13)],
+            [*DOWN, *COUNTED, (56, NEXT_HOP), (80, STATION), (243, 13)],
+        ),
+        flows=[
+            {**UP_TOLD, "src_mac": STATION, "dst_mac": NEXT_HOP, "vlan": 13},
+            {**DOWN_TOLD, "src_mac": NEXT_HOP, "dst_mac": STATION, "vlan": 13},
+        ],
+    )
+    own = "02:00:00:00:00:01"
+    yield case(
+        "MACs of what comes into a router",
+        export(9, [*UP, *COUNTED, (56, STATION), (80, own)], [*DOWN, *COUNTED, (56, NEXT_HOP), (80, own)]),
+        flows=[
+            {**UP_TOLD, "src_mac": STATION, "dst_mac": "00:00:00:00:00:00"},
+            {**DOWN_TOLD, "src_mac": NEXT_HOP, "dst_mac": "00:00:00:00:00:00"},
+        ],
     )
 
 
@@ -196,7 +212,18 @@ def counters() -> Iterator[dict[str, Any]]:
         export(9, [*UP, *COUNTED, (23, 77), (24, 2)]),
         flows=[{**UP_TOLD, **COUNTED_TOLD, **back}],
     )
+    echo: list[Field] = [(1, 77), (2, 2), (23, 77), (24, 2)]
+    yield case(
+        "an equal way back among others",
+        export(9, [*UP, *COUNTED, (23, 77), (24, 2)], [*DOWN, *echo]),
+        flows=[{**UP_TOLD, **COUNTED_TOLD, **back}, {**DOWN_TOLD, "octets": 77, "packets": 2, **back}],
+    )
     same_way = {"octets_back": 0, "packets_back": 0, "biflow": False}
+    yield case(
+        "OUT_BYTES that only repeats IN_BYTES",
+        export(9, [*UP, *echo], [*DOWN, *echo]),
+        flows=[{**told, "octets": 77, "packets": 2, **same_way} for told in (UP_TOLD, DOWN_TOLD)],
+    )
     yield case(
         "postOctetDeltaCount beside octetDeltaCount in IPFIX",
         export(10, [*UP, *COUNTED, (23, 77), (24, 2)]),

@@ -31,7 +31,7 @@ class NetflowDecoder:
         self._refused: Counter[str] = Counter()
         self._noted: Counter[str] = Counter()
         self._lost = 0
-        self._gathering = Gathering(texts)
+        self._gathering = Gathering(texts, self._domains.senders)
 
     def decode(self, messages: Messages) -> Told:
         """Take messages in order of their arrival; data before its template is told when that comes."""
@@ -54,7 +54,7 @@ class NetflowDecoder:
         noted = self._noted + gathering.noted + domains.noted
         lost = Counter({"sequence": self._lost}) if self._lost else Counter()
         told = Told(gathering.flows(), gathering.claims(), gathering.translations(), refused, noted, lost)
-        self._gathering = Gathering(self._texts)
+        self._gathering = Gathering(self._texts, domains.senders)
         self._refused, self._noted, self._lost = Counter(), Counter(), 0
         domains.refused, domains.noted = Counter(), Counter()
         self._lobby.given_up = 0

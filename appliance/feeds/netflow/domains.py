@@ -7,6 +7,7 @@ from struct import Struct
 from appliance.feeds.netflow.headers import IPFIX, V5, V9
 from appliance.feeds.netflow.sampling import Sampling
 from appliance.feeds.netflow.sequence import Sequence
+from appliance.feeds.netflow.surroundings import Outgoing, Senders
 from appliance.feeds.netflow.templates import BadTemplate, Template, compile_template
 from appliance.model.instants import NS
 from appliance.model.reasons import Note, Refusal
@@ -45,17 +46,19 @@ class Domain:
     templates: dict[int, Template] = field(default_factory=dict)
     sampling: Sampling = field(default_factory=Sampling)
     sequence: Sequence = field(default_factory=Sequence)
+    outgoing: Outgoing = field(default_factory=Outgoing)
     used: dict[int, int] = field(default_factory=dict)  # template to when it was last sent or used (ns)
     heard: int = 0
 
 
 class Domains:
-    """The domains of one sender. Counts what is wrong with their templates."""
+    """The domains of one exporter, and who sends to it. Counts what is wrong with their templates."""
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
         self.templates = self.fields = 0
+        self.senders = Senders()
         self._domains: dict[tuple[int, int], Domain] = {}
         self._compiled: dict[tuple[int, int, bytes, int | None], Template] = {}
 

@@ -103,7 +103,8 @@ MACS: dict[str, tuple[Element, ...]] = {
     "station_mac": _iana(365),
     "ap_mac": _iana(367),
 }
-"""81 (postSourceMacAddress) is the device's own wherever it differs from 56, and so is not read."""
+"""81 (postSourceMacAddress) is the device's own wherever it differs from 56, and so is not read. 80 is the
+device's own where it routes: see `surroundings.Senders`."""
 
 TEXTS: dict[str, tuple[Element, ...]] = {
     "ssid": _iana(147),
@@ -112,10 +113,9 @@ TEXTS: dict[str, tuple[Element, ...]] = {
 """40000 is Cisco ASA's user name, 56702 Palo Alto's; NetScaler's and, in translations, Nokia's have
 enterprises."""
 
-OUT_COUNTERS = {"octets_back": (IANA, 23), "packets_back": (IANA, 24)}
-"""OUT_BYTES and OUT_PKTS. IPFIX made of them what leaves in the same direction; in a v9 record that has
-IN_BYTES too, those who send it (FortiGate, nProbe, SonicWall) mean what came back, and collectors take it
-so."""
+OUT_COUNTERS = {"octets_out": (IANA, 23), "packets_out": (IANA, 24)}
+"""OUT_BYTES and OUT_PKTS in a v9 record that has IN_BYTES too: the way back, or what leaves in the same
+direction, as it is in IPFIX. Which of them, `surroundings.Outgoing` tells."""
 
 CONTENT: frozenset[Element] = frozenset(
     (enterprise, number)

@@ -11,6 +11,7 @@ from appliance.feeds.netflow.events import read_translations, tells_translations
 from appliance.feeds.netflow.records import Columns, Head, Sets
 from appliance.feeds.netflow.stating import state_flows
 from appliance.feeds.netflow.stations import read_claims, tells_stations
+from appliance.feeds.netflow.surroundings import Senders
 from appliance.feeds.netflow.templates import Template
 from appliance.feeds.told import Rows
 from appliance.model.reasons import Note, Refusal
@@ -27,10 +28,11 @@ Piece = tuple[Rows, NDArray[np.int64]]
 class Gathering:
     """Records of one call, and what they told. `read` before what holds for a domain changes."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, senders: Senders) -> None:
         self.refused: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
         self._texts = texts
+        self._senders = senders
         self._sets: dict[tuple[Domain, Template], Sets] = {}
         self._records = 0
         self._arrivals = 0
@@ -51,9 +53,14 @@ class Gathering:
 
     def read(self) -> None:
         """Read what has been gathered, under what holds for its domains now."""
-        for (domain, template), sets in self._sets.items():
-            columns = Columns(template, sets, self._texts)
-            self.noted[Note.CONTENT_STRIPPED] += template.content * len(columns)
+        gathered = [
+            (domain, Columns(template, sets, self._texts)) for (domain, template), sets in self._sets.items()
+        ]
+        for domain, columns in gathered:  # before any is read, so that it does not matter which comes first
+            domain.outgoing.observe(columns)
+            self._senders.observe(columns)
+        for domain, columns in gathered:
+            self.noted[Note.CONTENT_STRIPPED] += columns.template.content * len(columns)
             self._read(domain, columns)
         self._sets = {}
         self._records = 0
@@ -71,7 +78,7 @@ class Gathering:
             rows, of, claimed = read_claims(columns, init_ms)
             self._claims.append((rows, arrivals[of]))
         if columns.has_ends():
-            rows, of = state_flows(columns, domain.sampling, self.refused, self.noted)
+            rows, of = state_flows(columns, domain, self._senders, self.refused, self.noted)
             self._flows.append((rows, arrivals[of]))
         else:
             self.refused[Refusal.NO_ADDRESSES] += int(np.count_nonzero(~claimed))

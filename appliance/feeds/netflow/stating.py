@@ -5,9 +5,10 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.feeds.netflow.domains import Domain
 from appliance.feeds.netflow.instants import read_instants
 from appliance.feeds.netflow.records import U64, Columns
-from appliance.feeds.netflow.sampling import Sampling
+from appliance.feeds.netflow.surroundings import Senders
 from appliance.feeds.told import Rows
 from appliance.model.addresses import MAPPED_V4
 from appliance.model.reasons import EndReason, Note, Refusal
@@ -29,7 +30,7 @@ STATION_SENDS, STATION_RECEIVES = 0, 1
 
 
 def state_flows(
-    columns: Columns, sampling: Sampling, refused: Counter[str], noted: Counter[str]
+    columns: Columns, domain: Domain, senders: Senders, refused: Counter[str], noted: Counter[str]
 ) -> tuple[Rows, NDArray[np.int64]]:
     """(rows, which records they are of). Records that name nobody are refused.
 
@@ -37,6 +38,7 @@ def state_flows(
     lasts; those of its updates and its end add theirs. A connection it denied is only what was sent, if
     anything is counted of it: nobody was reached.
     """
+    sampling = domain.sampling
     src, dst = columns.address("src"), columns.address("dst")
     kept = (src[0] | src[1] | dst[0] | dst[1]) != 0
     refused[Refusal.NO_ADDRESSES] += int(np.count_nonzero(~kept))
@@ -47,8 +49,8 @@ def state_flows(
     rows["sampling"] = sampling.rates(columns)
     rows["first"], rows["last"], rows["by_receipt"] = read_instants(columns, sampling.init_ms)
     _state_ends(columns, rows)
-    _state_stations(columns, rows)
-    _state_counters(columns, rows)
+    _state_stations(columns, rows, senders)
+    _state_counters(columns, rows, domain.outgoing.comes_back)
     if columns.has("firewall_event"):
         idle = kept & (columns.number("firewall_event") == DENIED)
         idle &= (rows["packets"] | rows["octets"]) == 0
@@ -102,9 +104,14 @@ def read_vlan(columns: Columns) -> NDArray[np.int16]:
     return np.where(vlan == 0, np.int16(-1), vlan)
 
 
-def _state_stations(columns: Columns, rows: Rows) -> None:
-    """MACs of the ends: that of the frame's source, and that which it leaves for, else that it came for."""
+def _state_stations(columns: Columns, rows: Rows, senders: Senders) -> None:
+    """MACs of the ends: that of the frame's source, and that which it leaves for.
+
+    Else that it came for, if it is not the device's own.
+    """
     after, before = columns.mac("dst_mac"), columns.mac("dst_mac_before")
+    if columns.has("dst_mac_before"):
+        before = senders.only(before)
     rows["src_mac"] = columns.mac("src_mac")
     rows["dst_mac"] = np.where(after != 0, after, before)
     rows["ap_mac"] = columns.mac("ap_mac")
@@ -128,7 +135,7 @@ def station_receives(columns: Columns, rows: Rows) -> NDArray[np.bool_]:
     return receives
 
 
-def _state_counters(columns: Columns, rows: Rows) -> None:
+def _state_counters(columns: Columns, rows: Rows, out_comes_back: bool) -> None:
     for names in (("packets", "octets"), ("packets_back", "octets_back")):
         counted = [columns.number(name) for name in names]
         totals = [f"{name}_total" for name in names]
@@ -138,3 +145,9 @@ def _state_counters(columns: Columns, rows: Rows) -> None:
         rows[names[0]], rows[names[1]] = counted
     back = ("packets_back", "octets_back", "packets_back_total", "octets_back_total")
     rows["biflow"] = columns.has(*back)
+    if out_comes_back and columns.has("octets_out", "packets_out") and not columns.has(*back):
+        rows["packets_back"], rows["octets_back"] = (
+            columns.number("packets_out"),
+            columns.number("octets_out"),
+        )
+        rows["biflow"] = True

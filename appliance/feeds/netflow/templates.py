@@ -131,7 +131,7 @@ def _wanted(version: int, fields: tuple[Field, ...]) -> dict[int, str]:
     if version != IPFIX and (IANA, 1) in places:
         for name, element in OUT_COUNTERS.items():
             place = places.get(element)
-            if place is not None and name not in wanted.values() and _is_number(fields[place].length):
+            if place is not None and place not in wanted and _is_number(fields[place].length):
                 wanted[place] = name
     return wanted
 
@@ -177,7 +177,7 @@ def _lay_out(
 
 
 def _format(name: str, length: int) -> Any:
-    if name in NUMBERS:
+    if name in NUMBERS or name in OUT_COUNTERS:
         return {1: "u1", 2: ">u2", 4: ">u4", 8: ">u8"}.get(length, ("u1", (length,)))
     if name in V4:
         return ">u4"

@@ -87,7 +87,7 @@ def stated(record: Dissected) -> dict[str, int]:
     vlan = number(record, "cflow.vlanid", "cflow.dot1q_vlan_id")
     row["vlan"] = vlan or -1
     row["src_mac"] = mac(record, "cflow.srcmac")
-    row["dst_mac"] = mac(record, "cflow.post_dstmac") or mac(record, "cflow.dstmac")
+    row["dst_mac"] = mac(record, "cflow.post_dstmac")
     row["ap_mac"] = mac(record, "cflow.wtp_mac_address")
     return row
 
@@ -115,6 +115,13 @@ def counters(record: Dissected) -> dict[str, int]:
             row[name] = int(first_of(total))
             row[f"{name}_back"] = row[f"{name}_back"] or second_of(total)
     return row
+
+
+def taken_back(row: dict[str, int]) -> tuple[int, int]:
+    """(octets, packets) of the way back, of which the row then says nothing."""
+    back = row["octets_back"], row["packets_back"]
+    row["octets_back"] = row["packets_back"] = 0
+    return back
 
 
 def second_of(value: Any) -> int:

@@ -39,7 +39,6 @@ BLIND = {
         "v9-translations",
     ),  # no times, or nothing at all
     *("v5-juniper-mx80", "v9-sampling-options", "v9-sampling-rates"),  # it multiplies what is sampled
-    "v9-fortigate-542",  # what leaves and what came in are the same packets
 }
 """Cases that nfdump 1.7.1 does not understand, or otherwise: judged by tshark and by hand."""
 
