@@ -41,7 +41,7 @@ class Refusal(StrEnum):
     SAMPLED = "sampled"  # counted in statistics only: no evidence
     BAD_SIGNATURE = "bad_signature"  # its authenticator or signature is wrong, or it has none
     DEFECT = "defect"  # our own decoder failed on it: to be mended
-    BAD_CERTIFICATE = "bad_certificate"  # over TLS without the certificate that its source must show
+    BAD_CERTIFICATE = "bad_certificate"  # without the certificate that its source must show over TLS
     CONTENT = "content"  # a message that names what was visited: refused whole
     UNDATED = "undated"  # a line without an instant, out of a file: nobody knows when it was
     NOT_UNDERSTOOD = "not_understood"  # a line that no grammar knows
@@ -79,6 +79,7 @@ class Note(StrEnum):
     RATE_UNKNOWN = "rate_unknown"  # flow records of a sampler whose rate was not told: recorded as they stand
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
     STREAM_GAP = "stream_gap"  # a piece of a TCP stream that a capture does not hold
+    TABLE_CUT_OFF = "table_cut_off"  # a device's table that could not be read to its end: what came is told
 
 
 class Evidence(IntEnum):

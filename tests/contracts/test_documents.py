@@ -7,6 +7,7 @@ import pytest
 
 from appliance.cli.main import VERBS
 from appliance.model import errors
+from appliance.model.reasons import Note, Refusal
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = sorted(file for file in ROOT.glob("**/*.md") if not {"build", ".venv"} & set(file.parts))
@@ -47,3 +48,10 @@ def test_each_decision_has_a_number_of_its_own_and_says_what_was_decided_and_why
     for file in decisions:
         headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
         assert {"Decision", "Why", "Consequences"} <= set(headings), file
+
+
+@pytest.mark.parametrize("word", [word.value for word in (*Refusal, *Note)])
+def test_the_format_explains_every_word_of_a_coverage(word: str) -> None:
+    table = (ROOT / "appliance" / "vault" / "FORMAT.md").read_text().partition("Words of a coverage")[2]
+    rows = [row.split("|") for row in table.partition("| kind |")[0].splitlines() if row.startswith("|")]
+    assert any(f"`{word}`" in row[2] and row[3].strip() for row in rows)

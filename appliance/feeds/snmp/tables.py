@@ -14,7 +14,7 @@ from appliance.feeds.snmp.objects import Oid
 from appliance.feeds.told import NOWHERE, Teller
 from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, MAPPED_V4
 from appliance.model.networks import Networks
-from appliance.model.reasons import Evidence, Refusal
+from appliance.model.reasons import Evidence, Note, Refusal
 
 Value = int | bytes
 Column = Mapping[Oid, Value]
@@ -120,8 +120,8 @@ def tell(answers: Answers, known: Device, clients: Networks, now_ns: int, teller
     for mac, index in _stations(answers):
         if index in radios and mac not in own and _is_station(mac):
             teller.claim(now_ns, Evidence.SNMP, mac, NOWHERE, ap_mac=radios[index])
-    for name in answers.cut:
-        teller.noted[f"cut_off_{name}"] += 1
+    if answers.cut:
+        teller.noted[Note.TABLE_CUT_OFF] += len(answers.cut)
 
 
 def _neighbours(answers: Answers) -> Iterator[tuple[tuple[int, int], int]]:

@@ -11,7 +11,7 @@ from appliance.feeds.snmp.tables import Answers, device, tell
 from appliance.feeds.told import Teller, Told
 from appliance.model.addresses import ip_text, mac_number, mac_text
 from appliance.model.networks import Networks
-from appliance.model.reasons import Evidence, Refusal
+from appliance.model.reasons import Evidence, Note, Refusal
 from appliance.model.texts import Texts
 
 CLIENTS = Networks.of(["10.1.0.0/16", "2001:db8::/32"])
@@ -23,6 +23,17 @@ def told(columns: dict[str, dict[tuple[int, ...], int | bytes]]) -> Told:
     answers = Answers("10.9.0.2", columns)
     tell(answers, device(answers), CLIENTS, 7, teller)
     return teller.told()
+
+
+def test_tables_that_were_not_read_to_their_end_are_counted() -> None:
+    teller = Teller(Texts())
+    answers = Answers(
+        "10.9.0.2", {"ipNetToMediaPhysAddress": {(3, 10, 1, 0, 1): MAC}}, ("ifName", "dot1dTpFdbPort")
+    )
+    tell(answers, device(answers), CLIENTS, 7, teller)
+    said = teller.told()
+    assert said.noted == {Note.TABLE_CUT_OFF: 2}
+    assert len(said.claims) == 1
 
 
 def held(said: Told) -> set[tuple[str, str]]:
