@@ -76,8 +76,9 @@ def _settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--time-zone", default="Europe/Paris", metavar="Z", help="of lines that state none")
     parser.add_argument("--grammar", default="", metavar="G", help="of lines that are not recognised")
     parser.add_argument(
-        "--certificate", default="", metavar="SHA256", help="of the certificate it must show over TLS"
-    )
+        "--certificate", default="", metavar="SHA256",
+        help="of the certificate it must show: its syslog then counts over TLS only",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

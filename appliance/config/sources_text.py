@@ -25,7 +25,7 @@ _HEADER = """\
 # time_zone = "Europe/Paris"  of its lines that state no zone
 # grammar = "mikrotik"      of its lines, where they are not recognised by themselves
 # secret = "..."            of RADIUS and CloudTrax, as set on the device
-# certificate = "..."       SHA-256 of the certificate that it must show over TLS
+# certificate = "..."       SHA-256 of the certificate that it must show: its syslog then counts over TLS only
 """
 
 

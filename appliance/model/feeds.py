@@ -17,6 +17,9 @@ class FeedKind(StrEnum):
 WITH_SECRET = frozenset({FeedKind.RADIUS, FeedKind.CLOUDTRAX})
 """What anybody could forge without the secret that box and device share."""
 
+OVER_TLS = frozenset({FeedKind.SYSLOG, FeedKind.CLOUDTRAX})
+"""What has a way in where a certificate can be shown."""
+
 
 @dataclass(frozen=True)
 class DeclaredSource:
@@ -26,7 +29,7 @@ class DeclaredSource:
     `ap_macs` the access points it speaks for and `ap_labels` their names in the same order (or none at all),
     all as text. No `kinds`: all. `time_zone` (IANA) is of lines that carry no zone, `grammar` the name of its
     lines' grammar where it is not recognised. `secret` is the RADIUS or CloudTrax secret, `certificate` the
-    SHA-256 of the certificate its TLS connections must show.
+    SHA-256 of the certificate it must show: its syslog then counts over TLS only.
     """
 
     label: str
@@ -46,3 +49,7 @@ class DeclaredSource:
         if self.kinds:
             return kind in self.kinds
         return bool(self.secret) or kind not in WITH_SECRET
+
+    def must_show_certificate(self, kind: FeedKind) -> bool:
+        """Whether a feed of this kind counts only where its certificate was shown with it."""
+        return bool(self.certificate) and kind in OVER_TLS

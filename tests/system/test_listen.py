@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.services.feeds import noticeboard
 from tests.system.boxes import GREFFIER, Box
 from tests.system.listening import Listener, declare, feed_box, listening, set_listening
 from tests.system.mounts import in_own_mounts, mount
@@ -348,18 +349,31 @@ def test_a_device_is_known_by_its_certificate(tmp_path: Path) -> None:
         for number, shown in ((1, known), (2, stranger), (3, None)):
             with tls(connect(ports["syslog_tls"], "127.0.0.3"), shown) as secure:
                 secure.sendall(lease(number) + b"\n")
+        with tls(connect(ports["syslog_tls"], "127.0.0.4"), stranger) as secure:
+            secure.sendall(lease(7) + b"\n")
         wait_for(lambda: listener.heard("feed:roaming") == 1, 10, "the device that is known")
+        wait_for(lambda: kept_apart(box) == 3, 10, "the others in quarantine")
         declare(box, at_home)
         wait_for(lambda: listener.source("feed:strict"), 5, "the other declaration")
         for number, shown in ((4, known), (5, stranger), (6, None)):
             with tls(connect(ports["syslog_tls"], "127.0.0.4"), shown) as secure:
                 secure.sendall(lease(number) + b"\n")
-        wait_for(lambda: listener.heard("feed:strict") == 1, 10, "the right certificate")
-        time.sleep(0.5)
+        with sender("127.0.0.4") as way, connect(ports["syslog_tcp"], "127.0.0.4") as stream:
+            way.sendto(lease(8), ("127.0.0.1", ports["syslog_udp"]))
+            stream.sendall(lease(9) + b"\n")
+            way.sendto(netflow_v5(0, 1), ("127.0.0.1", ports["netflow"]))
+        wait_for(lambda: listener.heard("feed:strict") == 2, 10, "the right certificate, and a flow")
         report = listener.end()
     assert holders(box) == expected(1, 4)
-    assert report["refused"] == {"bad_certificate": 2}
-    assert report["lost_by_place"] == {"quarantined": 2}
+    assert [row["client_ip"] for row in box.search()] == [address(0)]
+    assert report["refused"] == {"bad_certificate": 4}
+    assert report["lost_by_place"] == {"quarantined": 3}
+
+
+def kept_apart(box: Box) -> int:
+    """Messages in quarantine, as the one who listens shows it."""
+    shown = noticeboard.read(box.home / "state") or {}
+    return sum(one["kept"] for one in shown.get("quarantined", ()))
 
 
 def test_killed_under_load_it_has_all_but_the_last_seconds(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Gate:
             source = self._known[key] = self._declarations.match(kind, sender, self._macs.get(sender, 0))
         if source is None:
             self._quarantine.keep(kind, sender, messages, channel)
-        elif len(messages):
+        elif len(messages) and not source.must_show_certificate(kind):
             self._arrived.setdefault(source.label, Counter())[kind] += len(messages)
             self._last_ns[source.label] = int(messages.received_ns[-1])
         return source
@@ -153,7 +153,7 @@ class Gate:
         return released
 
     def dropped(self) -> int:
-        """Messages given up for want of room since the last call."""
+        """Messages given up for want of room, or of a certificate, since the last call."""
         dropped, self._given_up = self._quarantine.given_up - self._given_up, self._quarantine.given_up
         return dropped
 

@@ -70,7 +70,7 @@ class ListeningWatch:
             if declared is not None and (not declared.kinds or arrival.kind in declared.kinds):
                 return declared
         declared = self._gate.admit(arrival.kind, arrival.sender, arrival.messages, arrival.channel)
-        if declared is None or arrival.certificate is None or not declared.certificate:
+        if declared is None or not declared.must_show_certificate(arrival.kind):
             return declared
         self._speakers.source(declared.label).refused[Refusal.BAD_CERTIFICATE] += len(arrival.messages)
         return None

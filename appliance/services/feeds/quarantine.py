@@ -49,7 +49,7 @@ class Sender:
 
 
 class Quarantine:
-    """Keeps what may yet be declared. `given_up` counts messages for which there was no room."""
+    """Keeps what may yet be declared. `given_up` counts messages for which there was no room, or no proof."""
 
     def __init__(self, room_bytes: int = ROOM_BYTES, sender_limit: int = SENDER_LIMIT) -> None:
         self.given_up = 0
@@ -122,7 +122,10 @@ class Quarantine:
             self.given_up += 1
 
     def release(self, declared: Callable[[FeedKind, str], DeclaredSource | None]) -> list[Released]:
-        """Everything of senders that are declared now, in the order in which it came; it is gone here."""
+        """Everything of senders that are declared now, in the order in which it came; it is gone here.
+
+        Which certificate came with it is not kept: what counts only with one is given up.
+        """
         released: list[Released] = []
         for key, sender in list(self._senders.items()):
             source = declared(*key)
@@ -130,7 +133,10 @@ class Quarantine:
                 del self._senders[key]
                 self._once.pop(key, None)
                 self._held_bytes -= sender.held_bytes
-                released += _released(sender, source)
+                if source.must_show_certificate(sender.kind):
+                    self.given_up += len(sender.kept)
+                else:
+                    released += _released(sender, source)
         return released
 
     def close(self) -> int:

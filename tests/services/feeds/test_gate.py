@@ -148,6 +148,19 @@ def test_a_certificate_lets_in_from_anywhere(gate_of: Callable[..., Gate]) -> No
     assert gate.by_certificate("") is None
 
 
+def test_what_came_before_a_certificate_was_asked_for_is_given_up(
+    home: Home, gate_of: Callable[..., Gate]
+) -> None:
+    """Who sent it was not asked, or showed another one; exports have none to show."""
+    gate = gate_of(GATEWAY)
+    gate.admit(SYSLOG, "10.0.0.9", messages(b"forged", b"forged"), 6514)
+    gate.admit(NETFLOW, "10.0.0.9", messages(b"flows"), 2055)
+    declare(home, DeclaredSource("strict", addresses=("10.0.0.9/32",), certificate="ab" * 32))
+    gate.refresh(NOW_NS + NS)
+    assert [list(one.messages.payloads) for one in gate.released()] == [[b"flows"]]
+    assert (gate.dropped(), gate.close()) == (2, 0)
+
+
 def test_who_is_kept_apart_is_shown_and_lies_on_no_disk(home: Home, gate_of: Callable[..., Gate]) -> None:
     gate = gate_of(GATEWAY, neighbours={"10.66.0.9": 0x0200000000AA})
     gate.tls_fingerprint = "ab" * 32
