@@ -2,12 +2,22 @@
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.config.values import outside, wrong_networks
 
 MOST_ADDRESSES = 4096
 AUTHENTICATIONS = ("SHA", "SHA-256", "SHA-512", "MD5")
 PRIVACIES = ("AES", "AES-256", "DES")
+
+_OF_A_LAN: tuple[Any, ...] = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
+        + ("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
+"""RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291, and the box itself."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,8 @@ def wrong_ranges(ranges: tuple[str, ...]) -> str | None:
         return wrong
     networks = [ipaddress.ip_network(text, strict=False) for text in ranges]
     for network in networks:
-        if not (network.is_private or network.is_link_local) or network.is_multicast:
+        # By name, not by `is_private`, which holds for reserved, broadcast and IPv4-mapped addresses too.
+        if not any(within.version == network.version and within.supernet_of(network) for within in _OF_A_LAN):
             return f"{network} is no network of a LAN; the inventory never asks beyond it"
     if sum(network.num_addresses for network in networks) > MOST_ADDRESSES:
         return f"more than {MOST_ADDRESSES} addresses; name the networks of your access points and switches"

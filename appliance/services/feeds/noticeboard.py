@@ -37,6 +37,7 @@ class Noticeboard:
                 os.unlink(f"{folder}/{NAME}")
             with _at(self._folder) as folder:
                 listener.bind(f"{folder}/{NAME}")
+                os.chmod(f"{folder}/{NAME}", 0o600)
             listener.listen(8)
         except OSError:
             listener.close()
