@@ -10,12 +10,10 @@ MOST_ADDRESSES = 4096
 AUTHENTICATIONS = ("SHA", "SHA-256", "SHA-512", "MD5")
 PRIVACIES = ("AES", "AES-256", "DES")
 
-_OF_A_LAN: tuple[Any, ...] = tuple(
-    map(
-        ipaddress.ip_network,
-        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
-        + ("fc00::/7", "fe80::/10", "::1/128"),
-    )
+_OF_A_LAN: tuple[Any, ...] = (
+    *map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")),
+    *map(ipaddress.IPv4Network, ("169.254.0.0/16", "127.0.0.0/8")),
+    *map(ipaddress.IPv6Network, ("fc00::/7", "fe80::/10", "::1/128")),
 )
 """RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291, and the box itself."""
 
