@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance.listeners import asking
 from appliance.model.errors import ListenError
 from appliance.runtime.clock import now_ns
 from appliance.runtime.files import write_many
@@ -37,7 +36,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def context(folder: Path) -> ssl.SSLContext:
-    """What TLS ports speak: 1.2 and above, peers show certificates. Raises ListenError, StorageError."""
+    """What TLS ports speak: 1.2 and above; peers are not asked yet. Raises ListenError, StorageError."""
     key, certificate = folder / KEY, folder / CERTIFICATE
     if not key.exists() and not certificate.exists():
         _make(key, certificate)
@@ -52,7 +51,6 @@ def context(folder: Path) -> ssl.SSLContext:
             f"{certificate} and {key} are no certificate and its key without a passphrase; "
             "put the right ones there, or remove both and a new pair is made"
         ) from error
-    asking.ask(made)
     return made
 
 

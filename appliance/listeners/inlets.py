@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.config.listen import ListenConfig
 from appliance.feeds.netflow.framing import Framing as NetflowFraming
 from appliance.feeds.syslog.framing import Framing as SyslogFraming
-from appliance.listeners import certificate
+from appliance.listeners import asking, certificate
 from appliance.listeners.arrivals import Arrival
 from appliance.listeners.conversation import Conversation, Monologue
 from appliance.listeners.datagrams import DatagramSocket
@@ -43,9 +43,13 @@ def _of_presence() -> Conversation:
 
 
 class Inlets:
-    """The ports of the settings. `open` before use, `close` at the end. The certificate is in `folder`."""
+    """The ports of the settings. `open` before use, `close` at the end. The certificate is in `folder`.
+
+    `asks_peers`: whether peers of TLS ports are asked for theirs.
+    """
 
     def __init__(self, folder: Path, config: ListenConfig, may_stay: MayStay) -> None:
+        self.asks_peers = False
         self._folder = folder
         self._config = config
         self._selector = selectors.DefaultSelector()
@@ -76,6 +80,7 @@ class Inlets:
         context: ssl.SSLContext | None = None
         if config.syslog_tls_ports or config.cloudtrax_ports:
             context = certificate.context(self._folder)
+            self.asks_peers = asking.ask(context)
         for port in config.syslog_tls_ports:
             streams.listen(FeedKind.SYSLOG, config.address, port, _of_syslog, context)
         for port in config.cloudtrax_ports:

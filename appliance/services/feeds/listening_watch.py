@@ -8,6 +8,7 @@ from appliance.listeners.arrivals import Arrival
 from appliance.listeners.inlets import Inlets
 from appliance.model.feeds import DeclaredSource
 from appliance.model.reasons import Refusal
+from appliance.model.source_names import FEEDS
 from appliance.services.feeds.gate import Gate
 from appliance.services.feeds.inbox import Inbox
 from appliance.services.feeds.intake import Intake
@@ -17,9 +18,6 @@ from appliance.services.feeds.speakers import Speakers
 from appliance.services.recording.clock_watch import ClockWatch
 from appliance.services.recording.counts import SourceCounts
 
-COMMON = "feeds"
-"""The source that states what cannot be laid at the door of a declared one."""
-
 EXPIRE_EVERY_S = 5.0
 LOSS_REMEMBERED_S = 600.0
 """A loss stays an alarm for so long: nobody looks every second."""
@@ -27,7 +25,7 @@ LOSS_REMEMBERED_S = 600.0
 ROOM_BYTES = 4 << 20
 """Less memory of the kernel than this holds less than a second of a busy exporter."""
 
-_STANDING = ("sources", "feeds_lost", "clock_unsynchronised")
+_STANDING = ("sources", "certificates_not_asked", "receive_buffer", "feeds_lost", "clock_unsynchronised")
 
 
 class ListeningWatch:
@@ -51,7 +49,7 @@ class ListeningWatch:
     def begin(self) -> None:
         """Listening begins."""
         now_ns = time.time_ns()
-        self._common = self._intake.sources[self._intake.begin(COMMON, live=True)]
+        self._common = self._intake.sources[self._intake.begin(FEEDS, live=True)]
         self._common.listen(now_ns)
         self._refresh(now_ns, anyway=True)
         room = self._inlets.least_buffer_bytes
@@ -109,6 +107,19 @@ class ListeningWatch:
             self._alarms.rise("sources", self._gate.fault)
         else:
             self._alarms.lower("sources")
+        self._say_who_is_not_heard()
+
+    def _say_who_is_not_heard(self) -> None:
+        """Where no peer is asked for its certificate, who has to show one is refused all that it says."""
+        bound = [one.label for one in self._gate.declared if one.certificate]
+        if bound and not self._inlets.asks_peers:
+            self._alarms.rise(
+                "certificates_not_asked",
+                f"{', '.join(bound)}: declared with a certificate, for which this box cannot ask: no port speaks "
+                "TLS, or this Python has its OpenSSL closed up; what must come with one is refused",
+            )
+        else:
+            self._alarms.lower("certificates_not_asked")
 
     def _count_losses(self) -> None:
         """What the kernel, the queue and the quarantine had no room for."""
@@ -117,7 +128,7 @@ class ListeningWatch:
         refused, noted = self._inlets.counts()
         self._common.refused += refused
         self._common.noted += noted
-        given_up, self._inbox.given_up = self._inbox.given_up, type(self._inbox.given_up)()
+        given_up, self._inbox.given_up = self._inbox.given_up, Counter()
         for label, count in given_up.items():
             self._speakers.source(label).lost["overload"] += count
         self._say_losses(drops + given_up.total())
