@@ -167,6 +167,13 @@ class Gate:
         if signature == self._signature:
             return False
         self._signature = signature
+        # An editor that truncates and writes, or a slip of the hand: nobody undeclares everybody like that.
+        if self.declared and (signature is None or not signature[-1]):
+            self.fault = (
+                f"{self._path} is gone or empty; what it said stays in force until it is back "
+                "('greffier sources forget' takes a source out)"
+            )
+            return False
         try:
             declared = sources.read(self._path, self._grammars)
         except HomeError as error:

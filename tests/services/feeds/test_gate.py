@@ -121,8 +121,13 @@ def test_a_file_that_cannot_be_read_leaves_in_force_what_stood(
     assert not gate.refresh(NOW_NS + NS)
     assert "sources.toml is not valid TOML" in gate.fault
     assert gate.admit(SYSLOG, "10.0.0.1", messages()) == GATEWAY
-    path.unlink()
-    assert gate.refresh(NOW_NS + 2 * NS)
+    for number, vanish in enumerate((lambda: path.write_bytes(b""), path.unlink), 2):
+        vanish()
+        assert not gate.refresh(NOW_NS + number * NS)
+        assert "is gone or empty" in gate.fault
+        assert gate.admit(SYSLOG, "10.0.0.1", messages()) == GATEWAY
+    declare(home)  # nobody, as 'greffier sources forget' leaves it
+    assert gate.refresh(NOW_NS + 5 * NS)
     assert (gate.fault, gate.declared) == ("", ())
     assert gate.admit(SYSLOG, "10.0.0.1", messages()) is None
 
