@@ -17,7 +17,6 @@ MOST_A_SECOND = 2000
 _TOGETHER = 3
 """Packets of one connection opened in a batch; a ClientHello with a post-quantum key needs two."""
 
-_HEADER_BYTES = 8
 _LONG_HEADER = 0xC0
 
 Int64 = NDArray[np.int64]

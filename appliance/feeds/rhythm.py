@@ -5,7 +5,6 @@ sixtieth, one of an hour that lies in a nightly pause of eight hours hardly anyt
 and an access point that died in the night is missed soon after the first guests should have come down.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from appliance.model.instants import HOUR_NS, NS
@@ -27,8 +26,6 @@ some five m (720 of them), so that a false alarm would take a pause of more than
 
 LONGEST_LOOK_NS = 120 * NS
 """Who looks less often than that was not there in between (asleep, or its clock was set)."""
-
-Hours = Sequence[Sequence[tuple[int, int]]]
 
 
 @dataclass

@@ -118,10 +118,6 @@ class Pairing:
         """Let the next `changed` tell everything that waits."""
         self._waiting.columns["changed"][self._waiting.open_slots()] = True
 
-    def texts(self) -> NDArray[np.uint32]:
-        """Traffic rows name no texts."""
-        return np.empty(0, np.uint32)
-
     # -- one batch
 
     def _take(self, halves: Halves) -> list[Rows]:

@@ -102,11 +102,6 @@ class Inlets:
         """Whether a connection may not go on before what it said is durable."""
         return self._streams.tally.is_crowded or self._streams.tally.impatient
 
-    @property
-    def connections(self) -> int:
-        """Those that are open."""
-        return len(self._streams)
-
     def poll(self, timeout_s: float, take: Take) -> bool:
         """Wait for something to come and hand it on; whether there may be more at once."""
         more = False

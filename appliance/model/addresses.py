@@ -14,6 +14,7 @@ MAPPED_V4 = 0xFFFF_0000_0000
 MAC_NULL = 0
 MAC_GROUP_BIT = 0x0100_0000_0000
 MAC_LOCAL_BIT = 0x0200_0000_0000
+"""Locally administered: a device may have drawn it at random."""
 
 U64 = NDArray[np.uint64]
 
@@ -57,8 +58,3 @@ def mac_number(text: str) -> int:
 def mac_text(mac: int) -> str:
     """`aa:bb:cc:dd:ee:ff`."""
     return ":".join(f"{mac:012x}"[i : i + 2] for i in range(0, 12, 2))
-
-
-def is_randomised(mac: int) -> bool:
-    """True for a locally administered address, which a device may have drawn at random."""
-    return bool(mac & MAC_LOCAL_BIT)

@@ -1,7 +1,7 @@
 """The intake of feeds: messages in, sealed records out."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,6 @@ class Intake:
         source.refused.update(told.refused)
         source.noted.update(told.noted)
         source.lost.update(told.lost)
-        source.spoke(told.spoken_by, now_ns)
         flows = self._evidence(told.flows)
         if len(flows) < len(told.flows):
             source.refused[Refusal.SAMPLED.value] += len(told.flows) - len(flows)
@@ -116,8 +115,3 @@ class Intake:
     def _note(self, source: SourceCounts) -> None:
         told = {"text_refused": self.texts.refused, Note.FLOW_REPEATED.value: self._pairing.repeated}
         self.register.note(source, told)
-
-
-def messages_of(payloads: Sequence[bytes], received_ns: int) -> Messages:
-    """Messages that all came at one instant."""
-    return Messages(np.full(len(payloads), received_ns, np.int64), payloads)

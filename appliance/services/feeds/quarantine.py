@@ -67,11 +67,6 @@ class Quarantine:
         """Who is kept here."""
         return tuple(self._senders.values())
 
-    @property
-    def held_bytes(self) -> int:
-        """What all of it takes, about."""
-        return self._held_bytes
-
     def keep(self, kind: FeedKind, address: str, messages: Messages, channel: Hashable) -> None:
         """Keep messages as far as there is room."""
         if not len(messages):

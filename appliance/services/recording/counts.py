@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,16 +18,13 @@ BACKWARD_STEP_NS = NS
 
 FORWARD_STEP_NS = HOUR_NS
 
-MOST_ACCESS_POINTS = 16_384
-"""Of one source: whoever may speak for a controller must not fill the memory with invented ones."""
-
 
 @dataclass
 class SourceCounts:
     """Counters of one source since its start; `coverage` gives what was added since the last seal.
 
     A `live` source runs with the wall clock: it says when it begins and ceases to listen, and its clock is
-    watched apart from its frames. `access_points` are MAC numbers that a feed spoke about, and when last.
+    watched apart from its frames.
     """
 
     name: str
@@ -43,7 +39,6 @@ class SourceCounts:
     noted: Counter[str] = field(default_factory=Counter)
     measured: dict[str, int] = field(default_factory=dict)
     interface: InterfaceState | None = None
-    access_points: dict[int, int] = field(default_factory=dict)
     durable: Durable = field(default_factory=lambda: Durable(0, 0))
     _latest_ns: int | None = None
     _sealed: "SourceCounts | None" = None
@@ -74,14 +69,6 @@ class SourceCounts:
             self.last_ns = latest if self.last_ns is None else max(self.last_ns, latest)
         self.packets += len(messages)
         self.bytes += sum(map(len, messages.payloads))
-
-    def spoke(self, ap_macs: Iterable[int], now_ns: int) -> None:
-        """Messages were about these access points."""
-        for mac in ap_macs:
-            if mac in self.access_points or len(self.access_points) < MOST_ACCESS_POINTS:
-                self.access_points[mac] = now_ns
-            else:
-                self.noted["access_points_beyond"] += 1
 
     def _watch_clock(self, frames: Frames) -> tuple[int, int]:
         """Note steps of the clock; returns the earliest and the latest instant of the batch."""

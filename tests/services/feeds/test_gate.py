@@ -30,6 +30,10 @@ def messages(*payloads: bytes, at_ns: int = NOW_NS) -> Messages:
     return Messages(np.arange(at_ns, at_ns + len(payloads), dtype=np.int64), payloads)
 
 
+def held_bytes(quarantine: Quarantine) -> int:
+    return sum(sender.held_bytes for sender in quarantine.senders)
+
+
 def declare(home: Home, *sources: DeclaredSource) -> None:
     write_once(home.path / NAME, text_of(sources).encode())
 
@@ -220,14 +224,14 @@ def test_a_sender_that_floods_displaces_itself() -> None:
     quarantine.keep(SYSLOG, "10.0.0.1", messages(*[b"x" * 72] * 100), None)
     for _ in range(50):
         quarantine.keep(SYSLOG, "10.6.6.6", messages(*[b"y" * 872] * 30), None)
-    assert quarantine.held_bytes <= 100_000
+    assert held_bytes(quarantine) <= 100_000
     kept = {sender.address: len(sender.kept) for sender in quarantine.senders}
     assert kept["10.0.0.1"] == 100
     assert kept["10.6.6.6"] >= 30
     assert quarantine.given_up == 1500 - kept["10.6.6.6"]
     assert {sender.address: sender.messages for sender in quarantine.senders}["10.6.6.6"] == 1500
     assert quarantine.close() == 100 + kept["10.6.6.6"]
-    assert quarantine.held_bytes == 0
+    assert held_bytes(quarantine) == 0
 
 
 def test_a_flood_of_forged_addresses_displaces_itself() -> None:
@@ -254,7 +258,7 @@ def test_a_flood_costs_little_time() -> None:
         for number in range(10_000):
             quarantine.keep(SYSLOG, f"10.6.{number // 250}.{number % 250}", messages(b"z" * 100), 514)
     assert time.process_time() - started < 20
-    assert quarantine.held_bytes <= 10_000 * (100 + MESSAGE_OVERHEAD_BYTES)
+    assert held_bytes(quarantine) <= 10_000 * (100 + MESSAGE_OVERHEAD_BYTES)
 
 
 @pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
