@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from appliance.cli.wording import several
 from appliance.model.errors import UsageError
 from appliance.model.instants import from_iso, to_iso
+from appliance.model.source_names import unit
 
 if TYPE_CHECKING:
     from appliance.model.coverage import Coverage
@@ -108,11 +109,10 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
 
 
 def _amount(part: "Coverage") -> str:
-    from appliance.vault.periods import is_feed
-
-    if is_feed(part.source):
-        return f"{several(part.packets, 'message')} of {several(part.bytes, 'byte')}"
-    return f"{several(part.packets, 'packet')}, {several(part.bytes, 'byte')}"
+    what = unit(part.source)
+    if what == "answer":  # of many datagrams; their octets are not counted
+        return several(part.packets, what)
+    return f"{several(part.packets, what)}{', ' if what == 'packet' else ' of '}{several(part.bytes, 'byte')}"
 
 
 def _named(part: "Coverage") -> "list[tuple[str, dict[str, int]]]":

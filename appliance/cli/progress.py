@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.cli.wording import several
+from appliance.model.source_names import INTERFACE
 
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import RecorderState
@@ -68,7 +69,7 @@ def of_interfaces(names: list[str]) -> "Iterator[Callable[[Sequence[RecorderStat
 
     def told(states: "Sequence[RecorderState]") -> str:
         parts = [
-            f"{source.name.removeprefix('interface:')} {several(source.packets, 'packet')}, "
+            f"{source.name.removeprefix(INTERFACE)} {several(source.packets, 'packet')}, "
             f"{sum(source.lost.values()):,} lost"
             for state in states
             for source in state.sources

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance.cli.wording import several
 from appliance.model.instants import to_iso
+from appliance.model.source_names import unit
 
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import SourceState
@@ -161,9 +162,7 @@ def _sources(recorder: "Recorder") -> list[str]:
 def _source(source: "SourceState", live: bool) -> list[str]:
     """A source's counts, and how its interface stands while it is recorded."""
     lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
-    from appliance.vault.periods import is_feed
-
-    what = "message" if is_feed(source.name) else "packet"
+    what = unit(source.name)
     told = f"  {source.name}: {several(source.packets, what)}, {several(source.records, 'record')}, "
     lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
     if live and what == "message" and source.last_record_ns is not None:

@@ -10,6 +10,7 @@ from appliance.config import box
 from appliance.config.box import BoxConfig
 from appliance.model.errors import HomeError
 from appliance.model.instants import NS, day_of, to_iso
+from appliance.model.source_names import of_interface
 from appliance.retention import destruction, policy
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
@@ -179,7 +180,7 @@ def _recorder_faults(config: BoxConfig, recorders: Sequence[Recorder]) -> Iterat
             )
     listening = {source.name for one in recorders if one.live for source in one.state.sources}
     for interface in config.capture.interfaces:
-        if not {f"interface:{interface}", f"interface:{name_of(interface)}"} & listening:
+        if not {of_interface(interface), of_interface(name_of(interface))} & listening:
             yield f"'{interface}' stands in box.toml and is not recorded; start 'greffier record'"
 
 

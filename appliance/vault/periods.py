@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from appliance.model.coverage import Coverage
 from appliance.model.instants import NS
+from appliance.model.source_names import is_live
 from appliance.runtime.recorder_state import RecorderState, SourceState
 from appliance.vault.catalogue import Catalogue
 
 # A restart or a kill loses nothing older than two seconds: what is closer together is one period.
 _JOINED_WITHIN_NS = 2 * NS
-
-
-LISTENING = "feeds"
-"""The source that states when feeds were listened to, whoever may have spoken then."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +22,6 @@ class Gap:
     source: str
     from_ns: int
     until_ns: int
-
-
-def is_live_source(name: str) -> bool:
-    """Whether a source runs with the wall clock, so that silence between its periods is a gap."""
-    return name.startswith("interface:") or name == LISTENING
-
-
-def is_feed(name: str) -> bool:
-    """Whether a source is of feeds, so that what is counted of it are messages, not packets."""
-    return name.startswith(("feed", "fed"))
 
 
 def stated(catalogue: Catalogue) -> list[Coverage]:
@@ -51,7 +38,7 @@ def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) ->
     # What was sealed after the recorder last told is no longer open.
     begun_ns = max((part.last_ns for part in sealed), default=0)
     spells = [(max(first, begun_ns), last) for first, last in source.spells if last > begun_ns]
-    if not is_live_source(source.name):
+    if not is_live(source.name):
         last_ns = source.last_record_ns or state.updated_ns
         spells = [(min(begun_ns or last_ns, last_ns), last_ns)]
     lost = _left(source.lost, [part.lost for part in sealed])
@@ -94,7 +81,7 @@ def gaps(periods: Iterable[Coverage], now_ns: int) -> list[Gap]:
     found = []
     previous: dict[str, int] = {}
     for period in periods:
-        if is_live_source(period.source):
+        if is_live(period.source):
             before = previous.get(period.source)
             if before is not None:
                 found.append(Gap(period.source, before, period.first_ns))

@@ -3,15 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
+from appliance.feeds.clocks import NOT_KNOWN
 from appliance.feeds.decoders import decoder_of
 from appliance.feeds.told import Messages, Told
 from appliance.model.addresses import ip_text
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.reasons import Note, Refusal
+from appliance.model.source_names import of_fed, of_fed_file
 from appliance.services.feeds.gate import Declarations
+from appliance.services.feeds.guarded import Guarded, defect
 from appliance.services.feeds.intake import Channel, Intake
 from appliance.services.recording.recording import Recording
 
@@ -22,6 +26,7 @@ LOT_BYTES = 1 << 20
 """What is decoded at a time: the rows of the shortest flow records take 25 times their own octets."""
 
 NAMED_SENDERS = 256
+DEFECTS_SAID = 10
 _NEVER_NS = (1 << 63) - 1
 """Nothing is waited for any longer."""
 
@@ -69,7 +74,10 @@ class Outcome:
 
 
 class Feed:
-    """Messages out of files on their way into an intake at work. `progress` is told the bytes read so far."""
+    """Messages out of files on their way into an intake at work. `progress` is told the bytes read so far.
+
+    `written_ns`: when the log that is read was last written.
+    """
 
     def __init__(
         self,
@@ -82,10 +90,12 @@ class Feed:
         self.outcome = Outcome()
         self.latest_ns = 0
         self.done_bytes = 0
+        self.written_ns = NOT_KNOWN
         self._at_work = at_work
         self._intake = at_work.recorder
         self._declarations = Declarations(declared)
         self._progress = progress
+        self._complained: set[str] = set()
         self._numbers: dict[str, int] = {}
         self._channels: dict[Hashable, Channel] = {}
 
@@ -118,7 +128,10 @@ class Feed:
             if len(self._channels) >= CHANNEL_LIMIT:
                 self.let_go(next(iter(self._channels)))
             called, settings = name()
-            decoder = decoder_of(self.order.kind, self._intake.texts, settings)
+            make = partial(
+                decoder_of, self.order.kind, self._intake.texts, settings, lambda: self.written_ns
+            )
+            decoder = Guarded(make, self._complain)
             channel = self._intake.open(self.number(called), decoder)
         self._channels[key] = channel  # at the end: the one that spoke last
         return channel
@@ -135,10 +148,10 @@ class Feed:
         declared = order.source or self._declarations.match(order.kind, ip_text(*sender), 0)
         settings = order.settings(declared)
         if declared:
-            return f"fed:{declared.label}", settings
+            return of_fed(declared.label), settings
         undeclared = self.outcome.undeclared
         count = min(undeclared.setdefault(sender, len(undeclared) + 1), NAMED_SENDERS)
-        return f"fed-file:{file_name}" if count == 1 else f"fed-file:{file_name} sender {count}", settings
+        return of_fed_file(file_name if count == 1 else f"{file_name} sender {count}"), settings
 
     def take(
         self, channel: Channel, payloads: Sequence[bytes], instants: Sequence[int], read_bytes: int
@@ -187,3 +200,9 @@ class Feed:
     def note(self, sentence: str) -> None:
         """Something a person should know at the end."""
         self._at_work.report.notes.append(sentence)
+
+    def _complain(self, error: Exception) -> None:
+        sentence = defect(error)
+        if sentence not in self._complained and len(self._complained) < DEFECTS_SAID:
+            self._complained.add(sentence)
+            self.note(sentence)

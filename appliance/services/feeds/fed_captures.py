@@ -10,6 +10,7 @@ from appliance.capture.files import CaptureFile
 from appliance.config.listen import ListenConfig
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Note, Refusal
+from appliance.model.source_names import of_fed_file
 from appliance.services.feeds.fed import Feed
 from appliance.services.feeds.framings import Framing, framing_of
 from appliance.services.feeds.intake import Channel
@@ -58,13 +59,13 @@ class Captures:
                 self._end(key, connection)
         self._give_up(path.name, reassembly.finish())
         if capture.damaged:
-            self._feed.number(f"fed-file:{path.name}", Refusal.CAPTURE_DAMAGED)
+            self._feed.number(of_fed_file(path.name), Refusal.CAPTURE_DAMAGED)
             self._feed.note(f"{path} is damaged or cut off: {capture.unread_bytes} bytes could not be read")
 
     def _give_up(self, file_name: str, datagrams: int) -> None:
         """Nobody knows to which ports they went."""
         if datagrams and self.ports(UDP):
-            source = self._feed.number(f"fed-file:{file_name}")
+            source = self._feed.number(of_fed_file(file_name))
             self._feed.count(source, Note.FRAGMENT_UNFINISHED, datagrams)
 
     def ports(self, protocol: int) -> frozenset[int]:

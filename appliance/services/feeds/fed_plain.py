@@ -6,6 +6,7 @@ from pathlib import Path
 
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Refusal
+from appliance.model.source_names import of_fed, of_fed_file
 from appliance.services.feeds.fed import Feed
 from appliance.services.feeds.fed_file import FedFile
 from appliance.services.feeds.framings import Framing, framing_of
@@ -23,7 +24,7 @@ class PlainFiles:
         self._feed = feed
         source, first, last = feed.order.source, paths[0].name, paths[-1].name
         several = f" to {last}" if len(paths) > 1 else ""
-        self._name = f"fed:{source.label}" if source else f"fed-file:{first}{several}"
+        self._name = of_fed(source.label) if source else of_fed_file(first + several)
 
     def read(self, file: FedFile) -> None:
         """Feed one."""
@@ -43,10 +44,7 @@ class PlainFiles:
         self._feed.refuse(channel, framing.refused)
 
     def _lines(self, channel: Channel, file: FedFile) -> None:
-        from appliance.feeds.syslog.decoder import SyslogDecoder
-
-        assert isinstance(channel.decoder, SyslogDecoder)
-        channel.decoder.reference_ns = file.written_ns
+        self._feed.written_ns = file.written_ns
         for batch in lines(file.pieces(), LINES_AT_A_TIME):
             self._take(channel, batch, file)
             if self._feed.is_stopping:

@@ -12,6 +12,7 @@ from appliance.capture.files import is_capture
 from appliance.model.errors import CaptureError
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.reasons import Refusal
+from appliance.model.source_names import of_fed_file
 from appliance.services.feeds.fed import Feed, Order, Outcome
 from appliance.services.feeds.fed_captures import Captures
 from appliance.services.feeds.fed_file import FedFile
@@ -84,5 +85,5 @@ class Feeding:
             self._feed.note(f"{path} has {senders} that nobody declared: recorded because you gave the file")
 
     def _refuse(self, path: Path, reason: Refusal, sentence: str) -> None:
-        self._feed.number(f"fed-file:{path.name}", reason)
+        self._feed.number(of_fed_file(path.name), reason)
         self._feed.note(sentence)

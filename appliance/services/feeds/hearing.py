@@ -7,14 +7,13 @@ from typing import Any
 
 from appliance.config import sources
 from appliance.model.feeds import DeclaredSource
+from appliance.model.source_names import FEED
 from appliance.runtime import recorder_state
 from appliance.services.feeds import noticeboard
 from appliance.services.feeds.rhythms import Rhythms
 from appliance.services.recording.alarms import Alarms
 from appliance.vault import liveness
 from appliance.vault.names import Home
-
-SOURCE_PREFIX = "feed:"
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,8 @@ def _counts(home: Home) -> dict[str, int]:
     states = recorder_state.read_all(home.state)
     for state in sorted(states, key=lambda state: liveness.is_live(home, state.run)):
         for source in state.sources:
-            if source.name.startswith(SOURCE_PREFIX):
-                counts[source.name.removeprefix(SOURCE_PREFIX)] = source.packets
+            if source.name.startswith(FEED):
+                counts[source.name.removeprefix(FEED)] = source.packets
     return counts
 
 

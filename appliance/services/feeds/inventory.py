@@ -17,12 +17,12 @@ from appliance.listeners.snmp import PORT, Asker
 from appliance.model.addresses import mac_text
 from appliance.model.instants import to_iso
 from appliance.model.networks import Networks
+from appliance.model.source_names import INVENTORY
 from appliance.runtime.clock import now_ns
 from appliance.runtime.files import write_once
-from appliance.services.feeds.intake import Intake
+from appliance.services.feeds.intake import Intake, messages_of
 from appliance.services.recording.recording import Recording
 
-SOURCE = "inventory"
 FILE = "inventory/devices.json"
 _AT_A_TIME = 64
 
@@ -49,7 +49,7 @@ class Inventory:
 
     async def _run(self) -> list[Device]:
         asker = Asker(self._config, self._port)
-        number = self._at_work.recorder.begin(SOURCE)
+        number = self._at_work.recorder.begin(INVENTORY)
         devices: list[Device] = []
         addresses = addresses_of(self._config.ranges)
         try:
@@ -67,10 +67,11 @@ class Inventory:
         return devices
 
     def _take(self, number: int, answers: Answers, known: Device) -> None:
-        """Tell what the tables of one device say."""
+        """Tell what the tables of one device say; each device is one answer."""
         teller = Teller(self._at_work.recorder.texts)
         at_ns = now_ns()
         tell(answers, known, self._clients, at_ns, teller)
+        self._at_work.recorder.sources[number].hear(messages_of([b""], at_ns))
         self._at_work.recorder.keep(number, teller.told(), at_ns)
 
 

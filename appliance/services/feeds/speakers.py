@@ -1,22 +1,24 @@
 """Those who may speak, as they are recorded: a source each, and a decoder for each of their channels."""
 
 import functools
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from appliance.feeds.decoders import decoder_of
 from appliance.listeners.arrivals import Arrival
 from appliance.model.addresses import mac_number
 from appliance.model.feeds import DeclaredSource, FeedKind
-from appliance.services.feeds.guarded import Guarded
+from appliance.model.source_names import of_feed
+from appliance.services.feeds.guarded import Guarded, defect
 from appliance.services.feeds.intake import Channel, Intake
 from appliance.services.recording.counts import SourceCounts
 
 MOST_CHANNELS, MOST_OF_ADDRESS = 256, 32
 """Of one source, and of one address of it: beyond, the one that was silent longest is forgotten, with the
 templates it had learnt. Whoever forges a sender's address can draw any port: each would have a decoder."""
+
+MOST_FOREIGN = 65_536
+"""Access points that are remembered as counted."""
 
 _NEVER_NS = 1 << 62
 
@@ -55,7 +57,7 @@ class Speakers:
     def source(self, label: str) -> SourceCounts:
         """The counters of a source."""
         if label not in self._numbers:
-            self._numbers[label] = self._intake.begin(f"feed:{label}", live=True)
+            self._numbers[label] = self._intake.begin(of_feed(label), live=True)
         return self._intake.sources[self._numbers[label]]
 
     def sources(self) -> list[SourceCounts]:
@@ -125,14 +127,7 @@ class Speakers:
             self.source(label).cease(now_ns)
 
     def _complain(self, error: Exception) -> None:
-        # Only where: what an error says may hold an address.
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} in {at.name} of {PurePath(at.filename).name}, line {at.lineno}"
-        self._intake.register.alarms.rise(
-            "defect",
-            f"a message could not be decoded because of a defect of Greffier ({where}); it is counted, all "
-            "others are recorded: please report it",
-        )
+        self._intake.register.alarms.rise("defect", defect(error))
 
     def _close_all(self, label: str, now_ns: int) -> None:
         for one in self._open.pop(label, {}).values():
@@ -141,7 +136,3 @@ class Speakers:
     def _close(self, one: _Open, now_ns: int) -> None:
         """What a channel still waits for is given up, and counted."""
         self._intake.keep(one.channel.number, one.channel.decoder.expire(_NEVER_NS), now_ns)
-
-
-MOST_FOREIGN = 65_536
-"""Access points that are remembered as counted."""

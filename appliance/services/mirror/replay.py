@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.capture.files import CaptureFile
 from appliance.model.errors import CaptureError
 from appliance.model.reasons import Refusal
+from appliance.model.source_names import of_file
 from appliance.services.mirror.recorder import Recorder
 from appliance.services.recording.recording import Recording
 
@@ -28,7 +29,7 @@ def record_files(
             continue
         read.add(path.resolve())
         name = path.name if names[path.name] == 1 else f"{path.resolve().parent.name}/{path.name}"
-        source = at_work.recorder.begin(f"file:{name}")
+        source = at_work.recorder.begin(of_file(name))
         try:
             with CaptureFile(path) as capture:
                 for frames in capture:
