@@ -49,7 +49,8 @@ class SourceState:
     """One capture or interface, counted since the run began; instants in UTC nanoseconds.
 
     `spells` are the periods, [first, last] each, in which a live source listened since its last seal. What
-    was counted beyond `durable` is in memory only.
+    was counted beyond `durable` is in memory only. `kept_apart` messages of undeclared senders are in memory
+    only, and lost if the run dies.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SourceState:
     durable: Durable
     spells: tuple[tuple[int, int], ...] = ()
     interface: InterfaceState | None = None
+    kept_apart: int = 0
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ def source_fields(source: SourceState) -> dict[str, Any]:
         "durable": _durable_fields(source.durable),
         "spells": [[to_iso(first), to_iso(last)] for first, last in source.spells],
         "interface": source.interface and dataclasses.asdict(source.interface),
+        "kept_apart": source.kept_apart,
     }
 
 
@@ -214,4 +217,5 @@ def _source(fields: Mapping[str, Any]) -> SourceState:
         _durable(fields["durable"]),
         tuple((from_iso(first), from_iso(until)) for first, until in fields["spells"]),
         None if interface is None else InterfaceState(**interface),
+        int(fields.get("kept_apart", 0)),  # of an earlier version: none
     )

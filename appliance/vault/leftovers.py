@@ -131,7 +131,10 @@ def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue
     signs = [orphan.last_frame_ns for orphan in orphans]
     parts: list[Coverage] = []
     if state:
-        sources = [_as_kept(state, source, max(signs, default=0), catalogue) for source in state.sources]
+        journal_ns = max(signs, default=0)
+        sources = [
+            _with_kept_apart(_as_kept(state, source, journal_ns, catalogue)) for source in state.sources
+        ]
         lost = [source.durable.until_ns for source in sources if source.lost.get(_UNWRITTEN)]
         signs.append(max(lost) if lost else state.updated_ns)
         for source in sources:
@@ -142,6 +145,9 @@ def _interruption(home: Home, run_id: str, orphans: Sequence[_Orphan], catalogue
 
 _UNWRITTEN = "unwritten"
 """Where packets were lost that a run had read, and held in memory when it died."""
+
+_QUARANTINED = "quarantined"
+"""Where messages were lost whose senders nobody had declared."""
 
 
 def _as_kept(state: RecorderState, source: SourceState, journal_ns: int, catalogue: Catalogue) -> SourceState:
@@ -165,6 +171,14 @@ def _as_kept(state: RecorderState, source: SourceState, journal_ns: int, catalog
         lost={place: count for place, count in lost.items() if count},
         spells=tuple((first, min(last, durable.until_ns)) for first, last in begun),
     )
+
+
+def _with_kept_apart(source: SourceState) -> SourceState:
+    """What waited for its sender to be declared died with the run."""
+    if not source.kept_apart:
+        return source
+    lost = {**source.lost, _QUARANTINED: source.lost.get(_QUARANTINED, 0) + source.kept_apart}
+    return dataclasses.replace(source, lost=lost)
 
 
 def _needless(home: Home, catalogue: Catalogue, dead: set[str]) -> Iterator[tuple[Path, str]]:

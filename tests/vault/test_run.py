@@ -155,6 +155,19 @@ def test_nothing_of_a_run_is_on_disk_and_it_closed_its_lock(tmp_path: Path) -> N
     assert len(bodies(box, Interruption)) == 1
 
 
+def test_what_was_kept_apart_died_with_the_run_and_is_said_to_be_lost(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    spells = ((NOW_NS, NOW_NS + 20 * NS),)
+    durable = Durable(NOW_NS + 20 * NS, NOW_NS + 20 * NS)
+    source = SourceState("feeds", 0, 0, 0, None, {"quarantined": 2}, {}, {}, durable, spells, kept_apart=5)
+    with box.recording() as (run, _):
+        state = RecorderState(run.id, 1, NOW_NS, NOW_NS + 20 * NS, False, (source,), ())
+        StateFile(box.home.state, run.id).write(state)
+    assert recorder_state.read_all(box.home.state) == [state]
+    [part] = settled(box).coverage
+    assert (part.source, part.lost) == ("feeds", {"quarantined": 7})
+
+
 def test_what_is_settled_once_is_not_settled_again(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     run_that_dies(box, traffic(3))

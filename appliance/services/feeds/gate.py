@@ -152,6 +152,11 @@ class Gate:
             self._last_ns[label] = max(last_ns, self._last_ns.get(label, 0))
         return released
 
+    @property
+    def kept_apart(self) -> int:
+        """Messages that are kept now."""
+        return sum(len(sender.kept) for sender in self._quarantine.senders)
+
     def dropped(self) -> int:
         """Messages given up for want of room, or of a certificate, since the last call."""
         dropped, self._given_up = self._quarantine.given_up - self._given_up, self._quarantine.given_up

@@ -87,13 +87,16 @@ class ListeningWatch:
             self._expired = time.monotonic()
             self._speakers.expire(now_ns)
         self._count_losses()
-        return self._gate.released()
+        released = self._gate.released()
+        self._common.kept_apart = self._gate.kept_apart
+        return released
 
     def leave(self) -> None:
         """Listening ends in order: the last counts, and nothing left to complain of."""
         now_ns = time.time_ns()
         self._count_losses()
         self._common.lost += Counter({"quarantined": self._gate.close()})
+        self._common.kept_apart = 0
         self._rhythms.close(now_ns)
         self._speakers.finish(now_ns)
         self._common.cease(now_ns)
@@ -115,8 +118,8 @@ class ListeningWatch:
         if bound and not self._inlets.asks_peers:
             self._alarms.rise(
                 "certificates_not_asked",
-                f"{', '.join(bound)}: declared with a certificate, for which this box cannot ask: no port speaks "
-                "TLS, or this Python has its OpenSSL closed up; what must come with one is refused",
+                f"{', '.join(bound)}: declared with a certificate, for which this box cannot ask: no port "
+                "speaks TLS, or this Python has its OpenSSL closed up; what must come with one is refused",
             )
         else:
             self._alarms.lower("certificates_not_asked")

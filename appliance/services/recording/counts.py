@@ -23,6 +23,8 @@ FORWARD_STEP_NS = HOUR_NS
 class SourceCounts:
     """Counters of one source since its start; `coverage` gives what was added since the last seal.
 
+    `kept_apart` counts messages that wait in memory for their sender to be declared.
+
     A `live` source runs with the wall clock: it says when it begins and ceases to listen, and its clock is
     watched apart from its frames.
     """
@@ -40,6 +42,7 @@ class SourceCounts:
     measured: dict[str, int] = field(default_factory=dict)
     interface: InterfaceState | None = None
     durable: Durable = field(default_factory=lambda: Durable(0, 0))
+    kept_apart: int = 0
     _latest_ns: int | None = None
     _sealed: "SourceCounts | None" = None
     _parts: list[Coverage] = field(default_factory=list)

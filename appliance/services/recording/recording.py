@@ -103,6 +103,7 @@ def _source_state(source: SourceCounts, now_ns: int) -> SourceState:
         source.durable,
         tuple(source.spells(now_ns)),
         source.interface,
+        source.kept_apart,
     )
 
 
