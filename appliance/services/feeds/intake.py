@@ -93,8 +93,11 @@ class Intake:
         flows = self._evidence(told.flows)
         if len(flows) < len(told.flows):
             source.refused[Refusal.SAMPLED.value] += len(told.flows) - len(flows)
-        self.register.keep(self._pairing.add(flows, number, now_ns))
-        for claims in (told.claims, claims_of(flows, self._networks)):
+        rows = self._pairing.add(flows, number, now_ns)
+        if len(rows):
+            self.register.keep(rows)
+        # What tells nothing may be one of very many forged messages: it costs no more than it must.
+        for claims in (told.claims, claims_of(flows, self._networks) if len(flows) else told.claims[:0]):
             if len(claims):
                 self.register.hold(self._bindings.observe(claims, number))
         if len(told.translations):

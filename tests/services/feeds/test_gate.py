@@ -276,3 +276,17 @@ def test_the_kernels_own_table_is_read() -> None:
         "192.0.2.7": 0x020000000007,
         "2001:db8::7": 0x020000000008,
     }
+
+
+def test_a_flood_of_many_that_all_speak_on_costs_no_more_each() -> None:
+    """4,096 senders in a room that is full: looking for whoever has most must not be paid per message."""
+    quarantine = Quarantine(room_bytes=16 << 20)
+    quarantine.keep(SYSLOG, "10.0.0.1", messages(b"a", b"b"), 514)
+    before = time.process_time()
+    for number in range(60_000):
+        address = f"10.6.{number % 4095 // 256}.{number % 256}"
+        quarantine.keep(SYSLOG, address, messages(b"z" * 1000), 514)
+    assert time.process_time() - before < 6
+    assert held_bytes(quarantine) <= 16 << 20
+    assert held_bytes(quarantine) > 13 << 20
+    assert {sender.address: len(sender.kept) for sender in quarantine.senders}["10.0.0.1"] == 2
