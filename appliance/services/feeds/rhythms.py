@@ -1,7 +1,8 @@
 """Whether every declared source, and every access point it speaks for, still speaks as it usually does.
 
 What was learned survives a restart in `state/rhythms.json`, which holds labels and no address: an access
-point without a name stands there under a keyed hash of its MAC.
+point without a name stands there under a keyed hash of its MAC. The key lies in the same file: the hash keeps
+a MAC from the eye and out of alarms and logs, not from a thief of the disk, who reads it in sources.toml anyway.
 """
 
 import contextlib
@@ -46,14 +47,26 @@ class Rhythms:
         self._silent: set[str] = set()
         self._saved_ns = self._posted_ns = 0
 
-    def heard(self, declared: DeclaredSource, now_ns: int, spoken_by: frozenset[int] = frozenset()) -> None:
-        """A source has spoken, about these access points (MAC numbers)."""
-        self._rhythm((declared.label, "")).heard(now_ns)
+    def recall(self, heard_before: Mapping[str, int]) -> None:
+        """Sources by label, and when they were last heard: a run that died may not have kept it here."""
+        later = {
+            label: last_ns
+            for label, last_ns in heard_before.items()
+            if last_ns > self._rhythm((label, "")).last_ns
+        }
+        for label, last_ns in later.items():
+            self._rhythm((label, "")).last_ns = last_ns
+        if later:
+            self._save()
+
+    def heard(self, declared: DeclaredSource, said_ns: int, spoken_by: frozenset[int] = frozenset()) -> None:
+        """A source has spoken at this instant, about these access points (MAC numbers)."""
+        self._rhythm((declared.label, "")).heard(said_ns)
         if spoken_by:
             own = self._names(declared)
             for mac in spoken_by:
                 if mac in own:
-                    self._rhythm((declared.label, own[mac])).heard(now_ns)
+                    self._rhythm((declared.label, own[mac])).heard(said_ns)
                 else:
                     others = self._undeclared.setdefault(declared.label, set())
                     if len(others) < UNDECLARED_LIMIT:
