@@ -1,14 +1,23 @@
 """Which decoder reads what a declared source sends."""
 
+from collections.abc import Callable
+
+from appliance.feeds.clocks import NOT_KNOWN
 from appliance.feeds.told import Decoder
 from appliance.model.addresses import MAC_NULL, mac_number
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.texts import Texts
 
 
-def decoder_of(kind: FeedKind, texts: Texts, declared: DeclaredSource) -> Decoder:
+def decoder_of(
+    kind: FeedKind,
+    texts: Texts,
+    declared: DeclaredSource,
+    reference: Callable[[], int] = lambda: NOT_KNOWN,
+) -> Decoder:
     """A new decoder for one sender on one port, or one connection, of a source.
 
+    `reference` gives what stands in for a receipt that is not known (UTC ns).
     Only the decoders that are used are loaded: a box that listens to syslog alone needs no others.
     """
     match kind:
@@ -23,7 +32,8 @@ def decoder_of(kind: FeedKind, texts: Texts, declared: DeclaredSource) -> Decode
         case FeedKind.SYSLOG:
             from appliance.feeds.syslog.decoder import SyslogDecoder
 
-            return SyslogDecoder(texts, declared.time_zone, declared.grammar, _only_access_point(declared))
+            ap_mac = _only_access_point(declared)
+            return SyslogDecoder(texts, declared.time_zone, declared.grammar, ap_mac, reference)
         case FeedKind.RADIUS:
             from appliance.feeds.radius.decoder import RadiusDecoder
 

@@ -1,10 +1,10 @@
 """Lines of one sender to what they tell: header, content, then the grammar that knows them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from appliance.feeds.clocks import believed
+from appliance.feeds.clocks import NOT_KNOWN, believed
 from appliance.feeds.syslog.content import Content, stripped
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.header import Head, Header
@@ -20,12 +20,19 @@ LONGEST = 16_384
 class SyslogDecoder:
     """One sender's lines. `time_zone` (IANA) is of instants that name none, `grammar` the one to ask first.
 
-    `ap_mac` is the access point meant by lines that name none, 0 if there are several. `reference_ns` stands
-    in for the receipt where that is not known, so that the year of a line in an old file comes right.
+    `ap_mac` is the access point meant by lines that name none, 0 if there are several. What `reference` gives
+    (UTC ns) stands in for a receipt that is not known: the year of a line in an old file comes right.
     """
 
-    def __init__(self, texts: Texts, time_zone: str, grammar: str = "", ap_mac: int = 0) -> None:
-        self.reference_ns = 0
+    def __init__(
+        self,
+        texts: Texts,
+        time_zone: str,
+        grammar: str = "",
+        ap_mac: int = 0,
+        reference: Callable[[], int] = lambda: NOT_KNOWN,
+    ) -> None:
+        self._reference = reference
         self._teller = Teller(texts)
         self._header = Header(time_zone)
         self._ap_mac = ap_mac
@@ -35,13 +42,13 @@ class SyslogDecoder:
 
     def decode(self, messages: Messages) -> Told:
         """Take lines in order of their arrival; each payload is one message without its framing."""
-        read = self._header.read
+        read, reference_ns = self._header.read, self._reference()
         received = messages.received_ns.tolist()
         lines: list[tuple[int, Head]] = []
         for received_ns, payload in zip(received, messages.payloads, strict=True):
             text = self._text(payload)
             if text:
-                lines.append((received_ns, read(text, received_ns or self.reference_ns)))
+                lines.append((received_ns, read(text, received_ns or reference_ns)))
         stated = np.array([head.stated_ns for _, head in lines], np.int64)
         when = np.array([received_ns for received_ns, _ in lines], np.int64)
         known = (believed(stated, when) & (stated != 0)).tolist()

@@ -128,9 +128,7 @@ class Feed:
             if len(self._channels) >= CHANNEL_LIMIT:
                 self.let_go(next(iter(self._channels)))
             called, settings = name()
-            make = partial(
-                decoder_of, self.order.kind, self._intake.texts, settings, lambda: self.written_ns
-            )
+            make = partial(decoder_of, self.order.kind, self._intake.texts, settings, lambda: self.written_ns)
             decoder = Guarded(make, self._complain)
             channel = self._intake.open(self.number(called), decoder)
         self._channels[key] = channel  # at the end: the one that spoke last

@@ -1,7 +1,9 @@
 """A decoder that survives its own defects: a message that it fails on must not silence other sources."""
 
+import traceback
 from collections import Counter
 from collections.abc import Callable
+from pathlib import PurePath
 
 import numpy as np
 
@@ -46,6 +48,16 @@ class Guarded:
         """What it had half told is told by nobody: it is decoded again, message by message."""
         self._decoder = self._make()
         self._failed(error)
+
+
+def defect(error: Exception) -> str:
+    """What to say of an error. Only where it was raised: what it says may hold an address."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {at.name} of {PurePath(at.filename).name}, line {at.lineno}"
+    return (
+        f"a message could not be decoded because of a defect of Greffier ({where}); it is counted, all "
+        "others are recorded: please report it"
+    )
 
 
 def _together(parts: list[Told]) -> Told:

@@ -21,8 +21,8 @@ def tell(
     texts: Texts | None = None,
 ) -> Told:
     """What lines tell that all came at one instant (0: out of a file last written at `reference_ns`)."""
-    decoder = SyslogDecoder(Texts() if texts is None else texts, time_zone, grammar, ap_mac)
-    decoder.reference_ns = reference_ns
+    texts = Texts() if texts is None else texts
+    decoder = SyslogDecoder(texts, time_zone, grammar, ap_mac, lambda: reference_ns)
     payloads = [line.encode() if isinstance(line, str) else line for line in lines]
     return decoder.decode(Messages(np.full(len(payloads), received_ns, np.int64), payloads))
 

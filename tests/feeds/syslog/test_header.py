@@ -189,8 +189,7 @@ def test_no_pieces_of_lines_raise(payload: bytes, received_ns: int) -> None:
 
 
 def _decode(payload: bytes, received_ns: int) -> None:
-    decoder = SyslogDecoder(Texts(), "Europe/Paris")
-    decoder.reference_ns = from_iso(NOW)
+    decoder = SyslogDecoder(Texts(), "Europe/Paris", reference=lambda: from_iso(NOW))
     told = decoder.decode(
         Messages(np.array([received_ns, received_ns]), [payload, b"<34>Oct 11 22:14:15 h p: x"])
     )
@@ -204,8 +203,7 @@ def test_what_is_odd_is_counted() -> None:
         b"kernel: x": "undated", b"Nov 22 01:00:00 h p: x": "not_understood",
     }  # fmt: skip
     for payload, why in payloads.items():
-        decoder = SyslogDecoder(Texts(), "Europe/Paris")
-        decoder.reference_ns = from_iso(NOW)
+        decoder = SyslogDecoder(Texts(), "Europe/Paris", reference=lambda: from_iso(NOW))
         told = decoder.decode(Messages(np.array([0]), [payload]))
         assert dict(told.refused) == {why: 1}
 

@@ -48,8 +48,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400)
 @given(damaged(), st.sampled_from(["", *(grammar.name for grammar in GRAMMARS)]), st.sampled_from([0, NOW]))
 def test_damaged_lines(line: bytes, grammar: str, received_ns: int) -> None:
-    decoder = SyslogDecoder(Texts(), "Europe/Paris", grammar, 5)
-    decoder.reference_ns = NOW
+    decoder = SyslogDecoder(Texts(), "Europe/Paris", grammar, 5, lambda: NOW)
     told = decoder.decode(Messages(np.array([received_ns]), [line]))
     assert len(told.flows) + len(told.claims) + len(told.translations) + sum(told.refused.values())
 
