@@ -36,7 +36,7 @@ class SyslogDecoder:
         self._teller = Teller(texts)
         self._header = Header(time_zone)
         self._ap_mac = ap_mac
-        self._radios: dict[tuple[str, int], str] = {}
+        self._places: dict[tuple[str, int], str] = {}
         self._exchanges: dict[tuple[str, str], tuple[int, Address]] = {}
         self._first = tuple(each for each in GRAMMARS if each.name == grammar)
 
@@ -99,7 +99,7 @@ class SyslogDecoder:
             head.program,
             text,
             head.ap_mac or self._ap_mac,
-            self._radios,
+            self._places,
             self._exchanges,
         )
         if any(grammar.read(line, teller) for grammar in self._candidates(line)):

@@ -12,9 +12,9 @@ class Line:
 
     `program` is the tag or APP-NAME in lower case without its PID, "" if there is none; `host` the HOSTNAME.
     `ap_mac` is the access point that the header or, where it is one only, the declared source names; else 0.
-    `radios` and `exchanges` are the sender's, for what its later lines need; grammars bound what they put in:
-    the radio (an interface's name) that a station (host, MAC) joined last, the MAC and, once it is given, the
-    address of a DHCP transaction (host, number).
+    `places` and `exchanges` are the sender's, for what its later lines need; grammars bound what they put in:
+    the place (`telling.is_last_place`) that a station (host or "", MAC) joined last, the MAC and, once it is
+    given, the address of a DHCP transaction (host, number).
     """
 
     seen_ns: int
@@ -24,7 +24,7 @@ class Line:
     program: str
     text: str
     ap_mac: int = 0
-    radios: dict[tuple[str, int], str] = field(default_factory=dict)
+    places: dict[tuple[str, int], str] = field(default_factory=dict)
     exchanges: dict[tuple[str, str], tuple[int, Address]] = field(default_factory=dict)
 
 

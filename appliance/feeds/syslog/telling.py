@@ -68,21 +68,22 @@ def refuse(teller: Teller, why: Refusal) -> bool:
     return True
 
 
-def is_last_place(line: Line, mac: int, place: str, is_over: bool) -> bool:
+def is_last_place(line: Line, mac: int, place: str, is_over: bool, host: str = "") -> bool:
     """Whether what a line says is of the place that a station joined last, among all of this sender's places.
 
     A station that roams is thrown off its former place minutes later: that says nothing of where it is.
     A place is a radio or an access point by its name, where a line names it by no MAC; "" is not told apart.
+    With a `host`, only the places of this one are looked at: another access point has radios so named.
     """
-    key = ("", mac)
+    key = (host, mac)
     if is_over:
-        is_told = not place or line.radios.get(key, place) == place
+        is_told = not place or line.places.get(key, place) == place
         if is_told:
-            line.radios.pop(key, None)
+            line.places.pop(key, None)
         return is_told
-    if line.radios.pop(key, None) is None and len(line.radios) >= _PLACES:
-        del line.radios[next(iter(line.radios))]
-    line.radios[key] = place
+    if line.places.pop(key, None) is None and len(line.places) >= _PLACES:
+        del line.places[next(iter(line.places))]
+    line.places[key] = place
     return True
 
 

@@ -117,4 +117,4 @@ def test_how_many_stations_are_remembered_is_bounded() -> None:
     ]
     decoder = SyslogDecoder(Texts(), "UTC")
     decoder.decode(Messages(np.full(20_000, now_ns()), [line.encode() for line in lines]))
-    assert len(decoder._radios) == 8192
+    assert len(decoder._places) == 8192

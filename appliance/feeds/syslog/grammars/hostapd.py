@@ -7,6 +7,7 @@ import re
 
 from appliance.feeds.syslog.addresses import station
 from appliance.feeds.syslog.grammar import Grammar, Line
+from appliance.feeds.syslog.telling import is_last_place
 from appliance.feeds.told import Teller
 from appliance.model.reasons import Evidence, Refusal
 
@@ -20,10 +21,6 @@ _JOINED = (
     "starting accounting session ",
 )  # fmt: skip
 _LEFT = ("disassociated", "deauthenticated", "stopped accounting session ")
-_REMEMBERED = 8192
-"""Stations of one sender whose radio is known. One that moves to another radio of the same access point is
-thrown off the first minutes later: that says nothing of where it is."""
-
 _SESSION = re.compile(r"(?:starting|stopped) accounting session ([0-9A-Fa-f-]{8,64})(?=\s|$)", re.ASCII)
 _IDENTITY = re.compile(r"STA identity '([^'/\s\0]{1,253})'")
 """Of a person: `host/NAME` is a device's."""
@@ -44,7 +41,9 @@ def read(line: Line, teller: Teller) -> bool:
     is_over = event == "DISCONNECTED" or said.startswith(_LEFT)
     identity = _IDENTITY.match(said)
     is_here = event == "CONNECTED" or said.startswith(_JOINED) or identity is not None
-    if number == 0 or not (is_here or is_over) or not _is_on(line, number, radio, is_over):
+    is_told = number != 0 and (is_here or is_over)
+    # One that moves to another radio of the same access point is thrown off the first minutes later.
+    if not is_told or not is_last_place(line, number, radio, is_over, line.host):
         teller.refused[Refusal.NOTHING_TO_KEEP] += 1
         return True
     session = _SESSION.match(said)
@@ -59,20 +58,6 @@ def read(line: Line, teller: Teller) -> bool:
         session=session[1] if session else "",
         user=identity[1] if identity else "",
     )
-    return True
-
-
-def _is_on(line: Line, mac: int, radio: str, is_over: bool) -> bool:
-    """Whether this event is of the radio that the station joined last, which is remembered."""
-    key = (line.host, mac)
-    if is_over:
-        if line.radios.get(key, radio) != radio:
-            return False
-        line.radios.pop(key, None)
-        return True
-    if line.radios.pop(key, None) is None and len(line.radios) >= _REMEMBERED:
-        del line.radios[next(iter(line.radios))]
-    line.radios[key] = radio
     return True
 
 
