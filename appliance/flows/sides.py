@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.model.addresses import MAC_GROUP_BIT, MAPPED_V4
+from appliance.model.addresses import MAC_GROUP_BIT
 from appliance.model.networks import Networks
 from appliance.model.rows import FED_TRAFFIC
 
@@ -39,7 +39,6 @@ COLUMNS: dict[str, type] = {
 _PORT_BITS, _PORT = np.uint64(17), np.uint64(0x1FFFF)  # one more than the port: -1 is "not said"
 _PROTOCOL_AT, _SOURCE_AT, _UNDECIDED = np.uint64(34), np.uint64(42), np.uint64(1 << 58)
 _GROUP = np.uint64(MAC_GROUP_BIT)
-_MAPPED = np.uint64(MAPPED_V4 >> 32)
 _WITH_PORTS = np.zeros(256, np.bool_)
 _WITH_PORTS[[6, 17, 33, 132, 136]] = True  # as `wire` has them: ICMP's type and code are no ports
 
@@ -133,10 +132,10 @@ class _End:
         self.port, self.mac = stated[name + "_port"].astype(np.int64), stated[name + "_mac"]
         nat_hi, nat_lo = stated[f"nat_{name}_ip_hi"].copy(), stated[f"nat_{name}_ip_lo"].copy()
         nat_port = stated[f"nat_{name}_port"].copy()
-        self.own = hold(networks, self.hi, self.lo)
+        self.own = networks.hold(self.hi, self.lo)
         translated = (nat_hi | nat_lo) != 0
         inside = np.flatnonzero(translated & ~self.own)
-        inside = inside[hold(networks, nat_hi[inside], nat_lo[inside])]
+        inside = inside[networks.hold(nat_hi[inside], nat_lo[inside])]
         if len(inside):  # seen outside: what it is translated to is the client
             self.own[inside] = True
             for plain, nat in ((self.hi, nat_hi), (self.lo, nat_lo)):
@@ -167,15 +166,6 @@ def _is_lower(one: _End, other: _End, which: NDArray[np.int64]) -> Mask:
         lower |= same & (mine[which] < theirs[which])
         same &= mine[which] == theirs[which]
     return lower
-
-
-def hold(networks: Networks, hi: U64, lo: U64) -> Mask:
-    """(n,) which of these addresses lie in the networks."""
-    mapped = (hi == 0) & (lo >> np.uint64(32) == _MAPPED)
-    held = networks.hold_ipv4(lo.astype(np.uint32).byteswap()) & mapped
-    if networks.ipv6 and not mapped.all():
-        held |= networks.hold_ipv6(hi.byteswap(), lo.byteswap()) & ~mapped
-    return np.asarray(held)
 
 
 def rows_of(halves: Halves, swapped: Mask) -> Rows:

@@ -15,8 +15,6 @@ from appliance.model.rows import CLAIM
 Rows = NDArray[np.void]
 
 _ALIKE = ("ip_hi", "ip_lo", "mac", "ap_mac", "ssid", "user", "vlan")
-_MAPPED = np.uint64(0xFFFF)
-_V4_BITS = np.uint64(32)
 
 
 def claims_of(stated: Rows, networks: Networks) -> Rows:
@@ -56,7 +54,4 @@ def _claims(stated: Rows, end: str, networks: Networks, before: str) -> list[Row
 
 
 def _inside(rows: Rows, end: str, networks: Networks) -> NDArray[np.bool_]:
-    hi, lo = rows[f"{end}_ip_hi"], rows[f"{end}_ip_lo"]
-    is_v4 = (hi == 0) & (lo >> _V4_BITS == _MAPPED)
-    v4 = networks.hold_ipv4(lo.astype(np.uint32).byteswap())
-    return np.asarray(np.where(is_v4, v4, networks.hold_ipv6(hi.byteswap(), lo.byteswap())))
+    return networks.hold(rows[f"{end}_ip_hi"], rows[f"{end}_ip_lo"])

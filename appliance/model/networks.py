@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.model.addresses import MAPPED_V4
+
 _ALL = 0xFFFF_FFFF_FFFF_FFFF
+_HALF = np.uint64(32)
+_MAPPED = np.uint64(MAPPED_V4 >> 32)
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,16 @@ class Networks:
                 ipv6.append((mask_hi, mask_lo, hi, lo))
         return cls(tuple(ipv4), tuple(ipv6))
 
+    def hold(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """(n,) which of these addresses, as `model.addresses` keeps them, lie in one of the networks."""
+        is_ipv4 = (hi == 0) & (lo >> _HALF == _MAPPED)
+        inside = self.hold_ipv4(lo.astype(np.uint32).byteswap()) & is_ipv4
+        if self.ipv6 and not is_ipv4.all():
+            inside |= self.hold_ipv6(hi.byteswap(), lo.byteswap()) & ~is_ipv4
+        return np.asarray(inside)
+
     def hold_ipv4(self, addresses: NDArray[np.uint32]) -> NDArray[np.bool_]:
-        """(n,) which of these lie in one of the networks."""
+        """(n,) which of these, as the wire has them, lie in one of the networks."""
         if not self.ipv4:
             return np.zeros(len(addresses), np.bool_)
         (mask, value), *others = self.ipv4
@@ -43,7 +55,7 @@ class Networks:
         return np.asarray(inside)
 
     def hold_ipv6(self, hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """(n,) which of these lie in one of the networks."""
+        """(n,) which of these, as the wire has them, lie in one of the networks."""
         inside = np.zeros(len(hi), np.bool_)
         for mask_hi, mask_lo, value_hi, value_lo in self.ipv6:
             match = (hi & mask_hi) == value_hi

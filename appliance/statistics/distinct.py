@@ -82,12 +82,10 @@ def routers_of(rows: NDArray[np.void], site: Networks) -> UInt64:
     rows = rows[:: 1 + len(rows) // _SAMPLE]
     hi, lo = rows["peer_ip_hi"], rows["peer_ip_lo"]
     is_ipv4 = (hi == 0) & (lo >> np.uint64(32) == 0xFFFF)
-    ipv4 = lo.astype(np.uint32).byteswap()
-    public = np.where(is_ipv4, ~_SPECIAL.hold_ipv4(ipv4), hi >> np.uint64(61) == 1)  # 2000::/3
-    inside = np.where(is_ipv4, site.hold_ipv4(ipv4), site.hold_ipv6(hi.byteswap(), lo.byteswap()))
+    public = np.where(is_ipv4, ~_SPECIAL.hold(hi, lo), hi >> np.uint64(61) == 1)  # 2000::/3
     macs = rows["peer_mac"]
     is_station = (macs != MAC_NULL) & (macs & np.uint64(MAC_GROUP_BIT) == 0)
-    return once(macs[public & ~inside & is_station])
+    return once(macs[public & ~site.hold(hi, lo) & is_station])
 
 
 def tally(groups: UInt64, clients: UInt64, count: int) -> NDArray[np.int64]:

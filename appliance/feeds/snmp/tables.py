@@ -163,11 +163,8 @@ def _halves(octets: Oid) -> tuple[int, int]:
 
 
 def _holds(clients: Networks, address: tuple[int, int]) -> bool:
-    hi, lo = address
-    if hi == 0 and lo >> 32 == MAPPED_V4 >> 32:
-        return bool(clients.hold_ipv4(np.array([lo & 0xFFFF_FFFF], np.uint32).byteswap())[0])
-    halves = (np.array([half], np.uint64).byteswap() for half in address)
-    return bool(clients.hold_ipv6(*halves)[0])
+    hi, lo = (np.array([half], np.uint64) for half in address)
+    return bool(clients.hold(hi, lo)[0])
 
 
 def _mac(value: Value) -> int:
