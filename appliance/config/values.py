@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
-from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, mac_number
+from appliance.model.addresses import mac_number, unicast
 
 _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
 _DHCP_PORTS = (67, 68, 546, 547)
@@ -71,7 +71,7 @@ def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:
             numbers.append(mac_number(text))
         except ValueError as error:
             return str(error)
-        if numbers[-1] == MAC_NULL or numbers[-1] & MAC_GROUP_BIT:
+        if not unicast(numbers[-1]):
             return f"'{text}' is no MAC of a station"
     if len(set(numbers)) != len(numbers):
         return "the same MAC is given twice"

@@ -55,6 +55,11 @@ def mac_number(text: str) -> int:
     return int(digits, 16)
 
 
+def unicast(mac: int) -> int:
+    """The same where a MAC can be that of one device, a station's or an access point's; else MAC_NULL."""
+    return MAC_NULL if mac & MAC_GROUP_BIT else mac
+
+
 def mac_text(mac: int) -> str:
     """`aa:bb:cc:dd:ee:ff`."""
     return ":".join(f"{mac:012x}"[i : i + 2] for i in range(0, 12, 2))

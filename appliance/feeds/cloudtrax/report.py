@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, mac_number
+from appliance.model.addresses import MAC_NULL, mac_number, unicast
 from appliance.model.errors import DecodeError
 
 _LATEST_S = 1 << 33
@@ -69,10 +69,9 @@ def _devices(entries: list[object]) -> Iterator[Device | None]:
 def _mac(stated: object) -> int:
     """0 for what is no MAC of one device."""
     try:
-        mac = mac_number(stated) if isinstance(stated, str) else MAC_NULL
+        return unicast(mac_number(stated)) if isinstance(stated, str) else MAC_NULL
     except ValueError:
         return MAC_NULL
-    return MAC_NULL if mac & MAC_GROUP_BIT else mac
 
 
 def _second(stated: object) -> int | None:

@@ -8,7 +8,7 @@ import re
 from enum import IntEnum
 
 from appliance.feeds.radius.attributes import Attributes, Code
-from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL
+from appliance.model.addresses import MAC_NULL, unicast
 
 _WRITINGS = (
     r"[0-9A-Fa-f]{2}(?:(?P<between>[-:. ]?)[0-9A-Fa-f]{2})(?:(?P=between)[0-9A-Fa-f]{2}){4}"
@@ -43,7 +43,7 @@ _RUCKUS_BSSID = (25053, 14)
 def calling(attributes: Attributes) -> int:
     """The MAC of the station, 0 where a number or a name stands in its place."""
     found = _STATION.fullmatch(attributes.octets(Code.CALLING_STATION_ID).rstrip(b"\0").decode("latin-1"))
-    return _unicast(found["mac"]) if found else MAC_NULL
+    return _mac(found["mac"]) if found else MAC_NULL
 
 
 def called(attributes: Attributes) -> tuple[int, str]:
@@ -54,16 +54,16 @@ def called(attributes: Attributes) -> tuple[int, str]:
     text = attributes.octets(Code.CALLED_STATION_ID).rstrip(b"\0").decode("latin-1")
     found = _PLACE.fullmatch(text)
     if found:
-        ap_mac, ssid = _unicast(found["mac"]), found["ssid"] or ""
+        ap_mac, ssid = _mac(found["mac"]), found["ssid"] or ""
     else:
         # Cisco's `ap-name:ssid`; where the port is not said to be Wi-Fi it may be anything.
         ap_mac, ssid = MAC_NULL, text.partition(":")[2] if port == PortType.WIRELESS_80211 else ""
     ssid_octets = ssid.encode("latin-1")
     for vendor, code, value in attributes.of_vendors():
         if (vendor, code) in _AP_MACS and (named := _STATION.fullmatch(value.decode("latin-1"))):
-            ap_mac = _unicast(named["mac"]) or ap_mac
+            ap_mac = _mac(named["mac"]) or ap_mac
         elif (vendor, code) == _RUCKUS_BSSID and len(value) == 6:
-            ap_mac = _unicast(value.hex()) or ap_mac
+            ap_mac = _mac(value.hex()) or ap_mac
         elif (vendor, code) in _SSIDS:
             ssid_octets = ssid_octets or value
         elif (vendor, code) == _CISCO_PAIR and value.startswith(b"ssid="):
@@ -73,6 +73,5 @@ def called(attributes: Attributes) -> tuple[int, str]:
     return ap_mac, attributes.readable(ssid_octets)
 
 
-def _unicast(text: str) -> int:
-    mac = int(text.translate(_NO_DIGITS), 16)
-    return MAC_NULL if mac & MAC_GROUP_BIT else mac
+def _mac(text: str) -> int:
+    return unicast(int(text.translate(_NO_DIGITS), 16))

@@ -12,7 +12,7 @@ import numpy as np
 
 from appliance.feeds.snmp.objects import Oid
 from appliance.feeds.told import NOWHERE, Teller
-from appliance.model.addresses import MAC_GROUP_BIT, MAC_NULL, MAPPED_V4
+from appliance.model.addresses import MAC_NULL, MAPPED_V4, unicast
 from appliance.model.networks import Networks
 from appliance.model.reasons import Evidence, Note, Refusal
 
@@ -108,17 +108,17 @@ def tell(answers: Answers, known: Device, clients: Networks, now_ns: int, teller
     """
     own = {interface.mac for interface in known.interfaces}
     for address, mac in _neighbours(answers):
-        if mac in own or not _is_station(mac) or not _holds(clients, address):
+        if mac in own or not unicast(mac) or not _holds(clients, address):
             teller.refused[Refusal.NOTHING_TO_KEEP] += 1
         else:
             teller.claim(now_ns, Evidence.SNMP, mac, address)
     radios = {
         interface.index: interface.mac
         for interface in known.interfaces
-        if interface.kind == RADIO and _is_station(interface.mac)
+        if interface.kind == RADIO and unicast(interface.mac)
     }
     for mac, index in _stations(answers):
-        if index in radios and mac not in own and _is_station(mac):
+        if index in radios and mac not in own and unicast(mac):
             teller.claim(now_ns, Evidence.SNMP, mac, NOWHERE, ap_mac=radios[index])
     if answers.cut:
         teller.noted[Note.TABLE_CUT_OFF] += len(answers.cut)
@@ -169,10 +169,6 @@ def _holds(clients: Networks, address: tuple[int, int]) -> bool:
 
 def _mac(value: Value) -> int:
     return int.from_bytes(value, "big") if isinstance(value, bytes) and len(value) == 6 else MAC_NULL
-
-
-def _is_station(mac: int) -> bool:
-    return mac != MAC_NULL and not mac & MAC_GROUP_BIT
 
 
 def _number(value: Value) -> int:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from appliance.feeds.told import Address
-from appliance.model.addresses import MAC_GROUP_BIT, MAPPED_V4, ip_halves, mac_number
+from appliance.model.addresses import MAC_NULL, MAPPED_V4, ip_halves, mac_number, unicast
 
 _REMEMBERED = 16_384
 _DUID_LINK_LAYER_AT = {"0001": 16, "0003": 8}  # DUID-LLT and DUID-LL (RFC 8415 section 11), in hex digits
@@ -49,10 +49,9 @@ def holdable(text: str) -> Address | None:
 def station(text: str) -> int:
     """The MAC of a station in any usual writing; 0 if it is none, or a group's."""
     try:
-        mac = mac_number(text)
+        return unicast(mac_number(text))
     except ValueError:
-        return 0
-    return 0 if mac & MAC_GROUP_BIT else mac
+        return MAC_NULL
 
 
 def duid_station(text: str) -> int:
