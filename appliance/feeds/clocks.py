@@ -35,3 +35,10 @@ def believed(device_ns: Instants, received_ns: Instants | int) -> NDArray[np.boo
     near = (device_ns >= np.maximum(received - BEHIND_NS, EARLIEST_NS)) & (device_ns <= received + AHEAD_NS)
     either: NDArray[np.bool_] = near | (received == NOT_KNOWN)
     return either
+
+
+def is_believed(device_ns: int, received_ns: int) -> bool:
+    """`believed` of one instant, of any size."""
+    if received_ns == NOT_KNOWN:
+        return True
+    return max(received_ns - BEHIND_NS, EARLIEST_NS) <= device_ns <= received_ns + AHEAD_NS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from appliance.feeds.clocks import believed
+from appliance.feeds.clocks import believed, is_believed
 
 NS = 10**9
 RECEIVED = 1_790_000_000 * NS
@@ -29,3 +29,4 @@ Y2000 = 946_684_800 * NS
 def test_believed(device: int, received: int, expected: bool) -> None:
     assert believed(np.array([device]), np.array([received])).tolist() == [expected]
     assert believed(np.array([device, device]), received).tolist() == [expected] * 2
+    assert is_believed(device, received) is expected

@@ -3,9 +3,7 @@
 import hashlib
 import hmac
 
-import numpy as np
-
-from appliance.feeds.clocks import NOT_KNOWN, believed
+from appliance.feeds.clocks import NOT_KNOWN, is_believed
 from appliance.feeds.cloudtrax import report, request
 from appliance.feeds.cloudtrax.report import Device, Report
 from appliance.feeds.cloudtrax.request import Request
@@ -86,7 +84,7 @@ class CloudtraxDecoder:
         """UTC ns; the receipt, which may be NOT_KNOWN, where the device's clock cannot be believed."""
         if stated_s is None:
             return received_ns
-        if believed(np.array([stated_s * NS], np.int64), received_ns)[0]:
+        if is_believed(stated_s * NS, received_ns):
             return stated_s * NS
         self._teller.noted[Note.DEVICE_CLOCK] += 1
         return received_ns

@@ -8,9 +8,7 @@ when it says it began.
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import numpy as np
-
-from appliance.feeds.clocks import BEHIND_NS, NOT_KNOWN, believed
+from appliance.feeds.clocks import BEHIND_NS, NOT_KNOWN, is_believed
 from appliance.feeds.radius import accounting, packets
 from appliance.feeds.radius.accounting import Statement, Status
 from appliance.feeds.radius.attributes import Attributes
@@ -114,7 +112,7 @@ class RadiusDecoder:
         """When it happened (UTC ns): as the device says (RFC 2869 section 5.3), else receipt less delay."""
         if statement.event_s is not None:
             event_ns = statement.event_s * NS
-            if believed(np.array([event_ns], np.int64), received_ns)[0]:
+            if is_believed(event_ns, received_ns):
                 return event_ns
             self._teller.noted[Note.DEVICE_CLOCK] += 1
         if received_ns == NOT_KNOWN:

@@ -8,7 +8,7 @@ counters (0).
 
 from dataclasses import dataclass
 
-from appliance.feeds.clocks import AHEAD_NS, BEHIND_NS, EARLIEST_NS, NOT_KNOWN
+from appliance.feeds.clocks import is_believed
 from appliance.feeds.syslog.grammar import Line
 from appliance.feeds.syslog.words import UNKNOWN_PROTOCOL
 from appliance.feeds.told import NOWHERE, Address, Teller
@@ -91,8 +91,7 @@ def instant(line: Line, device_ns: int, teller: Teller) -> tuple[int, bool]:
     """(UTC ns, by receipt) of an instant that stands in the text itself, 0 if none does; clocks' rule."""
     if device_ns <= 0:
         return line.seen_ns, line.by_receipt
-    earliest = max(line.received_ns - BEHIND_NS, EARLIEST_NS)
-    if line.received_ns == NOT_KNOWN or earliest <= device_ns <= line.received_ns + AHEAD_NS:
+    if is_believed(device_ns, line.received_ns):
         return min(device_ns, 2**63 - 1), False
     teller.noted[Note.DEVICE_CLOCK] += not line.by_receipt  # else the header's instant was noted already
     return line.received_ns, True
