@@ -1,9 +1,12 @@
 """What a recording did, in its closing words: as sentences and as one JSON object."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from appliance.cli import stderr
+from appliance.cli.refusals import explained
 from appliance.cli.wording import several
 from appliance.model.instants import to_iso
 
@@ -82,6 +85,21 @@ def as_sentences(shown: Mapping[str, Any], what: str = "packet") -> str:
             "2 seconds before it died and all that came until it ran again: see 'greffier coverage'."
         )
     return "\n".join(lines)
+
+
+def of_feeds(shown: Mapping[str, Any]) -> str:
+    """The same of messages, with a word for whatever somebody has to do something about."""
+    return "\n".join([as_sentences(shown, "message"), *explained(shown["refused"])])
+
+
+def tell(closing_words: str) -> None:
+    """All is over and sealed: that nobody hears it any more changes nothing."""
+    try:
+        print(closing_words, flush=True)
+    except OSError as error:
+        stderr.mute(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            stderr.complain(f"cannot say what was recorded: {error.strerror}; see 'greffier coverage'")
 
 
 def _of_interface(part: Mapping[str, Any]) -> str:

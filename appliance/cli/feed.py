@@ -9,13 +9,11 @@ one sender's, in the order given; logs that were rotated (messages.2.gz messages
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.cli import stderr
-from appliance.cli.refusals import explained
+from appliance.cli.stderr import complain
 from appliance.model.errors import CaptureError, UsageError
 from appliance.model.feeds import WITH_SECRET, DeclaredSource, FeedKind
 
@@ -60,19 +58,10 @@ def run(args: argparse.Namespace) -> int:
         Feeding(at_work, order, declared, done).run(args.files)
     report = at_work.report
     for note in report.notes:
-        print(f"greffier: {note}", file=sys.stderr)
+        complain(note)
     shown = closing.as_json(report, live=False)
-    words = json.dumps(shown) if args.json else _as_sentences(closing.as_sentences(shown, "message"), shown)
-    try:
-        print(words, flush=True)
-    except OSError:
-        stderr.mute(sys.stdout)
+    closing.tell(json.dumps(shown) if args.json else closing.of_feeds(shown))
     return CaptureError.exit_code if "not_a_feed" in report.refused else 0
-
-
-def _as_sentences(words: str, shown: dict[str, object]) -> str:
-    refused = shown["refused"]
-    return "\n".join([words, *explained(refused)]) if isinstance(refused, dict) else words
 
 
 def _order(args: argparse.Namespace) -> "tuple[Order, Sequence[DeclaredSource]]":

@@ -7,10 +7,10 @@ written to HOME/inventory/devices.json; who holds which address becomes bindings
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.stderr import complain
 from appliance.cli.wording import several
 from appliance.model.errors import UsageError
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             devices = inventory.Inventory(at_work, config, told).run()
         path = inventory.write(args.home, devices, now_ns())
     for note in at_work.report.notes:
-        print(f"greffier: {note}", file=sys.stderr)
+        complain(note)
     bindings = at_work.report.bindings
     if args.json:
         shown = {"devices": [inventory.as_json(each) for each in devices], "bindings": bindings}

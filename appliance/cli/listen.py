@@ -8,10 +8,9 @@ gets it when what it said is on the disk. Runs until it is interrupted, then sea
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-from appliance.cli import stderr
+from appliance.cli.stderr import complain
 from appliance.model.errors import UsageError
 
 EXAMPLES = """  greffier listen --home /var/lib/greffier
@@ -34,23 +33,9 @@ def run(args: argparse.Namespace) -> int:
     if args.seconds is not None and not args.seconds > 0:
         raise UsageError("--seconds takes a number above 0")
     with progress.of_feeds() as told:
-        report = listening.listen(args.home, args.seconds, told, _complain)
+        report = listening.listen(args.home, args.seconds, told, complain)
     for note in report.notes:
-        _complain(note)
+        complain(note)
     shown = closing.as_json(report, live=False)
-    _tell(json.dumps(shown) if args.json else closing.as_sentences(shown, "message"))
+    closing.tell(json.dumps(shown) if args.json else closing.of_feeds(shown))
     return 0
-
-
-def _tell(closing_words: str) -> None:
-    """Listening is over and sealed: that nobody hears it any more changes nothing."""
-    try:
-        print(closing_words, flush=True)
-    except OSError as error:
-        stderr.mute(sys.stdout)
-        if not isinstance(error, BrokenPipeError):
-            _complain(f"cannot say what was recorded: {error.strerror}; see 'greffier coverage'")
-
-
-def _complain(sentence: str) -> None:
-    print(f"greffier: {sentence}", file=sys.stderr)

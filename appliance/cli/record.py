@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.cli import stderr
+from appliance.cli.stderr import complain
 from appliance.model.errors import CaptureError, UsageError
 
 EXAMPLES = """  greffier record --home /var/lib/greffier hotel.pcap
@@ -90,7 +90,7 @@ def _check_interface(interface: str, may_wait: bool) -> None:
 
     with Ring(interface, ring_bytes=1 << 18, may_wait=may_wait) as ring:
         if ring.link is Link.ABSENT:
-            _complain(f"'{interface}' is not there; it is recorded as soon as it is")
+            complain(f"'{interface}' is not there; it is recorded as soon as it is")
 
 
 def _record_here(args: argparse.Namespace, interface: str | None) -> int:
@@ -100,7 +100,7 @@ def _record_here(args: argparse.Namespace, interface: str | None) -> int:
 
     if args.parent:
         signals.end_with(args.parent)
-    with recording.recording(args.home, Recorder, _complain if interface else None) as at_work:
+    with recording.recording(args.home, Recorder, complain if interface else None) as at_work:
         if interface:
             from appliance.services.mirror import live  # 25 ms that a file need not wait for
 
@@ -113,9 +113,9 @@ def _record_here(args: argparse.Namespace, interface: str | None) -> int:
                 replay.record_files(at_work, args.files, done)
     report = at_work.report
     for note in report.notes:
-        _complain(note)
+        complain(note)
     shown = closing.as_json(report, bool(interface))
-    _tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
+    closing.tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
     return CaptureError.exit_code if "not_a_capture" in report.refused else 0
 
 
@@ -128,7 +128,7 @@ def _record_several(args: argparse.Namespace, interfaces: Sequence[str]) -> int:
         limit = [] if seconds is None else ["--seconds", f"{seconds:.3f}"]
         return [*ours, "--interface", interface, "--parent", str(os.getpid()), *limit]
 
-    several = Several(args.home, interfaces, command, _complain)
+    several = Several(args.home, interfaces, command, complain)
     with progress.of_interfaces(list(interfaces)) as told:
         several.run(args.seconds, told)
     parts = [
@@ -136,19 +136,5 @@ def _record_several(args: argparse.Namespace, interfaces: Sequence[str]) -> int:
         for one in several.recorders
     ]
     shown = closing.summed(parts)
-    _tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
+    closing.tell(json.dumps(shown) if args.json else closing.as_sentences(shown))
     return max(one.exit_code for one in several.recorders)
-
-
-def _tell(closing_words: str) -> None:
-    """Recording is over and sealed: that nobody hears it any more changes nothing."""
-    try:
-        print(closing_words, flush=True)
-    except OSError as error:
-        stderr.mute(sys.stdout)
-        if not isinstance(error, BrokenPipeError):
-            _complain(f"cannot say what was recorded: {error.strerror}; see 'greffier coverage'")
-
-
-def _complain(sentence: str) -> None:
-    print(f"greffier: {sentence}", file=sys.stderr)

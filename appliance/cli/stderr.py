@@ -56,6 +56,11 @@ def unfailing() -> Iterator[None]:
                     mute(before)
 
 
+def complain(sentence: str) -> None:
+    """Say what a person should know, beside what was asked for."""
+    print(f"greffier: {sentence}", file=sys.stderr)
+
+
 def mute(stream: TextIO) -> None:
     """Let a stream end nowhere, so that what it still holds does not fail at the exit of the process."""
     with contextlib.suppress(OSError):

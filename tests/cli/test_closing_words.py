@@ -53,3 +53,9 @@ def test_what_a_restart_cost_is_said_beside_what_is_known_to_be_lost() -> None:
 def test_the_time_without_a_link_is_said() -> None:
     shown = {**TOLD, "noted": {"interface_down_s": 12}}
     assert "Without a link: 12 seconds." in closing.as_sentences(shown)
+
+
+def test_what_gave_no_record_is_explained_where_messages_came() -> None:
+    shown = {**TOLD, "refused": {"defect": 1, "link_type": 2, "no_template": 3}}
+    lines = closing.of_feeds(shown).splitlines()
+    assert [line.partition(":")[0] for line in lines[-3:]] == ["  defect", "  link_type", "  no_template"]
