@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from appliance.config.inventory import InventoryConfig
 from appliance.feeds.snmp.tables import Answers, Device, device, tell
-from appliance.feeds.told import Teller
+from appliance.feeds.told import Messages, Teller
 from appliance.listeners.snmp import PORT, Asker
 from appliance.model.addresses import mac_text
 from appliance.model.instants import to_iso
@@ -20,7 +22,7 @@ from appliance.model.networks import Networks
 from appliance.model.source_names import INVENTORY
 from appliance.runtime.clock import now_ns
 from appliance.runtime.files import write_once
-from appliance.services.feeds.intake import Intake, messages_of
+from appliance.services.feeds.intake import Intake
 from appliance.services.recording.recording import Recording
 
 FILE = "inventory/devices.json"
@@ -71,7 +73,7 @@ class Inventory:
         teller = Teller(self._at_work.recorder.texts)
         at_ns = now_ns()
         tell(answers, known, self._clients, at_ns, teller)
-        self._at_work.recorder.sources[number].hear(messages_of([b""], at_ns))
+        self._at_work.recorder.sources[number].hear(Messages(np.array([at_ns]), [b""]))
         self._at_work.recorder.keep(number, teller.told(), at_ns)
 
 
