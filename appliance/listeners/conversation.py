@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from typing import Protocol
 
+from appliance.listeners.framings import Framing
+
 
 class Conversation(Protocol):
     """One connection, without its socket. Bounds what it holds; instants are monotonic seconds.
@@ -31,15 +33,6 @@ class Conversation(Protocol):
     def outgoing(self) -> bytes:
         """What is to be sent now; it is given once."""
         ...
-
-
-class Framing(Protocol):
-    """Messages that follow each other in a stream, as feeds frame them."""
-
-    refused: Counter[str]
-
-    def feed(self, data: bytes) -> list[bytes]: ...
-    def rest(self) -> bytes: ...
 
 
 class Monologue:

@@ -5,15 +5,15 @@ import selectors
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from appliance.config.listen import ListenConfig
-from appliance.feeds.netflow.framing import Framing as NetflowFraming
-from appliance.feeds.syslog.framing import Framing as SyslogFraming
 from appliance.listeners import asking, certificate
 from appliance.listeners.arrivals import Arrival
 from appliance.listeners.conversation import Conversation, Monologue
 from appliance.listeners.datagrams import DatagramSocket
+from appliance.listeners.framings import framing_of
 from appliance.listeners.streams import MayStay, Streams
 from appliance.listeners.web import WebConnection
 from appliance.model.feeds import FeedKind
@@ -30,16 +30,13 @@ _SPARE_FILES = 256
 """File descriptors beside the connections: of the vaults, of the ports."""
 
 
-def _of_ipfix() -> Conversation:
-    return Monologue(NetflowFraming())
-
-
-def _of_syslog() -> Conversation:
-    return Monologue(SyslogFraming())
-
-
-def _of_presence() -> Conversation:
-    return WebConnection()
+def _conversation(kind: FeedKind) -> Conversation:
+    """Who reports presence waits for answers; all others only speak."""
+    if kind is FeedKind.CLOUDTRAX:
+        return WebConnection()
+    framing = framing_of(kind)
+    assert framing is not None, kind
+    return Monologue(framing)
 
 
 class Inlets:
@@ -71,21 +68,24 @@ class Inlets:
             raise
 
     def _open_streams(self) -> None:
-        config, streams = self._config, self._streams
+        config = self._config
         _allow_files(config.connections + _SPARE_FILES)
         for port in config.ipfix_tcp_ports:
-            streams.listen(FeedKind.NETFLOW, config.address, port, _of_ipfix)
+            self._listen(FeedKind.NETFLOW, port)
         for port in config.syslog_tcp_ports:
-            streams.listen(FeedKind.SYSLOG, config.address, port, _of_syslog)
+            self._listen(FeedKind.SYSLOG, port)
         context: ssl.SSLContext | None = None
         if config.syslog_tls_ports or config.cloudtrax_ports:
             context = certificate.context(self._folder)
             self.asks_peers = asking.ask(context)
         for port in config.syslog_tls_ports:
-            streams.listen(FeedKind.SYSLOG, config.address, port, _of_syslog, context)
+            self._listen(FeedKind.SYSLOG, port, context)
         for port in config.cloudtrax_ports:
-            streams.listen(FeedKind.CLOUDTRAX, config.address, port, _of_presence, context)
-        self._selector.register(streams, selectors.EVENT_READ, streams)
+            self._listen(FeedKind.CLOUDTRAX, port, context)
+        self._selector.register(self._streams, selectors.EVENT_READ, self._streams)
+
+    def _listen(self, kind: FeedKind, port: int, context: ssl.SSLContext | None = None) -> None:
+        self._streams.listen(kind, self._config.address, port, partial(_conversation, kind), context)
 
     @property
     def fingerprint(self) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from appliance.capture.files import CaptureFile
 from appliance.config.listen import ListenConfig
+from appliance.listeners.framings import Framing, framing_of
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Note, Refusal
 from appliance.model.source_names import of_fed_file
 from appliance.services.feeds.fed import Feed
-from appliance.services.feeds.framings import Framing, framing_of
 from appliance.services.feeds.intake import Channel
 from appliance.wire.cargo import TCP, UDP, Cargo, cargoes, reassembled
 from appliance.wire.decode import Decoder

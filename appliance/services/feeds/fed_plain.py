@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from appliance.listeners.framings import Framing, framing_of
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Refusal
 from appliance.model.source_names import of_fed, of_fed_file
 from appliance.services.feeds.fed import Feed
 from appliance.services.feeds.fed_file import FedFile
-from appliance.services.feeds.framings import Framing, framing_of
 from appliance.services.feeds.intake import Channel
 from appliance.services.feeds.lines import lines
 
