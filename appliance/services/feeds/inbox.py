@@ -56,6 +56,14 @@ class Inbox:
                     self._forget(label)
                 yield label, arrival
 
+    def give_up(self) -> None:
+        """Lose what is left: nobody will ask for it any more."""
+        for label, queue in self._queues.items():
+            self.given_up[label] += sum(len(lot.messages) for lots in queue.values() for lot in lots)
+        self._queues.clear()
+        self._sizes.clear()
+        self.size_bytes = 0
+
     def _shrink(self) -> bool:
         """Lose one arrival of whoever has most; false if only streams are left: they can wait elsewhere."""
         for label, _ in self._sizes.most_common():

@@ -41,8 +41,11 @@ QUARANTINE_ANSWER = b"403"
 RETRY_EVERY_S = 1.0
 """A disk that refuses is asked so often for those who wait."""
 
-DRAIN_S = 10.0
+DRAIN_S = 5.0
 """At the end, what the kernel still holds is taken for so long."""
+
+FINISH_S = 20.0
+"""At the end, what has been taken is decoded for so long; what is left then is lost, and counted."""
 
 
 @dataclass
@@ -137,7 +140,8 @@ class Listening:
         self._arrived += 1
         declared = self._watch.speaker(arrival)
         if declared is not None:
-            self._put(declared, arrival)
+            if not self._speakers.refuses(declared, arrival):
+                self._put(declared, arrival)
         else:
             count = len(arrival.messages)
             arrival.way_back.settle(count, [QUARANTINE_ANSWER] * count if arrival.wants_answer else ())
@@ -158,6 +162,7 @@ class Listening:
         now_ns = time.time_ns()
         if len(arrival.messages):
             told = self._intake.take(self._speakers.channel(declared, arrival, now_ns), arrival.messages)
+            self._speakers.credit(declared, arrival, told)
             self._rhythms.heard(declared, now_ns, told.spoken_by)
             self._speakers.note_access_points(declared, told.spoken_by)
             if arrival.stream or any(told.answers):
@@ -195,18 +200,19 @@ class Listening:
     def _end(self) -> None:
         """Take what the kernel still holds, decode everything, answer it, and state the end."""
         self._inlets.cease()
-        until = time.monotonic() + DRAIN_S
+        began = time.monotonic()
         arrived = -1
-        while arrived != self._arrived and time.monotonic() < until:
+        while arrived != self._arrived and time.monotonic() < began + DRAIN_S:
             arrived = self._arrived
             self._receive(0)
-            self._finish_work()
+            self._finish_work(began + FINISH_S)
         self._inlets.rest(self._sort)
-        self._finish_work()
+        self._finish_work(began + FINISH_S)
+        self._inbox.give_up()
         self._watch.leave()
 
-    def _finish_work(self) -> None:
-        while self._inbox:
+    def _finish_work(self, until_s: float) -> None:
+        while self._inbox and time.monotonic() < until_s:
             self._work(WORK_S)
             self._register.pass_time(time.time_ns(), live=True)
         self._register.journalled = False

@@ -5,17 +5,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.feeds.decoders import decoder_of
+from appliance.feeds.heads import has_head
+from appliance.feeds.told import Told
 from appliance.listeners.arrivals import Arrival
 from appliance.model.addresses import mac_number
 from appliance.model.feeds import DeclaredSource, FeedKind
+from appliance.model.instants import NS
+from appliance.model.reasons import Refusal
 from appliance.model.source_names import of_feed
 from appliance.services.feeds.guarded import Guarded, defect
 from appliance.services.feeds.intake import Channel, Intake
 from appliance.services.recording.counts import SourceCounts
 
 MOST_CHANNELS, MOST_OF_ADDRESS = 256, 32
-"""Of one source, and of one address of it: beyond, the one that was silent longest is forgotten, with the
+"""Of one source, and of one address of it: beyond, the one that has told least is forgotten, with the
 templates it had learnt. Whoever forges a sender's address can draw any port: each would have a decoder."""
+
+FORGOTTEN_NS = 1800 * NS
+"""Whoever was silent for so long is forgotten first, whatever it has told: an exporter that begins anew draws
+another port."""
 
 MOST_FOREIGN = 65_536
 """Access points that are remembered as counted."""
@@ -30,6 +38,8 @@ class _Open:
     channel: Channel
     declared: DeclaredSource
     stream: bool
+    heard_ns: int = 0
+    worth: int = 0  # rows that it told, and messages that were not refused
 
 
 class Speakers:
@@ -79,19 +89,44 @@ class Speakers:
             found = _Open(self._intake.open(self._numbers[declared.label], decoder), declared, arrival.stream)
             if not arrival.stream:
                 self._make_room(channels, arrival.sender, now_ns)
+        found.heard_ns = now_ns
         channels[key] = found  # at the end: those silent longest stand first
         return found.channel
+
+    def refuses(self, declared: DeclaredSource, arrival: Arrival) -> bool:
+        """Whether this comes from a new port and not one of its datagrams begins as its feed does: counted.
+
+        Nothing is made for such a port: twenty thousand forged ones a second cost little.
+        """
+        key = (declared.label, arrival.kind, arrival.sender, arrival.channel)
+        if arrival.stream or key in self._open.get(declared.label, ()):
+            return False
+        if any(has_head(arrival.kind, payload) for payload in arrival.messages.payloads):
+            return False
+        source = self.source(declared.label)
+        source.hear(arrival.messages)
+        source.refused[Refusal.BAD_MESSAGE] += len(arrival.messages)
+        return True
+
+    def credit(self, declared: DeclaredSource, arrival: Arrival, told: Told) -> None:
+        """What a channel told is to its credit where others want its place."""
+        one = self._open[declared.label][declared.label, arrival.kind, arrival.sender, arrival.channel]
+        one.worth += len(told.flows) + len(told.claims) + len(told.translations)
+        one.worth += max(0, len(arrival.messages) - told.refused.total())
 
     def _make_room(self, channels: dict[Key, _Open], sender: str, now_ns: int) -> None:
         """Connections are bounded where they are accepted, and learn their templates but once: they stay."""
         ports = [key for key, one in channels.items() if not one.stream]
         of_sender = [key for key in ports if key[2] == sender]
         if len(of_sender) >= MOST_OF_ADDRESS:
-            gone = of_sender[0]
-        elif len(ports) >= MOST_CHANNELS:
-            gone = ports[0]
-        else:
+            ports = of_sender
+        elif len(ports) < MOST_CHANNELS:
             return
+
+        def standing(key: Key) -> tuple[bool, int]:
+            return now_ns - channels[key].heard_ns < FORGOTTEN_NS, channels[key].worth
+
+        gone = min(ports, key=standing)  # of equals, the one that was silent longest
         self.source(gone[0]).noted["channels_forgotten"] += 1
         self._close(channels.pop(gone), now_ns)
 

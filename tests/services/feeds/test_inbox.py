@@ -73,3 +73,12 @@ def test_streams_are_never_lost() -> None:
     taken = list(inbox.turns())
     assert numbers(taken, "stream") == list(range(500))
     assert inbox.given_up == {"datagrams": 10}
+
+
+def test_what_is_left_at_the_end_is_counted_by_source() -> None:
+    inbox = Inbox(1 << 20)
+    inbox.put("one", arrival(0, 5))
+    inbox.put("stream", arrival(0, 3, stream=True))
+    inbox.give_up()
+    assert inbox.given_up == {"one": 5, "stream": 3}
+    assert (bool(inbox), inbox.size_bytes) == (False, 0)

@@ -2,18 +2,20 @@
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from appliance.feeds.heads import has_head
 from appliance.feeds.told import Messages
 from appliance.listeners.arrivals import Arrival
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.instants import NS
 from appliance.services.feeds.intake import Intake
-from appliance.services.feeds.speakers import MOST_CHANNELS, MOST_OF_ADDRESS, Speakers
+from appliance.services.feeds.speakers import FORGOTTEN_NS, MOST_CHANNELS, MOST_OF_ADDRESS, Speakers
 from appliance.services.recording.recording import recording
 from tests.system.boxes import make_box
 
@@ -95,3 +97,77 @@ def test_access_points_that_nobody_declared_are_counted_once(intake: Intake) -> 
     for spoken in ({0x020000000001}, {0x020000000002, 0x020000000003}, {0x020000000002}):
         speakers.note_access_points(controller, frozenset(spoken))
     assert speakers.source("controller").noted == {"undeclared_access_points": 2}
+
+
+def v9(sets: bytes = b"", sequence: int = 0) -> bytes:
+    return struct.pack("!HHIIII", 9, 1, 0, NOW_NS // NS, sequence, 0) + sets
+
+
+TEMPLATE = struct.pack("!HHHH", 0, 16, 300, 2) + struct.pack("!HHHH", 8, 4, 12, 4)
+DATA = struct.pack("!HH", 300, 12) + bytes((192, 0, 2, 7, 198, 51, 100, 7))
+
+
+def test_an_exporter_keeps_its_templates_whatever_is_forged_beside_it(intake: Intake) -> None:
+    """Of its address: octets that are nothing, heads without content, and other ports' own templates."""
+    speakers = Speakers(intake)
+    speakers.declare([GATEWAY], NOW_NS)
+    forged = (b"\0\x09", v9(), v9(DATA), v9(TEMPLATE), b"x" * 40)
+    port = 0
+
+    def say(payload: bytes, channel: str, now_ns: int) -> int:
+        came = arrival("192.0.2.1", channel, payload)
+        if speakers.refuses(GATEWAY, came):
+            return 0
+        told = intake.take(speakers.channel(GATEWAY, came, now_ns), came.messages)
+        speakers.credit(GATEWAY, came, told)
+        return len(told.flows)
+
+    say(v9(TEMPLATE), "udp 2055 4000", NOW_NS)
+    flows = 0
+    for second in range(8):
+        flows += say(v9(DATA, second + 1), "udp 2055 4000", NOW_NS + second * NS)
+        for _ in range(2 * MOST_OF_ADDRESS):
+            port += 1
+            say(forged[port % len(forged)], f"udp 2055 {port}", NOW_NS + second * NS)
+    assert flows == 8
+    source = speakers.source("gateway")
+    assert source.packets == port + 9
+    assert source.refused["bad_message"] == sum(
+        forged[each % 5] in forged[::4] for each in range(1, port + 1)
+    )
+
+
+def test_what_has_no_head_costs_no_decoder(intake: Intake) -> None:
+    speakers = Speakers(intake)
+    speakers.declare([GATEWAY], NOW_NS)
+    before = time.process_time()
+    for port in range(20_000):
+        assert speakers.refuses(GATEWAY, arrival("192.0.2.1", f"udp 2055 {port}", b"x" * 100))
+    assert time.process_time() - before < 3
+    source = speakers.source("gateway")
+    assert (source.packets, source.refused, source.noted) == (20_000, {"bad_message": 20_000}, {})
+    for shortest in (struct.pack("!II", 5, 1).ljust(28), struct.pack("!II", 5, 2).ljust(40)):
+        assert has_head(FeedKind.SFLOW, shortest)
+        assert not has_head(FeedKind.SFLOW, shortest[:-1])
+    assert not has_head(FeedKind.SFLOW, b"")
+    assert has_head(FeedKind.RADIUS, b"")
+
+
+def test_who_has_been_silent_for_long_gives_way_first(intake: Intake) -> None:
+    """An exporter that begins anew draws another port each time."""
+    speakers = Speakers(intake)
+    speakers.declare([GATEWAY], NOW_NS)
+    channels = []
+    for port in range(MOST_OF_ADDRESS + 1):
+        now_ns = NOW_NS + port * FORGOTTEN_NS // MOST_OF_ADDRESS
+        for payload in (v9(TEMPLATE), v9(DATA), v9(DATA)):
+            came = arrival("192.0.2.1", f"udp 2055 {port}", payload)
+            channels.append(speakers.channel(GATEWAY, came, now_ns))
+            speakers.credit(GATEWAY, came, intake.take(channels[-1], came.messages))
+    now_ns = NOW_NS + 2 * FORGOTTEN_NS
+    came = arrival("192.0.2.1", "udp 2055 new", v9())
+    new = speakers.channel(GATEWAY, came, now_ns)
+    other = speakers.channel(GATEWAY, arrival("192.0.2.1", "udp 2055 newer", v9()), now_ns)
+    assert speakers.channel(GATEWAY, came, now_ns) is new
+    assert other is not new
+    assert speakers.source("gateway").noted["channels_forgotten"] == 3
