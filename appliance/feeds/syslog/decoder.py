@@ -8,6 +8,7 @@ from appliance.feeds.clocks import NOT_KNOWN, believed
 from appliance.feeds.syslog.content import Content, stripped
 from appliance.feeds.syslog.grammar import Grammar, Line
 from appliance.feeds.syslog.header import Head, Header
+from appliance.feeds.syslog.needles import grammars_for
 from appliance.feeds.syslog.registry import GRAMMARS
 from appliance.feeds.told import Address, Messages, Teller, Told
 from appliance.model.reasons import Note, Refusal
@@ -117,17 +118,12 @@ class SyslogDecoder:
             if grammar.name not in asked:
                 asked.add(grammar.name)
                 yield grammar
-        text = line.text
-        for grammar, needles in _NEEDLES:
-            for needle in needles:
-                if needle in text:
-                    if grammar.name not in asked:
-                        yield grammar
-                    break
+        for grammar in grammars_for(line.text):
+            if grammar.name not in asked:
+                yield grammar
 
 
 _NAMED = sorted(GRAMMARS, key=lambda grammar: grammar.name)
-_NEEDLES = [(grammar, grammar.needles) for grammar in _NAMED if grammar.needles]
 _OF_PROGRAM = {
     program: tuple(grammar for grammar in _NAMED if program in grammar.programs)
     for each in GRAMMARS

@@ -87,7 +87,7 @@ class Header:
             return self._bsd(line, found, reference_ns)
         fields = _FIELDS.match(line, at)
         if fields is not None:
-            zone = _FIELD_ZONE.search(line, fields.end())
+            zone = _FIELD_ZONE.search(line, fields.end()) if "tz=" in line else None
             stated = self._timestamps.dated(fields[1], fields[2], zone[1] if zone else "", reference_ns)
             return Head(stated, "", "", line[at:])
         return _split(NOT_STATED, line, at, True)

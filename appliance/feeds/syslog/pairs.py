@@ -6,8 +6,10 @@ slipped into a text he chooses (a name of a network, of a device): then nothing 
 
 import re
 
-_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(?:\"([^\"]*+)\"|'([^']*+)'|([^\s,;\"']*+)(?![^\s,;]))")
+_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][A-Za-z0-9_.-]*+)=(\"[^\"]*+\"|'[^']*+'|[^\s,;\"']*+(?![^\s,;]))")
 """`key=value`, `key="a value"`, `key='a value'`: every key is tried once, nothing is tried twice."""
+
+_QUOTES = ('"', "'")
 
 _NONE: frozenset[str] = frozenset()
 
@@ -19,11 +21,10 @@ _CEF_KEY = re.compile(r"(?:^| )([A-Za-z]\w*+)=")
 
 
 def _gathered(found: list[tuple[str, str]], wanted: frozenset[str]) -> dict[str, str] | None:
-    fields: dict[str, str] = {}
-    for key, value in found:
-        if key in wanted and fields.setdefault(key, value) != value:
-            return None
-    return fields
+    fields = dict(found)
+    if len(fields) < len(found) and any(key in wanted and fields[key] != value for key, value in found):
+        return None
+    return {key: fields[key] for key in wanted.intersection(fields)}
 
 
 def pairs(text: str, wanted: frozenset[str], last: frozenset[str] = _NONE) -> dict[str, str] | None:
@@ -32,10 +33,14 @@ def pairs(text: str, wanted: frozenset[str], last: frozenset[str] = _NONE) -> di
     A bare value that ends with the line may have been cut short: it is believed only of keys in `last`.
     """
     found = _PAIR.findall(text)
-    if found and found[-1][0] not in last and text.endswith(f"{found[-1][0]}={found[-1][3]}"):
-        del found[-1]
-    kept = [(key, double or single or bare) for key, double, single, bare in found if key in wanted]
-    return _gathered(kept, wanted)
+    if found:
+        key, value = found[-1]
+        if key not in last and value[:1] not in _QUOTES and text.endswith(f"{key}={value}"):
+            del found[-1]
+    fields = _gathered(found, wanted)
+    if fields is None:
+        return None
+    return {key: value[1:-1] if value[:1] in _QUOTES else value for key, value in fields.items()}
 
 
 def quoted_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
@@ -53,7 +58,5 @@ def cef_pairs(text: str, wanted: frozenset[str]) -> dict[str, str] | None:
 
     The last value, which may have been cut short, is left out: it is a message for people in any case.
     """
-    keys = list(_CEF_KEY.finditer(text))
-    ends = [key.start() for key in keys[1:]]
-    found = [(key[1], text[key.end() : end]) for key, end in zip(keys, ends, strict=False)]
-    return _gathered(found, wanted)
+    parts = _CEF_KEY.split(text)  # what stands before the first key, then keys and values in turn
+    return _gathered(list(zip(parts[1:-2:2], parts[2:-2:2], strict=True)), wanted)

@@ -6,7 +6,7 @@ denied connection without counters is nothing to keep. A connection let through 
 counters (0).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from appliance.feeds.clocks import is_believed
 from appliance.feeds.syslog.grammar import Line
@@ -16,8 +16,7 @@ from appliance.model.instants import NS
 from appliance.model.reasons import EndReason, Note, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(NamedTuple):
     """Between whom; ports -1 where the line states none, `protocol` a number or UNKNOWN_PROTOCOL."""
 
     src: Address
@@ -27,8 +26,7 @@ class Ends:
     dst_port: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """What was counted. `both`: the way back is stated too. `duration_s` before the line's instant."""
 
     packets: int = 0
@@ -40,8 +38,7 @@ class Carried:
     end_reason: EndReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(NamedTuple):
     """What a line says beside the ends: translations, MACs, the network. Ports 0 where not said."""
 
     nat_src: Address = NOWHERE

@@ -4,12 +4,15 @@ A word that cannot be meant gives what stands for "not said" in rows: NOWHERE, 0
 choose (SSIDs, users) are let through only where they can name neither a site nor a device.
 """
 
+from functools import lru_cache
+
 from appliance.feeds.syslog.addresses import address, holdable
 from appliance.feeds.told import NOWHERE, Address
 from appliance.model.addresses import MAPPED_V4, mac_number
 from appliance.model.texts import Texts
 
 UNKNOWN_PROTOCOL = -1
+_REMEMBERED = 16_384
 MAC_BROADCAST = 0xFFFF_FFFF_FFFF
 _UNSPECIFIED = (NOWHERE, (0, MAPPED_V4))
 
@@ -25,6 +28,7 @@ _NO_NAME = frozenset({"", "-", "n/a", "na", "none", "null", "(null)", "unknown",
 _NEVER_IN_NAMES = ("://", "www.", "/", "\\\\?\\")
 
 
+@lru_cache(_REMEMBERED)
 def ip(text: str) -> Address:
     """An end of a flow, with or without brackets or a scope; NOWHERE for none, :: and 0.0.0.0."""
     found = address(text.strip("[]").partition("%")[0])
@@ -58,6 +62,7 @@ def port(text: str) -> int:
     return number if number <= 65_535 else -1
 
 
+@lru_cache(_REMEMBERED)
 def protocol(text: str) -> int:
     """An IANA number by number or name; UNKNOWN_PROTOCOL for anything else."""
     number = PROTOCOLS.get(text.lower())
@@ -86,6 +91,8 @@ def endpoint(text: str) -> tuple[Address, int]:
 
 def ssid(text: str) -> str:
     """The name of a network of at most 32 octets (IEEE 802.11 9.4.2.2); "" for what can be none."""
+    if not text:
+        return ""
     plain = text.isprintable() and len(text.encode("utf-8", "replace")) <= 32
     return text if plain and text.lower() not in ("n/a", "unknown") and "://" not in text else ""
 
@@ -93,7 +100,7 @@ def ssid(text: str) -> str:
 def user(text: str) -> str:
     """Who authenticated; "" for placeholders, MACs, addresses, devices (`host/..`) and what may be a URL."""
     text = text.strip()
-    if text.lower() in _NO_NAME or not text.isprintable() or len(text) > Texts.LONGEST:
+    if not text or text.lower() in _NO_NAME or not text.isprintable() or len(text) > Texts.LONGEST:
         return ""
     if any(sign in text.lower() for sign in _NEVER_IN_NAMES):
         return ""

@@ -25,7 +25,6 @@ _WANTED = frozenset(
     )
 )  # fmt: skip
 _LAST = frozenset({"sentbyte", "rcvdbyte", "sentpkt", "rcvdpkt", "rcvddelta"})
-_NAMING = ("app", "dstname")  # fields of traffic lines that name what was visited; content strips the others
 _STOPPED = frozenset({"deny", "blocked", "block", "drop", "dropped"})
 _ENDED = {
     "close": EndReason.END_OF_FLOW,
@@ -40,8 +39,8 @@ def _carried(fields: Fields) -> Carried:
     interim = fields.get("logid", fields.get("log_id", ""))[-2:] == "20"
     by_delta = "sentdelta" in fields and "rcvddelta" in fields
     sent, received = ("sentdelta", "rcvddelta") if by_delta else ("sentbyte", "rcvdbyte")
-    octets, octets_back = (counter(fields.get(name, "")) for name in (sent, received))
-    packets, packets_back = (counter(fields.get(name, "")) for name in ("sentpkt", "rcvdpkt"))
+    octets, octets_back = counter(fields.get(sent, "")), counter(fields.get(received, ""))
+    packets, packets_back = counter(fields.get("sentpkt", "")), counter(fields.get("rcvdpkt", ""))
     if interim:
         octets, octets_back = (octets, octets_back) if by_delta else (0, 0)
         packets = packets_back = 0
@@ -85,7 +84,7 @@ def _traffic(line: Line, teller: Teller, fields: Fields) -> bool:
         ssid=ssid(said("ssid", said("srcssid", ""))),
         user=user(said("user", "")),
     )
-    if any(said(name) for name in _NAMING):
+    if said("app") or said("dstname"):  # these name what was visited; content strips the others
         teller.noted[Note.CONTENT_STRIPPED] += 1
     return tell_flow(line, teller, ends, carried, beside, event_ns(fields))
 

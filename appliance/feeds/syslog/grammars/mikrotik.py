@@ -91,12 +91,22 @@ def _guest(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     return True
 
 
+_FORMS = (
+    (", proto ", _PACKET, _packet),
+    ("assigned ", _LEASE, _lease),
+    ("@", _STATION, _station),
+    ("): logged ", _GUEST, _guest),
+)
+"""Without its sign a pattern cannot be found: to look for that first is much quicker."""
+
+
 def _read(line: Line, teller: Teller) -> bool:
-    for pattern, tell in ((_PACKET, _packet), (_LEASE, _lease), (_STATION, _station), (_GUEST, _guest)):
-        found = pattern.search(line.text)
+    text = line.text
+    for sign, pattern, tell in _FORMS:
+        found = pattern.search(text) if sign in text else None
         if found is not None:
             return tell(line, teller, found)
-    if _TOPICS.match(line.text):
+    if _TOPICS.match(text):
         return refuse(teller, Refusal.NOTHING_TO_KEEP)
     return False
 

@@ -79,7 +79,8 @@ def _tracked(line: Line, teller: Teller, text: str) -> bool:
 
 def _cef(line: Line, teller: Teller, found: "re.Match[str]") -> bool:
     text = line.text[found.end() :]
-    if any(sign in f" {text}" for sign in _NAMING):
+    spaced = f" {text}"
+    if any(sign in spaced for sign in _NAMING):
         return refuse(teller, Refusal.CONTENT)
     name = found[2].lower()
     if "client" not in name or not any(verb in name for verb in ("connected", "roamed")):
