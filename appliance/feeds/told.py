@@ -70,11 +70,14 @@ class Teller:
     """Gathers what lines tell, one statement at a time, for decoders that see no columns."""
 
     def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._clear()
+
+    def _clear(self) -> None:
         self.refused: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self.spoken_by: set[int] = set()
-        self._texts = texts
         self._flows: list[tuple[object, ...]] = []
         self._claims: list[tuple[object, ...]] = []
         self._translations: list[tuple[object, ...]] = []
@@ -131,7 +134,7 @@ class Teller:
             answers,
             frozenset(self.spoken_by),
         )
-        self.__init__(self._texts)  # type: ignore[misc]
+        self._clear()
         return told
 
 

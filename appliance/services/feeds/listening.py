@@ -48,6 +48,12 @@ FINISH_S = 20.0
 """At the end, what has been taken is decoded for so long; what is left then is lost, and counted."""
 
 
+MOST_WAITING = 100_000
+"""Arrivals that wait for a disk that refuses. Beyond, datagrams get no answer: their sender asks again."""
+
+NOTHING = Messages(np.empty(0, np.int64), ())
+
+
 @dataclass
 class _Waiting:
     """Messages that are decoded and not durable."""
@@ -55,13 +61,6 @@ class _Waiting:
     way_back: WayBack
     count: int
     answers: Sequence[bytes]
-
-
-MOST_WAITING = 100_000
-"""Arrivals that wait for a disk that refuses. Beyond, datagrams get no answer: their sender asks again."""
-
-
-NOTHING = Messages(np.empty(0, np.int64), ())
 
 
 def _arrival_of(released: Released) -> Arrival:
@@ -189,9 +188,8 @@ class Listening:
 
     def _settle(self) -> None:
         """Answer what the journal holds."""
-        if not self._register.journalled:
+        if not self._register.take_journalled():
             return
-        self._register.journalled = False
         self._answers_due = None
         while self._waiting:
             waiting = self._waiting.popleft()
@@ -215,7 +213,7 @@ class Listening:
         while self._inbox and time.monotonic() < until_s:
             self._work(WORK_S)
             self._register.pass_time(time.time_ns(), live=True)
-        self._register.journalled = False
+        self._register.take_journalled()  # a journal written before holds less than all
         self._register.journal()
         self._settle()
         self._inlets.resume(self._sort)

@@ -75,7 +75,7 @@ class Register:
         self._journal_due = monotonic() + JOURNAL_EVERY_S
         self._hour: int | None = None
         self._told: Counter[str] = Counter()
-        self.journalled = False  # the journal has been written since somebody last set this to false
+        self._journalled = False
 
     @property
     def bindings(self) -> int:
@@ -149,13 +149,18 @@ class Register:
         held = [each.changed() for each in self._holdings]
         bindings = held[0] if len(held) == 1 else np.concatenate(held)
         kept = self._ledger.journal(self._flows.changed(), bindings, self._flows.waiting)
-        self.journalled |= kept
+        self._journalled |= kept
         if not kept:
             self._flows.forget_reported()
             for each in self._holdings:
                 each.forget_reported()
         self._journal_due = self._monotonic() + JOURNAL_EVERY_S
         return kept
+
+    def take_journalled(self) -> bool:
+        """Whether the journal has been written since the last call."""
+        journalled, self._journalled = self._journalled, False
+        return journalled
 
     def _write_totals(self, now_ns: int) -> None:
         try:
