@@ -76,6 +76,7 @@ class Note(StrEnum):
     REPEATED = "repeated"  # a request sent again: answered again, told once
     FLOW_REPEATED = "flow_repeated"  # a flow that its device stated again: counted once
     SESSION_JOINED = "session_joined"  # a session whose beginning was not heard: taken from when it says
+    TOTALS_FORGOTTEN = "totals_forgotten"  # flows of too many to remember: stated again they count anew
     RATE_UNKNOWN = "rate_unknown"  # flow records of a sampler whose rate was not told: recorded as they stand
     UNKNOWN_FIELD = "unknown_field"  # fields that nothing here reads: passed over
     STREAM_GAP = "stream_gap"  # a piece of a TCP stream that a capture does not hold

@@ -11,6 +11,7 @@ from appliance.feeds.netflow.headers import IPFIX, V5, V9, Header, read_header
 from appliance.feeds.netflow.records import Columns, Head, Sets, cut_records
 from appliance.feeds.netflow.sequence import NOT_COUNTED, ways_of
 from appliance.feeds.netflow.templates import Template
+from appliance.feeds.netflow.totals import Totals
 from appliance.feeds.netflow.waiting import Lobby, Waiting
 from appliance.feeds.told import Messages, Told
 from appliance.model.reasons import Note, Refusal
@@ -22,7 +23,7 @@ _SETS = {V9: (0, 1), IPFIX: (2, 3)}
 
 
 class NetflowDecoder:
-    """What one sender exports. Bounded: domains, templates, fields and data that wait for their template."""
+    """What one sender exports. Bounded: domains, templates, fields, totals, data that must wait."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
@@ -31,7 +32,8 @@ class NetflowDecoder:
         self._refused: Counter[str] = Counter()
         self._noted: Counter[str] = Counter()
         self._lost = 0
-        self._gathering = Gathering(texts, self._domains.senders)
+        self._totals = Totals()
+        self._gathering = Gathering(texts, self._domains.senders, self._totals)
 
     def decode(self, messages: Messages) -> Told:
         """Take messages in order of their arrival; data before its template is told when that comes."""
@@ -54,7 +56,7 @@ class NetflowDecoder:
         noted = self._noted + gathering.noted + domains.noted
         lost = Counter({"sequence": self._lost}) if self._lost else Counter()
         told = Told(gathering.flows(), gathering.claims(), gathering.translations(), refused, noted, lost)
-        self._gathering = Gathering(self._texts, domains.senders)
+        self._gathering = Gathering(self._texts, domains.senders, self._totals)
         self._refused, self._noted, self._lost = Counter(), Counter(), 0
         domains.refused, domains.noted = Counter(), Counter()
         self._lobby.given_up = 0

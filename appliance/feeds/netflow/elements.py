@@ -66,6 +66,18 @@ NUMBERS: dict[str, tuple[Element, ...]] = {
     "start_s": _iana(150),
     "end_s": _iana(151),
     "seen_s": _iana(322),
+    "start_back_ms": _back(152),
+    "end_back_ms": _back(153),
+    "start_back_us": _back(154),
+    "end_back_us": _back(155),
+    "start_back_ns": _back(156),
+    "end_back_ns": _back(157),
+    "start_back_delta": _back(158),
+    "end_back_delta": _back(159),
+    "start_back_uptime": _back(22),
+    "end_back_uptime": _back(21),
+    "start_back_s": _back(150),
+    "end_back_s": _back(151),
     "duration_ms": _iana(161),
     "duration_us": _iana(162),
     "init_ms": _iana(160),
@@ -79,6 +91,7 @@ NUMBERS: dict[str, tuple[Element, ...]] = {
 """What is a number, of one to eight octets (RFC 7011 section 6.2), to its elements in order of preference.
 
 Totals count where the counters since the last record are all zero: some (Barracuda) fill in only those.
+`totals.Totals` makes counters since the last record of them.
 """
 
 V4: dict[str, tuple[Element, ...]] = {

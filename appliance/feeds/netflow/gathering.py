@@ -13,6 +13,7 @@ from appliance.feeds.netflow.stating import state_flows
 from appliance.feeds.netflow.stations import read_claims, tells_stations
 from appliance.feeds.netflow.surroundings import Senders
 from appliance.feeds.netflow.templates import Template
+from appliance.feeds.netflow.totals import TOTALS, Totals
 from appliance.feeds.told import Rows
 from appliance.model.reasons import Note, Refusal
 from appliance.model.rows import CLAIM, STATED, TRANSLATION
@@ -28,11 +29,12 @@ Piece = tuple[Rows, NDArray[np.int64]]
 class Gathering:
     """Records of one call, and what they told. `read` before what holds for a domain changes."""
 
-    def __init__(self, texts: Texts, senders: Senders) -> None:
+    def __init__(self, texts: Texts, senders: Senders, totals: Totals) -> None:
         self.refused: Counter[str] = Counter()
         self.noted: Counter[str] = Counter()
         self._texts = texts
         self._senders = senders
+        self._totals = totals
         self._sets: dict[tuple[Domain, Template], Sets] = {}
         self._records = 0
         self._arrivals = 0
@@ -79,6 +81,9 @@ class Gathering:
             self._claims.append((rows, arrivals[of]))
         if columns.has_ends():
             rows, of = state_flows(columns, domain, self._senders, self.refused, self.noted)
+            if columns.has(*TOTALS):
+                new = self._totals.reduce(columns, of, domain, rows, self.noted)
+                rows, of = rows[new], of[new]
             self._flows.append((rows, arrivals[of]))
         else:
             self.refused[Refusal.NO_ADDRESSES] += int(np.count_nonzero(~claimed))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.feeds.clocks import NOT_KNOWN, believed
-from appliance.feeds.netflow.records import I64, Columns
+from appliance.feeds.netflow.records import I64, U64, Columns
 from appliance.model.instants import DAY_NS, MS, NS
 
 NTP_EPOCH_S = 2_208_988_800  # 1900-01-01 to 1970-01-01
@@ -37,7 +37,29 @@ def read_instants(columns: Columns, init_ms: int) -> tuple[I64, I64, Bools]:
         last = first + _duration(columns) if columns.has(*_DURATIONS) else np.maximum(first, last)
     last = np.where(last == DAMAGED, heads.exported, last)
     first = np.where(first == DAMAGED, last, np.minimum(first, last))
+    if columns.has(*_BACK):
+        first, last = _with_way_back(columns, first, last, init_ms)
     return _mend(columns, first, last, afloat)
+
+
+def _with_way_back(columns: Columns, first: I64, last: I64, init_ms: int) -> tuple[I64, I64]:
+    """From the earlier beginning to the later end of both directions (RFC 5103): they are one row.
+
+    Of the way back, what is zero or cannot be meant says nothing, nor does it where nothing came back.
+    """
+    received = columns.heads.received
+    wrong = ~believed(first, received) | ~believed(last, received)  # the clock is: that of both directions
+    meant = np.ones(len(columns), np.bool_)
+    if columns.has(*_COUNTED_BACK):
+        meant = np.logical_or.reduce([columns.number(name) != 0 for name in _COUNTED_BACK])
+    for side in ("start_back", "end_back"):
+        back, dated = _one_of(columns, (side,), init_ms)
+        if not dated:
+            continue
+        usable = meant & (back != DAMAGED) & (wrong | believed(back, received))
+        first = np.where(usable, np.minimum(first, back), first)
+        last = np.where(usable, np.maximum(last, back), last)
+    return first, last
 
 
 def _mend(columns: Columns, first: I64, last: I64, afloat: Bools) -> tuple[I64, I64, Bools]:
@@ -64,6 +86,24 @@ def observed(columns: Columns, init_ms: int) -> tuple[I64, Bools]:
 
 def _forms(which: str) -> tuple[str, ...]:
     return tuple(f"{which}_{form}" for form in ("ms", "us", "ns", "delta", "uptime", "s"))
+
+
+_BACK = (*_forms("start_back"), *_forms("end_back"))
+_COUNTED_BACK = ("packets_back", "octets_back", "packets_back_total", "octets_back_total")
+
+
+def starts_as_stated(columns: Columns) -> U64:
+    """(n,) the number in which each record states its flow's start, whatever its unit; 0: it does not.
+
+    The same in each report of one flow, which an instant reckoned from a message's own need not be.
+    """
+    for name in _forms("start"):
+        if columns.has(name):
+            value = columns.number(name)
+            if name.endswith("_delta"):
+                return (columns.heads.exported // 1000).astype(np.uint64) - value
+            return value
+    return np.zeros(len(columns), np.uint64)
 
 
 def _one_of(columns: Columns, sides: tuple[str, ...], init_ms: int) -> tuple[I64, bool]:
