@@ -15,7 +15,7 @@ from appliance.model.source_names import unit
 if TYPE_CHECKING:
     from appliance.runtime.recorder_state import SourceState
     from appliance.services.feeds.hearing import Hearing
-    from appliance.services.status import Recorder, Status
+    from appliance.services.status import KnownRun, Status
 
 EXAMPLES = """  greffier status --home /var/lib/greffier
   greffier status --home /var/lib/greffier --json"""
@@ -89,7 +89,7 @@ def _hearing_as_json(hearing: "Hearing") -> dict[str, object]:
     }
 
 
-def _recorder_as_json(recorder: "Recorder") -> dict[str, object]:
+def _recorder_as_json(recorder: "KnownRun") -> dict[str, object]:
     from appliance.runtime.recorder_state import source_fields
 
     state = recorder.state
@@ -146,7 +146,7 @@ def _hearing(hearing: "Hearing") -> list[str]:
     return lines
 
 
-def _sources(recorder: "Recorder") -> list[str]:
+def _sources(recorder: "KnownRun") -> list[str]:
     """The newest of its sources, and in one line what all the others came to."""
     sources = recorder.state.sources
     older = () if recorder.live else sources[:-MOST_SOURCES]
@@ -182,7 +182,7 @@ def _source(source: "SourceState", live: bool) -> list[str]:
     return lines
 
 
-def _recorder(recorder: "Recorder") -> str:
+def _recorder(recorder: "KnownRun") -> str:
     state = recorder.state
     if recorder.live:
         return f"Recording since {to_iso(state.started_ns)[:19]}Z:"

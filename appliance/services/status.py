@@ -29,7 +29,7 @@ FULL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Recorder:
+class KnownRun:
     """One run as it last told; `live` if its process is alive."""
 
     live: bool
@@ -55,7 +55,7 @@ class Status:
     config: BoxConfig
     fingerprint: str
     head: Head
-    recorders: tuple[Recorder, ...]
+    recorders: tuple[KnownRun, ...]
     last_record_ns: int | None
     segments: int
     records: dict[VaultName, int]
@@ -79,7 +79,7 @@ def status(home: Home, now_ns: int) -> Status:
     going = sorted((policy.destroyed_on(day, config.term_years[vault]), day, vault) for vault, day in living)
     kept = [seal for seal in catalogue.seals if seal.rows and seal.key_id not in catalogue.destroyed]
     recorders = tuple(
-        Recorder(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
+        KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
     )
     told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
     sealed = [seal.last_ns for seal in kept]
@@ -132,7 +132,7 @@ def _faults(
     entries: Sequence[Entry],
     catalogue: Catalogue,
     noted: Head | None,
-    recorders: Sequence[Recorder],
+    recorders: Sequence[KnownRun],
     going: Sequence[tuple[dt.date, dt.date, VaultName]],
     now_ns: int,
 ) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _faults(
         yield f"{past} {late[0]}; run 'greffier retention'"
 
 
-def _recorder_faults(config: BoxConfig, recorders: Sequence[Recorder]) -> Iterator[str]:
+def _recorder_faults(config: BoxConfig, recorders: Sequence[KnownRun]) -> Iterator[str]:
     """Recorders that died, and interfaces that nobody records."""
     for recorder in recorders:
         if not recorder.live and not recorder.state.ended:

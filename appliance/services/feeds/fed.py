@@ -27,9 +27,6 @@ LOT_BYTES = 1 << 20
 
 NAMED_SENDERS = 256
 DEFECTS_SAID = 10
-_NEVER_NS = (1 << 63) - 1
-"""Nothing is waited for any longer."""
-
 _NOT_OF_THE_KIND = frozenset(
     {Refusal.BAD_VERSION, Refusal.BAD_MESSAGE, Refusal.BAD_LENGTH, Refusal.CUT_SHORT, Refusal.EMPTY,
      Refusal.NOT_UNDERSTOOD, Refusal.UNDATED, Refusal.NOT_FOR_US}
@@ -73,7 +70,7 @@ class Outcome:
         return self.told > 0 or self.refused.total() > foreign or self.messages > foreign
 
 
-class Feed:
+class FedMessages:
     """Messages out of files on their way into an intake at work. `progress` is told the bytes read so far.
 
     `written_ns`: when the log that is read was last written.
@@ -112,7 +109,7 @@ class Feed:
     def number(self, name: str, refused: Refusal | None = None) -> int:
         """The number of a source of that name."""
         if name not in self._numbers:
-            self._numbers[name] = self._intake.begin(name)
+            self._numbers[name] = self._intake.number_source(name)
         if refused:
             self._intake.sources[self._numbers[name]].refused[refused] += 1
         return self._numbers[name]
@@ -138,7 +135,7 @@ class Feed:
         """Nothing more comes of this one."""
         channel = self._channels.pop(key, None)
         if channel is not None:
-            self._intake.keep(channel.number, channel.decoder.expire(_NEVER_NS), self.latest_ns)
+            self._intake.close(channel, self.latest_ns)
 
     def sender(self, file_name: str, sender: tuple[int, int]) -> tuple[str, DeclaredSource]:
         """The source of a sender in a capture. An address is in no name: names stand in the chain."""

@@ -12,7 +12,7 @@ from appliance.listeners.framings import Framing, framing_of
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Note, Refusal
 from appliance.model.source_names import of_fed_file
-from appliance.services.feeds.fed import Feed
+from appliance.services.feeds.fed import FedMessages
 from appliance.services.feeds.intake import Channel
 from appliance.wire.cargo import TCP, UDP, Cargo, cargoes, reassembled
 from appliance.wire.decode import Decoder
@@ -24,7 +24,7 @@ CONNECTION_LIMIT = 2048
 
 
 @dataclass
-class Connection:
+class CapturedStream:
     """One direction of a TCP connection in a capture."""
 
     channel: Channel
@@ -36,11 +36,11 @@ class Connection:
 class Captures:
     """Reads captures of one kind of feed."""
 
-    def __init__(self, feed: Feed, config: ListenConfig) -> None:
+    def __init__(self, feed: FedMessages, config: ListenConfig) -> None:
         self._feed = feed
         self._kind = feed.order.kind
         self._config = config
-        self._connections: dict[Hashable, Connection] = {}
+        self._connections: dict[Hashable, CapturedStream] = {}
 
     def read(self, path: Path) -> None:
         """Feed one."""
@@ -110,16 +110,16 @@ class Captures:
         if segment.ends:
             self._end(ends, connection)
 
-    def _connection(self, ends: Hashable, file_name: str, segment: Cargo) -> Connection | None:
+    def _connection(self, ends: Hashable, file_name: str, segment: Cargo) -> CapturedStream | None:
         framing = framing_of(self._kind)
         if framing is None or not (segment.begins or segment.payload):
             return None
         if len(self._connections) >= CONNECTION_LIMIT:
             self._end(*next(iter(self._connections.items())))
         channel = self._feed.channel(ends, partial(self._feed.sender, file_name, segment.sender))
-        return Connection(channel, Stream(), framing)
+        return CapturedStream(channel, Stream(), framing)
 
-    def _piece(self, connection: Connection, piece: bytes, missing: bool, read_bytes: int) -> None:
+    def _piece(self, connection: CapturedStream, piece: bytes, missing: bool, read_bytes: int) -> None:
         if missing:
             connection.channel.source.noted[Note.STREAM_GAP] += 1
             self._feed.refuse(connection.channel, connection.framing.refused)
@@ -129,7 +129,7 @@ class Captures:
         messages = connection.framing.feed(piece)
         self._feed.take(connection.channel, messages, [connection.last_ns] * len(messages), read_bytes)
 
-    def _end(self, ends: Hashable, connection: Connection) -> None:
+    def _end(self, ends: Hashable, connection: CapturedStream) -> None:
         self._connections.pop(ends, None)
         for piece, missing in connection.stream.rest():
             self._piece(connection, piece, missing, 0)

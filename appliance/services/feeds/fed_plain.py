@@ -8,7 +8,7 @@ from appliance.listeners.framings import Framing, framing_of
 from appliance.model.feeds import FeedKind
 from appliance.model.reasons import Refusal
 from appliance.model.source_names import of_fed, of_fed_file
-from appliance.services.feeds.fed import Feed
+from appliance.services.feeds.fed import FedMessages
 from appliance.services.feeds.fed_file import FedFile
 from appliance.services.feeds.intake import Channel
 from appliance.services.feeds.lines import lines
@@ -20,7 +20,7 @@ LONGEST_DATAGRAM = 65_535
 class PlainFiles:
     """All plain files of an order are of one sender, in the order in which they are given."""
 
-    def __init__(self, feed: Feed, paths: Sequence[Path]) -> None:
+    def __init__(self, feed: FedMessages, paths: Sequence[Path]) -> None:
         self._feed = feed
         source, first, last = feed.order.source, paths[0].name, paths[-1].name
         several = f" to {last}" if len(paths) > 1 else ""

@@ -13,7 +13,7 @@ from appliance.model.errors import CaptureError
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.reasons import Refusal
 from appliance.model.source_names import of_fed_file
-from appliance.services.feeds.fed import Feed, Order, Outcome
+from appliance.services.feeds.fed import FedMessages, Order, Outcome
 from appliance.services.feeds.fed_captures import Captures
 from appliance.services.feeds.fed_file import FedFile
 from appliance.services.feeds.fed_plain import PlainFiles
@@ -33,7 +33,7 @@ class Feeding:
         declared: Sequence[DeclaredSource],
         progress: Callable[[int], None],
     ) -> None:
-        self._feed = Feed(at_work, order, declared, progress)
+        self._feed = FedMessages(at_work, order, declared, progress)
         self._captures = Captures(self._feed, at_work.config.listen)
 
     def run(self, paths: Sequence[Path]) -> None:

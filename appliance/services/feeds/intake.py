@@ -18,10 +18,13 @@ from appliance.model.rows import FED_TRAFFIC
 from appliance.runtime.clock import now_ns
 from appliance.services.recording.counts import SourceCounts
 from appliance.services.recording.ledger import Ledger
-from appliance.services.recording.register import Holdings, Register
+from appliance.services.recording.register import OpenBindings, Register
 from appliance.services.recording.totals import Totals
 from appliance.vault.names import VaultName
 from appliance.vault.writer import VaultWriter
+
+_NEVER_NS = (1 << 63) - 1
+"""Nothing is waited for any longer."""
 
 
 @dataclass
@@ -53,10 +56,10 @@ class Intake:
         self._bindings = Bindings(OF_FEEDS, by_source=True)
         self._translations = Translations()
         self._totals = totals
-        holdings: list[Holdings] = [self._bindings, self._translations]
-        self.register = Register(ledger, self._pairing, holdings, totals, config.row_limit, monotonic)
+        bindings: list[OpenBindings] = [self._bindings, self._translations]
+        self.register = Register(ledger, self._pairing, bindings, totals, config.row_limit, monotonic)
 
-    def begin(self, name: str, live: bool = False) -> int:
+    def number_source(self, name: str, live: bool = False) -> int:
         """A new source; its number."""
         self.sources.append(SourceCounts(name, live))
         self.sources[-1].kept(now_ns())
@@ -76,6 +79,10 @@ class Intake:
     def expire(self, channel: Channel, now_ns: int) -> None:
         """Let a channel give up what it waits for in vain."""
         self.keep(channel.number, channel.decoder.expire(now_ns), now_ns)
+
+    def close(self, channel: Channel, now_ns: int) -> None:
+        """Nothing more will come by a channel: it gives up whatever it waits for."""
+        self.keep(channel.number, channel.decoder.expire(_NEVER_NS), now_ns)
 
     def finish(self, now_ns: int) -> None:
         """Listening ends: close and seal everything. Raises StorageError if the disk refuses to the end."""

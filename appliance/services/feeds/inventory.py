@@ -51,7 +51,7 @@ class Inventory:
 
     async def _run(self) -> list[Device]:
         asker = Asker(self._config, self._port)
-        number = self._at_work.recorder.begin(INVENTORY)
+        number = self._at_work.recorder.number_source(INVENTORY)
         devices: list[Device] = []
         addresses = addresses_of(self._config.ranges)
         try:

@@ -49,7 +49,7 @@ class ListeningWatch:
     def begin(self) -> None:
         """Listening begins."""
         now_ns = time.time_ns()
-        self._common = self._intake.sources[self._intake.begin(FEEDS, live=True)]
+        self._common = self._intake.sources[self._intake.number_source(FEEDS, live=True)]
         self._common.listen(now_ns)
         self._refresh(now_ns, anyway=True)
         room = self._inlets.least_buffer_bytes

@@ -28,8 +28,6 @@ another port."""
 MOST_FOREIGN = 65_536
 """Access points that are remembered as counted."""
 
-_NEVER_NS = 1 << 62
-
 Key = tuple[str, FeedKind, str, str]
 
 
@@ -67,7 +65,7 @@ class Speakers:
     def source(self, label: str) -> SourceCounts:
         """The counters of a source."""
         if label not in self._numbers:
-            self._numbers[label] = self._intake.begin(of_feed(label), live=True)
+            self._numbers[label] = self._intake.number_source(of_feed(label), live=True)
         return self._intake.sources[self._numbers[label]]
 
     def sources(self) -> list[SourceCounts]:
@@ -170,4 +168,4 @@ class Speakers:
 
     def _close(self, one: _Open, now_ns: int) -> None:
         """What a channel still waits for is given up, and counted."""
-        self._intake.keep(one.channel.number, one.channel.decoder.expire(_NEVER_NS), now_ns)
+        self._intake.close(one.channel, now_ns)

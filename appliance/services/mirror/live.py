@@ -26,7 +26,7 @@ def record_interface(
     Whether it may be away at the start is for the caller to ask: here it is waited for.
     """
     recorder = at_work.recorder
-    source = recorder.begin(of_interface(interface), live=True)
+    source = recorder.begin_source(of_interface(interface), live=True)
     attendance = Attendance(interface, at_work.config.capture, source, recorder.alarms)
     until = None if seconds is None else time.monotonic() + seconds
     ring_bytes = at_work.config.capture.ring_mib << 20

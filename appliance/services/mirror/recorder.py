@@ -46,7 +46,7 @@ class Recorder:
         self.register = Register(ledger, self._meter, [self._bindings], totals, config.row_limit, monotonic)
         self._live = False
 
-    def begin(self, name: str, live: bool = False) -> SourceCounts:
+    def begin_source(self, name: str, live: bool = False) -> SourceCounts:
         """What is taken from now on comes from this source; its counters are returned."""
         self._live = live
         self.sources.append(SourceCounts(name, live))

@@ -29,7 +29,7 @@ def record_files(
             continue
         read.add(path.resolve())
         name = path.name if names[path.name] == 1 else f"{path.resolve().parent.name}/{path.name}"
-        source = at_work.recorder.begin(of_file(name))
+        source = at_work.recorder.begin_source(of_file(name))
         try:
             with CaptureFile(path) as capture:
                 for frames in capture:

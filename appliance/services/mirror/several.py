@@ -35,7 +35,7 @@ _HOPELESS = (2, HomeError.exit_code)
 
 
 @dataclass
-class Recorder:
+class RecorderProcess:
     """One interface's process.
 
     `report` is the JSON its last run ended with, None where that did not: then `exit_code` is not 0.
@@ -63,7 +63,7 @@ class Several:
         command: Callable[[str, float | None], list[str]],
         complain: Callable[[str], None],
     ) -> None:
-        self.recorders = [Recorder(interface) for interface in interfaces]
+        self.recorders = [RecorderProcess(interface) for interface in interfaces]
         self._state = homes.existing(home).state
         self._command = command
         self._complain = complain
@@ -91,7 +91,7 @@ class Several:
             if one.report is None:
                 one.exit_code = one.exit_code or CaptureError.exit_code
 
-    def _start_if_due(self, recorder: Recorder, until: float, stopping: threading.Event) -> None:
+    def _start_if_due(self, recorder: RecorderProcess, until: float, stopping: threading.Event) -> None:
         if recorder.due is None or time.monotonic() < recorder.due:
             return
         recorder.due = None
@@ -124,7 +124,7 @@ class Several:
             recorder, name = key.data
             self._hear(recorder, name, key.fileobj)  # type: ignore[arg-type]
 
-    def _hear(self, recorder: Recorder, name: str, pipe: IO[bytes]) -> None:
+    def _hear(self, recorder: RecorderProcess, name: str, pipe: IO[bytes]) -> None:
         content = pipe.read()
         if content == b"":
             self._pipes.unregister(pipe)
@@ -136,7 +136,7 @@ class Several:
                 told = line.decode(errors="replace").removeprefix("greffier: ")
                 self._complain(f"{recorder.interface}: {told}")
 
-    def _bury(self, recorder: Recorder, stopping: threading.Event, until: float) -> None:
+    def _bury(self, recorder: RecorderProcess, stopping: threading.Event, until: float) -> None:
         """See whether a recorder has ended, and start it again unless its time was over."""
         process = recorder.process
         if process is None or process.poll() is None:
@@ -163,7 +163,7 @@ class Several:
         recorder.restarts += 1
         self._try_again(recorder, died)
 
-    def _try_again(self, recorder: Recorder, why: str) -> None:
+    def _try_again(self, recorder: RecorderProcess, why: str) -> None:
         if time.monotonic() - recorder.begun > _HEALTHY_S:
             recorder.pause_s = 0.5
         recorder.pause_s = min(2 * recorder.pause_s, _LONGEST_PAUSE_S)

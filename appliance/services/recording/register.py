@@ -39,7 +39,7 @@ class Flows(Protocol):
     def forget_reported(self) -> None: ...
 
 
-class Holdings(Protocol):
+class OpenBindings(Protocol):
     """Bindings that are open: of `identity.bindings`, `identity.translations`."""
 
     evicted: int
@@ -59,7 +59,7 @@ class Register:
         self,
         ledger: Ledger,
         flows: Flows,
-        holdings: Sequence[Holdings],
+        bindings: Sequence[OpenBindings],
         totals: Totals,
         row_limit: int,
         monotonic: Callable[[], float],
@@ -68,7 +68,7 @@ class Register:
         self.sources: list[SourceCounts] = ledger.sources
         self._ledger = ledger
         self._flows = flows
-        self._holdings = holdings
+        self._open_bindings = bindings
         self._totals = totals
         self._row_limit = row_limit
         self._monotonic = monotonic
@@ -105,7 +105,7 @@ class Register:
     def note(self, source: SourceCounts, totals: dict[str, int]) -> None:
         """State what has been counted since the last call as circumstances of this source."""
         totals = {
-            "table_full": self._flows.evicted + sum(each.evicted for each in self._holdings),
+            "table_full": self._flows.evicted + sum(each.evicted for each in self._open_bindings),
             "uncategorised": self._totals.passed_over,
             "statistics_lost": self._totals.lost,
             **totals,
@@ -132,7 +132,7 @@ class Register:
     def expire(self, now_ns: int) -> None:
         """Close what has ended by now."""
         self.keep(self._flows.expire(now_ns))
-        for each in self._holdings:
+        for each in self._open_bindings:
             self.hold(each.expire(now_ns))
 
     def _is_full(self) -> bool:
@@ -146,13 +146,13 @@ class Register:
 
     def journal(self) -> bool:
         """Make durable all that was told so far; a disk that refuses raises an alarm, not an error."""
-        held = [each.changed() for each in self._holdings]
+        held = [each.changed() for each in self._open_bindings]
         bindings = held[0] if len(held) == 1 else np.concatenate(held)
         kept = self._ledger.journal(self._flows.changed(), bindings, self._flows.waiting)
         self._journalled |= kept
         if not kept:
             self._flows.forget_reported()
-            for each in self._holdings:
+            for each in self._open_bindings:
                 each.forget_reported()
         self._journal_due = self._monotonic() + JOURNAL_EVERY_S
         return kept
@@ -173,15 +173,15 @@ class Register:
     def seal(self, now_ns: int) -> None:
         """Fix everything recorded until now in segments and seals, and drop the journal."""
         self.keep(self._flows.cut())
-        for each in self._holdings:
+        for each in self._open_bindings:
             self.hold(each.cut(now_ns))
         if self._ledger.seal(now_ns):
-            self._ledger.texts.keep(np.concatenate([each.texts() for each in self._holdings]).tolist())
+            self._ledger.texts.keep(np.concatenate([each.texts() for each in self._open_bindings]).tolist())
 
     def close(self) -> None:
         """Recording ends: close everything that is open."""
         self.keep(self._flows.finish())
-        for each in self._holdings:
+        for each in self._open_bindings:
             self.hold(each.close())
         try:
             self._totals.finish()

@@ -16,7 +16,7 @@ def test_a_seal_forgets_texts_that_are_in_no_use(tmp_path: Path) -> None:
     box = make_box(tmp_path, ["10.0.0.0/8"])
     with recording(box.home, Intake) as at_work:
         intake = at_work.recorder
-        number = intake.begin("feed:hall", live=True)
+        number = intake.number_source("feed:hall", live=True)
         for turn in range(3):
             teller, at_ns = Teller(intake.texts), now_ns()
             for guest in range(50):
