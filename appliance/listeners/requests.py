@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from appliance.feeds.cloudtrax.statuses import Status
 from appliance.listeners.web import WebConnection
 
 
@@ -22,7 +23,7 @@ class Requests:
         requests = self._web.feed(data, 0.0) if data else []
         while requests:
             found += requests
-            requests = self._web.answer(b"200", 0.0)
+            requests = self._web.answer(Status.OK.digits, 0.0)
         return found
 
     def rest(self) -> bytes:

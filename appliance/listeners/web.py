@@ -12,6 +12,7 @@ import h11
 
 from appliance.feeds.cloudtrax import request
 from appliance.feeds.cloudtrax.request import Request
+from appliance.feeds.cloudtrax.statuses import Status, status_of
 from appliance.model.reasons import Refusal
 
 PATH = b"/cloudtrax"
@@ -29,13 +30,7 @@ DISCARDED_OCTETS = 1 << 21
 PIECES = 8_192
 """Of one body: a chunk of one octet costs as much time as one of sixteen thousand."""
 
-_AGAIN_LATER = (429, 503)
-_REASONS = {
-    200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
-    405: b"Method Not Allowed", 413: b"Content Too Large", 415: b"Unsupported Media Type",
-    417: b"Expectation Failed", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
-    501: b"Not Implemented", 503: b"Service Unavailable",
-}  # fmt: skip
+_AGAIN_LATER = (Status.TOO_MANY_REQUESTS, Status.SERVICE_UNAVAILABLE)
 
 
 class WebConnection:
@@ -78,8 +73,7 @@ class WebConnection:
         if not self._waiting:
             return []
         self._waiting = False
-        status = int(answer) if answer.isdigit() and int(answer) in _REASONS else 503
-        self._say(status, now_s)
+        self._say(status_of(answer), now_s)
         if self.closing or self._discarded is not None:
             return []
         self._http.start_next_cycle()
@@ -107,7 +101,7 @@ class WebConnection:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                self._refuse(error.error_status_hint, Refusal.BAD_MESSAGE, now_s)
+                self._refuse(Status(error.error_status_hint), Refusal.BAD_MESSAGE, now_s)
                 break
             if isinstance(event, h11.Request):
                 self._begin(event, now_s)
@@ -129,21 +123,21 @@ class WebConnection:
         self._signature = values.get(b"signature", b"").decode("latin-1") if fields[b"signature"] == 1 else ""
         path = event.target.partition(b"?")[0]
         if path != PATH and not path.startswith(PATH + b"/"):
-            self._refuse(404, Refusal.NOT_FOR_US, now_s)
+            self._refuse(Status.NOT_FOUND, Refusal.NOT_FOR_US, now_s)
         elif event.method != b"POST":
-            self._refuse(405, Refusal.NOT_FOR_US, now_s)
+            self._refuse(Status.METHOD_NOT_ALLOWED, Refusal.NOT_FOR_US, now_s)
         elif values.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            self._refuse(415, Refusal.COMPRESSED, now_s)
+            self._refuse(Status.UNSUPPORTED_MEDIA_TYPE, Refusal.COMPRESSED, now_s)
         elif values.get(b"expect", b"100-continue").lower() != b"100-continue":
-            self._refuse(417, Refusal.BAD_MESSAGE, now_s)
+            self._refuse(Status.EXPECTATION_FAILED, Refusal.BAD_MESSAGE, now_s)
         elif int(values.get(b"content-length", b"0")) > request.LONGEST_BODY_OCTETS:
-            self._refuse(413, Refusal.TOO_BIG, now_s)
+            self._refuse(Status.CONTENT_TOO_LARGE, Refusal.TOO_BIG, now_s)
 
     def _add(self, data: bytes, now_s: float) -> None:
         self._body += data
         self._pieces += 1
         if len(self._body) > request.LONGEST_BODY_OCTETS or self._pieces > PIECES:
-            self._refuse(413, Refusal.TOO_BIG, now_s)
+            self._refuse(Status.CONTENT_TOO_LARGE, Refusal.TOO_BIG, now_s)
 
     def _whole(self) -> bytes:
         self._waiting, self.deadline_s = True, math.inf
@@ -151,24 +145,24 @@ class WebConnection:
         self._body = bytearray()
         return message
 
-    def _refuse(self, status: int, refusal: Refusal, now_s: float) -> None:
+    def _refuse(self, status: Status, refusal: Refusal, now_s: float) -> None:
         """Say why, and read nothing more of this connection."""
         self.refused[refusal] += 1
         self._body = bytearray()
         self._say(status, now_s)
 
-    def _say(self, status: int, now_s: float) -> None:
+    def _say(self, status: Status, now_s: float) -> None:
         """Whoever was refused something has to come anew: guessing a secret is not made quick."""
-        text = _REASONS.get(status, b"Error") + b"\n"
+        text = status.phrase + b"\n"
         headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
-        if status != 200:
+        if status is not Status.OK:
             headers.append(("Connection", "close"))
         if status in _AGAIN_LATER:
             headers.append(("Retry-After", "30"))
-        if status == 405:
+        if status is Status.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "POST"))
         try:
-            self._send(h11.Response(status_code=status, headers=headers, reason=_REASONS.get(status, b"")))
+            self._send(h11.Response(status_code=status, headers=headers, reason=status.phrase))
             self._send(h11.Data(data=text))
             self._send(h11.EndOfMessage())
         except h11.LocalProtocolError:

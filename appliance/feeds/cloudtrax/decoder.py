@@ -7,14 +7,12 @@ from appliance.feeds.clocks import NOT_KNOWN, is_believed
 from appliance.feeds.cloudtrax import report, request
 from appliance.feeds.cloudtrax.report import Device, Report
 from appliance.feeds.cloudtrax.request import Request
+from appliance.feeds.cloudtrax.statuses import Status
 from appliance.feeds.told import Messages, Teller, Told
 from appliance.model.errors import DecodeError
 from appliance.model.instants import NS
 from appliance.model.reasons import Evidence, Note, Refusal
 from appliance.model.texts import Texts
-
-TAKEN, BAD_REQUEST, UNSIGNED, TOO_BIG = b"200", b"400", b"401", b"413"
-"""Answers: an HTTP status each (RFC 9110 section 15)."""
 
 
 class CloudtraxDecoder:
@@ -38,18 +36,18 @@ class CloudtraxDecoder:
         try:
             sent = request.unpack(message)
             if len(sent.body) > request.LONGEST_BODY_OCTETS:
-                return self._refuse(Refusal.TOO_BIG, TOO_BIG)
+                return self._refuse(Refusal.TOO_BIG, Status.CONTENT_TOO_LARGE)
             if not self._is_signed(sent):
-                return self._refuse(Refusal.BAD_SIGNATURE, UNSIGNED)
+                return self._refuse(Refusal.BAD_SIGNATURE, Status.UNAUTHORIZED)
             stated = report.read(sent.body)
         except DecodeError:
-            return self._refuse(Refusal.BAD_MESSAGE, BAD_REQUEST)
+            return self._refuse(Refusal.BAD_MESSAGE, Status.BAD_REQUEST)
         self._tell(stated, received_ns)
-        return TAKEN
+        return Status.OK.digits
 
-    def _refuse(self, refusal: Refusal, answer: bytes) -> bytes:
+    def _refuse(self, refusal: Refusal, status: Status) -> bytes:
         self._teller.refused[refusal] += 1
-        return answer
+        return status.digits
 
     def _is_signed(self, sent: Request) -> bool:
         """Small or capital digits, with or without `sha256=` in front; compared in constant time."""

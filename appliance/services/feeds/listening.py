@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import box
+from appliance.feeds.cloudtrax.statuses import Status
 from appliance.feeds.told import Messages
 from appliance.listeners.arrivals import Arrival, WayBack
 from appliance.listeners.inlets import Inlets
@@ -37,7 +38,6 @@ here, not in its memory, can a source that floods be told from the others."""
 ANSWER_EVERY_S = 0.05
 """The journal is written at most so often for those who wait for an answer: a sync costs 1 to 10 ms."""
 
-QUARANTINE_ANSWER = b"403"
 RETRY_EVERY_S = 1.0
 """A disk that refuses is asked so often for those who wait."""
 
@@ -143,7 +143,7 @@ class Listening:
                 self._put(declared, arrival)
         else:
             count = len(arrival.messages)
-            arrival.way_back.settle(count, [QUARANTINE_ANSWER] * count if arrival.wants_answer else ())
+            arrival.way_back.settle(count, [Status.FORBIDDEN.digits] * count if arrival.wants_answer else ())
 
     def _put(self, declared: DeclaredSource, arrival: Arrival) -> None:
         self._admitted[declared.label] = declared

@@ -1,4 +1,4 @@
-"""Whoever answers what is durable asks the register whether the journal has been written since he asked last."""
+"""Whoever answers what is durable asks the register whether the journal was written since he last asked."""
 
 from pathlib import Path
 
