@@ -112,7 +112,10 @@ def _amount(part: "Coverage") -> str:
     what = unit(part.source)
     if what == "answer":  # of many datagrams; their octets are not counted
         return several(part.packets, what)
-    return f"{several(part.packets, what)}{', ' if what == 'packet' else ' of '}{several(part.bytes, 'byte')}"
+    # Its last second may be in the journal, and in no count.
+    least = "at least " if part.noted.get("interrupted") else ""
+    octets = several(part.bytes, "byte")
+    return f"{least}{several(part.packets, what)}{', ' if what == 'packet' else ' of '}{octets}"
 
 
 def _named(part: "Coverage") -> "list[tuple[str, dict[str, int]]]":

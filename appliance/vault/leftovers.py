@@ -9,6 +9,7 @@ from pathlib import Path
 
 from appliance.config.box import BoxConfig
 from appliance.model.coverage import Coverage
+from appliance.model.source_names import is_feed
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState, SourceState
 from appliance.vault import canonical, journal, liveness, periods, seals
@@ -153,13 +154,14 @@ _QUARANTINED = "quarantined"
 def _as_kept(state: RecorderState, source: SourceState, journal_ns: int, catalogue: Catalogue) -> SourceState:
     """A dead run's source as far as it is on disk: what it counted beyond is lost, and its time not seen.
 
-    Unless the journal or a seal went on after the state was told: they then hold all that it counts.
+    Unless the journal or a seal went on after the state was told: they then hold all that it counts, and
+    more. How much more of a feed nobody counted; that it was listened to until then is sure.
     """
     durable = source.durable
     sealed = sum(part.packets for part in catalogue.sealed_by(state.run, source.name))
     beyond = source.packets - durable.packets
     if beyond <= 0 or journal_ns > durable.asked_ns or sealed > durable.packets:
-        return source
+        return _heard_until(source, state.updated_ns, journal_ns)
     # What was given up since is among the packets beyond, or still in the journal.
     lost = {**source.lost, "storage": durable.given_up, _UNWRITTEN: beyond}
     begun = [spell for spell in source.spells if spell[0] < durable.until_ns]
@@ -171,6 +173,14 @@ def _as_kept(state: RecorderState, source: SourceState, journal_ns: int, catalog
         lost={place: count for place, count in lost.items() if count},
         spells=tuple((first, min(last, durable.until_ns)) for first, last in begun),
     )
+
+
+def _heard_until(source: SourceState, told_ns: int, journal_ns: int) -> SourceState:
+    """A feed that was listened to when its run last told, until the journal's last frame."""
+    if not is_feed(source.name) or not source.spells or source.spells[-1][1] != told_ns:
+        return source
+    first_ns, last_ns = source.spells[-1]
+    return dataclasses.replace(source, spells=(*source.spells[:-1], (first_ns, max(last_ns, journal_ns))))
 
 
 def _with_kept_apart(source: SourceState) -> SourceState:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from appliance.model.coverage import Coverage
 from appliance.model.instants import NS
-from appliance.model.source_names import is_live
+from appliance.model.source_names import FEED, is_live
 from appliance.runtime.recorder_state import RecorderState, SourceState
 from appliance.vault.catalogue import Catalogue
 
@@ -38,17 +38,18 @@ def unsealed(state: RecorderState, source: SourceState, catalogue: Catalogue) ->
     # What was sealed after the recorder last told is no longer open.
     begun_ns = max((part.last_ns for part in sealed), default=0)
     spells = [(max(first, begun_ns), last) for first, last in source.spells if last > begun_ns]
-    if not is_live(source.name):
+    if not (is_live(source.name) or source.name.startswith(FEED)):
         last_ns = source.last_record_ns or state.updated_ns
         spells = [(min(begun_ns or last_ns, last_ns), last_ns)]
     lost = _left(source.lost, [part.lost for part in sealed])
-    if lost and not spells:  # nothing listened since, or nothing of it is on disk
+    packets = max(0, source.packets - sum(part.packets for part in sealed))
+    if (lost or packets) and not spells:  # nothing listened since, or nothing of it is on disk
         spells = [(begun_ns or state.updated_ns, begun_ns or state.updated_ns)]
     parts = [Coverage(source.name, first, last, 0, 0) for first, last in spells]
     if parts:
         parts[-1] = dataclasses.replace(
             parts[-1],
-            packets=max(0, source.packets - sum(part.packets for part in sealed)),
+            packets=packets,
             bytes=max(0, source.bytes - sum(part.bytes for part in sealed)),
             lost=lost,
             noted=_left(source.noted, [part.noted for part in sealed]),

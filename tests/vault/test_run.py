@@ -155,6 +155,25 @@ def test_nothing_of_a_run_is_on_disk_and_it_closed_its_lock(tmp_path: Path) -> N
     assert len(bodies(box, Interruption)) == 1
 
 
+def test_a_feed_was_listened_to_from_when_it_began_until_the_last_frame(tmp_path: Path) -> None:
+    """What came after the last word is in no count, and recorded: its time was seen."""
+    box = make_box(tmp_path)
+    box.clock.now_ns = NOW_NS + 21 * NS
+    dead = run_that_dies(box, traffic(30))
+    durable = Durable(NOW_NS + 20 * NS, NOW_NS + 20 * NS, 307, 900, NOW_NS + 20 * NS)
+    ceased, heard = ((NOW_NS, NOW_NS + 5 * NS),), ((NOW_NS, NOW_NS + 20 * NS),)
+    sources = (
+        SourceState("feed:gone", 2, 9, 0, NOW_NS + 4 * NS, {}, {}, {}, durable, ceased),
+        SourceState("feed:ctl", 307, 900, 0, NOW_NS + 20 * NS, {}, {}, {}, durable, heard),
+    )
+    state = RecorderState(dead, 1, NOW_NS, NOW_NS + 20 * NS, False, sources, ())
+    StateFile(box.home.state, dead).write(state)
+    gone, controller = settled(box).coverage
+    assert (gone.first_ns, gone.last_ns, gone.packets) == (NOW_NS, NOW_NS + 5 * NS, 2)
+    assert (controller.first_ns, controller.last_ns) == (NOW_NS, NOW_NS + 21 * NS)
+    assert (controller.packets, controller.noted) == (307, {"interrupted": 1})
+
+
 def test_what_was_kept_apart_died_with_the_run_and_is_said_to_be_lost(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     spells = ((NOW_NS, NOW_NS + 20 * NS),)
