@@ -30,7 +30,7 @@ LONGEST_LOOK_NS = 120 * NS
 
 @dataclass
 class Rhythm:
-    """Of one speaker. Instants are UTC nanoseconds; `heard` and `look` are to be called in their order.
+    """Of one speaker. Instants are UTC nanoseconds; `look` is to be called in their order.
 
     `hours` has for each hour of the day (UTC) up to REMEMBERED_DAYS of (day since 1970, longest pause in
     seconds that touched this hour of it). `silent_ns` is how long it has been silent while somebody listened,
@@ -50,12 +50,16 @@ class Rhythm:
         """Whether it has been silent for longer than it usually is."""
         return self.pauses > ALARM_AT
 
-    def heard(self, now_ns: int) -> None:
-        """It has spoken."""
-        self.look(now_ns)
-        self._learn(now_ns)
-        self.last_ns = max(self.last_ns, now_ns)
-        self.silent_ns, self.pauses, self._since_ns = 0, 0.0, now_ns
+    def heard(self, said_ns: int) -> None:
+        """It has spoken, at an instant that may lie before the last look: its word waited to be read."""
+        waited_ns = max(0, self._looked_ns - said_ns)
+        self.look(said_ns + waited_ns)
+        self.last_ns = max(self.last_ns, said_ns)
+        if waited_ns > self.silent_ns:  # it was heard after that already, or nobody listened for it then
+            return
+        self._learn(said_ns, self.silent_ns - waited_ns)
+        waited_s = waited_ns / NS
+        self.silent_ns, self.pauses, self._since_ns = waited_ns, waited_s / self.usual_s(said_ns), said_ns
 
     def look(self, now_ns: int) -> None:
         """Time has passed, and somebody listened."""
@@ -85,10 +89,10 @@ class Rhythm:
             return UNLEARNED_S
         return max(SHORTEST_S, longest[-2 if len(longest) >= ROBUST_DAYS else -1])
 
-    def _learn(self, now_ns: int) -> None:
-        """The pause that ends now touched every hour since it began."""
-        pause_s = round(self.silent_ns / NS)
-        last = now_ns // HOUR_NS
+    def _learn(self, until_ns: int, pause_ns: int) -> None:
+        """The pause that ended then touched every hour since it began."""
+        pause_s = round(pause_ns / NS)
+        last = until_ns // HOUR_NS
         first = max(self._since_ns // HOUR_NS, last - 24 * REMEMBERED_DAYS)
         for hour in range(first, last + 1):
             self._cell(hour, pause_s)

@@ -1,16 +1,20 @@
 """Who is not declared is kept apart, shown, and recorded once accepted: `listen` and `sources` together."""
 
 import json
+import signal
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.model.instants import from_iso
+from appliance.services.feeds.listening import listen
+from appliance.services.recording.counts import SourceCounts
 from tests.system.boxes import Box
-from tests.system.listening import Listener, feed_box, listening
+from tests.system.listening import Listener, declare, feed_box, listening
 from tests.system.warm import wait_for
 
 LINE = "<134>{when} ap hostapd: wlan0: STA 02:99:00:00:00:{number:02x} IEEE 802.11: associated"
@@ -89,6 +93,82 @@ def test_a_stranger_is_kept_apart_until_it_is_accepted(made: tuple[Box, dict[str
     assert sum(part["packets"] for part in stated["feed:lobby"]["periods"]) == 3
     assert box.json("verify")["faults"] == []
     assert box.json("sources")["quarantined"] == []
+
+
+def test_killed_it_states_what_it_had_heard_and_what_it_kept_apart(made: tuple[Box, dict[str, int]]) -> None:
+    box, ports = made
+    box.run("sources", "declare", "lobby", "--address", "127.0.0.7", "--kind", "syslog")
+    with listening(box, ports) as listener:
+        wait_for(lambda: listener.source("feed:lobby"), 5, "the declaration to be known")
+        before_ns = time.time_ns()
+        time.sleep(1.5)
+        say(listener, "127.0.0.7", 1, 2, 3)
+        say(listener, "127.0.0.8", 4, 5)
+        wait_for(lambda: listener.source("feed:lobby")["durable"]["packets"] == 3, 10, "what is durable")
+        wait_for(lambda: listener.source("feeds")["kept_apart"] == 2, 10, "what is kept apart")
+        last = listener.source("feed:lobby")["last_record"]
+        listener.process.kill()
+        listener.process.wait()
+    with listening(box, ports) as listener:
+        wait_for(lambda: box.json("sources")["listening"], 10, "the new run to show what it knows")
+        (lobby,) = box.json("sources")["sources"]
+        assert from_iso(lobby["last"]) == from_iso(last)
+        listener.process.kill()
+        listener.process.wait()
+    with listening(box, ports) as listener:
+        wait_for(lambda: box.json("sources")["listening"], 10, "the third run to show what it knows")
+        (lobby,) = box.json("sources")["sources"]
+        assert from_iso(lobby["last"]) == from_iso(last), "not forgotten by a run that died without hearing"
+        listener.end()
+    stated = covered(box)
+    assert sum(part["lost"].get("quarantined", 0) for part in stated["feeds"]["periods"]) == 2
+    dead = stated["feed:lobby"]["periods"][0]
+    assert dead["packets"] == 3
+    assert dead["noted"]["interrupted"]
+    assert from_iso(dead["first"]) < before_ns
+    assert "at least 3 messages" in box.run("coverage")
+    assert from_iso(dead["last"]) >= from_iso(last)
+    assert box.json("verify")["faults"] == []
+
+
+def test_what_is_accepted_was_heard_when_it_came(made: tuple[Box, dict[str, int]]) -> None:
+    """However late it is accepted: in what is shown, learned, and stated."""
+    box, ports = made
+    with listening(box, ports) as listener:
+        before_ns = time.time_ns()
+        say(listener, "127.0.0.7", 1, 2)
+        after_ns = time.time_ns()
+        wait_for(lambda: quarantined(box) == {"127.0.0.7": 2}, 10, "the stranger to be shown")
+        time.sleep(2)
+        box.json("sources", "accept", "127.0.0.7", "--label", "lobby")
+        wait_for(lambda: listener.heard("feed:lobby") == 2, 10, "what was kept to be recorded")
+        (lobby,) = box.json("sources")["sources"]
+        assert before_ns <= from_iso(lobby["last"]) <= after_ns + 10**9
+        listener.end()
+    (lobby,) = box.json("sources")["sources"]
+    assert before_ns <= from_iso(lobby["last"]) <= after_ns + 10**9
+    (period,) = covered(box)["feed:lobby"]["periods"]
+    assert before_ns <= from_iso(period["first"]) <= after_ns
+    assert period["packets"] == 2
+
+
+def test_what_is_accepted_at_the_last_moment_is_recorded(made: tuple[Box, dict[str, int]]) -> None:
+    """Between the last look at the declarations and the end."""
+    box, ports = made
+    line = LINE.format(when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), number=1).encode()
+
+    def progress(sources: Sequence[SourceCounts]) -> None:
+        if not sources[0].kept_apart:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+                wire.sendto(line, ("127.0.0.1", ports["syslog_udp"]))
+        else:
+            declare(box, '[[source]]\nlabel = "lobby"\naddresses = ["127.0.0.1"]\n')
+            signal.raise_signal(signal.SIGTERM)
+
+    report = listen(box.home, 20, progress, print)
+    assert report.lost == {}
+    assert report.packets >= 1
+    assert sorted(joined(box)) == [1]
 
 
 def test_a_source_that_falls_silent_is_a_fault_until_it_speaks(made: tuple[Box, dict[str, int]]) -> None:

@@ -112,6 +112,17 @@ def _counts(home: Home) -> dict[str, int]:
     return counts
 
 
+def last_heard(home: Home) -> dict[str, int]:
+    """When each source was last heard, by label, as the recorders' last words have it: of dead ones, too."""
+    heard: dict[str, int] = {}
+    for state in recorder_state.read_all(home.state):
+        for source in state.sources:
+            if source.name.startswith(FEED) and source.last_record_ns is not None:
+                label = source.name.removeprefix(FEED)
+                heard[label] = max(source.last_record_ns, heard.get(label, 0))
+    return heard
+
+
 def _heard(source: DeclaredSource, count: int, arrived: Mapping[str, Any], pulse: Mapping[str, Any]) -> Heard:
     by_kind = arrived.get("messages", {})
     return Heard(

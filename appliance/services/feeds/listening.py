@@ -18,6 +18,7 @@ from appliance.listeners.arrivals import Arrival, WayBack
 from appliance.listeners.inlets import Inlets
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.services.feeds.gate import Gate
+from appliance.services.feeds.hearing import last_heard
 from appliance.services.feeds.inbox import Inbox
 from appliance.services.feeds.intake import Intake
 from appliance.services.feeds.listening_watch import ListeningWatch
@@ -103,12 +104,16 @@ class Listening:
         while not self._at_work.stopping.is_set() and (until is None or time.monotonic() < until):
             self._round()
             if self._at_work.is_due:
-                for released in self._watch.look():
-                    self._put(released.declared, _arrival_of(released))
+                self._look()
                 self._inlets.tend(self._sort)
                 self._at_work.say()
                 progress(self._intake.sources)
         self._end()
+
+    def _look(self) -> None:
+        """Once a second: how things stand, and who has been declared."""
+        for released in self._watch.look():
+            self._put(released.declared, _arrival_of(released))
 
     def _round(self) -> None:
         more = self._receive(self._patience_s())
@@ -162,7 +167,8 @@ class Listening:
         if len(arrival.messages):
             told = self._intake.take(self._speakers.channel(declared, arrival, now_ns), arrival.messages)
             self._speakers.credit(declared, arrival, told)
-            self._rhythms.heard(declared, now_ns, told.spoken_by)
+            # When it came, not now: it may have waited long to be decoded, or for its sender to be declared.
+            self._rhythms.heard(declared, int(arrival.messages.received_ns[-1]), told.spoken_by)
             self._speakers.note_access_points(declared, told.spoken_by)
             if arrival.stream or any(told.answers):
                 self._await(_Waiting(arrival.way_back, len(arrival.messages), told.answers), arrival.stream)
@@ -205,6 +211,7 @@ class Listening:
             self._receive(0)
             self._finish_work(began + FINISH_S)
         self._inlets.rest(self._sort)
+        self._look()  # who was declared since the last look is recorded
         self._finish_work(began + FINISH_S)
         self._inbox.give_up()
         self._watch.leave()
@@ -232,6 +239,7 @@ def listen(
     """
     home = homes.existing(home_path)
     gate = Gate(home)
+    heard_before = last_heard(home)
 
     def may_stay(kind: FeedKind, sender: str, certificate: str | None) -> bool:
         known = gate.by_certificate(certificate) if certificate else None
@@ -243,6 +251,7 @@ def listen(
     try:
         with recording(home_path, Intake, waiting) as at_work:
             rhythms = Rhythms(home.state, at_work.recorder.register.alarms, gate.board)
+            rhythms.recall(heard_before)
             Listening(at_work, gate, rhythms, inlets).run(seconds, progress)
     finally:
         inlets.close()

@@ -88,6 +88,8 @@ class ListeningWatch:
             self._speakers.expire(now_ns)
         self._count_losses()
         released = self._gate.released()
+        for one in released:
+            self._speakers.source(one.declared.label).heard_since(int(one.messages.received_ns.min()))
         self._common.kept_apart = self._gate.kept_apart
         return released
 

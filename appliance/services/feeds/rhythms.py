@@ -2,7 +2,8 @@
 
 What was learned survives a restart in `state/rhythms.json`, which holds labels and no address: an access
 point without a name stands there under a keyed hash of its MAC. The key lies in the same file: the hash keeps
-a MAC from the eye and out of alarms and logs, not from a thief of the disk, who reads it in sources.toml anyway.
+a MAC from the eye and out of alarms and logs, not from a thief of the disk, who reads it in sources.toml
+anyway.
 """
 
 import contextlib

@@ -96,6 +96,11 @@ class SourceCounts:
         if self._listening_ns is None:
             self._listening_ns = now_ns
 
+    def heard_since(self, first_ns: int) -> None:
+        """Messages were kept for this source since then, and are recorded: it has been listened to since."""
+        if self._listening_ns is not None:
+            self._listening_ns = min(self._listening_ns, first_ns)
+
     def cease(self, now_ns: int) -> None:
         """A live source can see nothing from now on; until `listen` there is a gap."""
         if self._listening_ns is not None:

@@ -1,11 +1,12 @@
 """Who falls silent, source or access point, is an alarm by its name; what is learned outlives a restart."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from appliance.model.feeds import DeclaredSource, FeedKind
-from appliance.model.instants import DAY_NS, HOUR_NS, NS
+from appliance.model.instants import DAY_NS, HOUR_NS, NS, to_iso
 from appliance.runtime.files import write_once
 from appliance.services.feeds import noticeboard
 from appliance.services.feeds.noticeboard import Noticeboard
@@ -43,6 +44,22 @@ def live(
 
 def standing(alarms: Alarms) -> dict[str, str]:
     return {alarm.kind: alarm.message for alarm in alarms}
+
+
+def test_a_word_that_waited_was_said_when_it_came(tmp_path: Path) -> None:
+    """To be decoded, or for its sender to be declared: what is learned are the pauses between the words."""
+    rhythms = Rhythms(tmp_path, Alarms())
+    for second in range(101):
+        rhythms.look(MONDAY_NS + second * NS, [SELF])
+    for said_s, last_s in ((-20, -20), (60, 60), (50, 60)):  # accepted late; decoded late; overtaken
+        rhythms.heard(SELF, MONDAY_NS + said_s * NS)
+        assert rhythms.shown(0, [SELF])["bar"]["last"] == to_iso(MONDAY_NS + last_s * NS)
+    rhythms.look(MONDAY_NS + 120 * NS, [SELF])
+    rhythms.heard(SELF, MONDAY_NS + 120 * NS)
+    rhythms.close(MONDAY_NS + 120 * NS)
+    (kept,) = json.loads((tmp_path / NAME).read_text())["rhythms"]
+    assert kept["hours"][MONDAY_NS // HOUR_NS % 24] == [[MONDAY_NS // DAY_NS, 60]]
+    assert kept["last_ns"] == MONDAY_NS + 120 * NS
 
 
 @pytest.fixture(scope="module")
