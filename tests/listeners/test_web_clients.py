@@ -48,13 +48,14 @@ def served() -> Iterator[tuple[str, list[bytes], Counter[str]]]:
                 made.sendall(connection.outgoing())
             refused.update(connection.refused)
 
-        serving = threading.Thread(target=serve)
+        serving = threading.Thread(target=serve, daemon=True)
         serving.start()
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}/cloudtrax", messages, refused
         finally:
             stop.set()
-            serving.join()
+            serving.join(timeout=20)
+            assert not serving.is_alive()
 
 
 def test_http_client_posts_and_keeps_its_connection() -> None:
@@ -74,7 +75,7 @@ def test_curl_gets_its_answers_and_a_bomb_stays_unopened() -> None:
     def curl(url: str, body: bytes, *options: str) -> str:
         quiet = ["curl", "-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"]
         done = subprocess.run(
-            [*quiet, "--data-binary", "@-", *options, url], input=body, capture_output=True, check=False
+            [*quiet, "--data-binary", "@-", *options, url], input=body, capture_output=True, timeout=20
         )
         return done.stdout.decode() + done.stderr.decode()
 

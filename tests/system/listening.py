@@ -104,12 +104,12 @@ def listening(box: Box, ports: dict[str, int], *arguments: str) -> Iterator[List
     listener = Listener(box, ports, process)
     try:
         wait_for(lambda: listener.source("feeds") or process.poll() is not None, 30, "the listener to listen")
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, process.communicate(timeout=20)[1]
         yield listener
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait()
+        process.wait(timeout=20)
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()

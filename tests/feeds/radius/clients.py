@@ -58,7 +58,7 @@ def ask(
         made.bind(("127.0.0.1", 0))
         made.settimeout(0.1)
         stop = threading.Event()
-        serving = threading.Thread(target=_serve, args=(made, decoder, exchange, stop, deaf))
+        serving = threading.Thread(target=_serve, args=(made, decoder, exchange, stop, deaf), daemon=True)
         serving.start()
         try:
             target = f"127.0.0.1:{made.getsockname()[1]}"
@@ -69,7 +69,8 @@ def ask(
             exchange.said = done.stdout + done.stderr
         finally:
             stop.set()
-            serving.join()
+            serving.join(timeout=20)
+            assert not serving.is_alive()
     return exchange
 
 
