@@ -41,6 +41,10 @@ WIDTHS = {
     61: 1,
     58: 2,
     136: 1,
+    150: 4,
+    151: 4,
+    158: 4,
+    159: 4,
     161: 4,
     243: 2,
     352: 8,
@@ -349,6 +353,104 @@ def dated() -> Iterator[dict[str, Any]]:
     ])  # fmt: skip
 
 
+def both_dated() -> Iterator[dict[str, Any]]:
+    """RFC 5103: each direction has instants of its own; what is told of both spans them."""
+
+    def ntp(seconds: int, half: int) -> int:
+        return (seconds + 2_208_988_800) << 32 | half << 31
+
+    at = EXPORTED_MS
+    init: Field = (160, at - 100_000)
+    forms: dict[str, tuple[list[Field], list[Field]]] = {
+        "seconds": (
+            [(150, EXPORTED_S - 60), (151, EXPORTED_S - 59)], [(150, EXPORTED_S - 61), (151, EXPORTED_S - 10)]
+        ),
+        "milliseconds": ([(152, at - 60_000), (153, at - 59_000)], [(152, at - 61_000), (153, at - 10_000)]),
+        "differences": ([(158, 60_000_000), (159, 59_000_000)], [(158, 61_000_000), (159, 10_000_000)]),
+        "start of the device": ([init, (22, 40_000), (21, 41_000)], [(22, 39_000), (21, 90_000)]),
+    }  # fmt: skip
+    told = {**UP_TOLD, **COUNTED_TOLD, "octets_back": 77, "packets_back": 2, "biflow": True}
+    span = {"first": (EXPORTED_S - 61) * 10**9, "last": (EXPORTED_S - 10) * 10**9}
+    counted: list[Field] = [*UP, *COUNTED, (1, 77), (2, 2)]
+    for name, (forth, back) in forms.items():
+        record = [*counted, *forth, *back]
+        places = (7, 8, len(record) - 2, len(record) - 1)
+        yield case(
+            f"biflow, back dated by {name}",
+            export(10, record, enterprises=dict.fromkeys(places, REVERSE)),
+            flows=[{**told, **span}],
+        )
+    for name, start, end in (("microseconds", 154, 155), ("nanoseconds", 156, 157)):
+        forth = [(start, ntp(EXPORTED_S - 60, 0)), (end, ntp(EXPORTED_S - 59, 0))]
+        record = [*counted, *forth, (start, ntp(EXPORTED_S - 60, 1)), (end, ntp(EXPORTED_S - 11, 1))]
+        yield case(
+            f"biflow, back dated by {name}",
+            export(10, record, enterprises=dict.fromkeys((7, 8, 11, 12), REVERSE)),
+            flows=[{**told, "first": (EXPORTED_S - 60) * 10**9, "last": EXPORTED_S * 10**9 - 10_500_000_000}],
+        )
+    forth = [(152, EXPORTED_MS - 60_000), (153, EXPORTED_MS - 59_000)]
+    silent: list[Field] = [*UP, *COUNTED, (1, 0), (2, 0), *forth, (152, 0), (153, 0)]
+    yield case(
+        "nothing came back",
+        export(10, silent, enterprises=dict.fromkeys((7, 8, 11, 12), REVERSE)),
+        flows=[{"first": (EXPORTED_S - 60) * 10**9, "last": (EXPORTED_S - 59) * 10**9, "octets_back": 0}],
+    )
+
+
+def summed() -> Iterator[dict[str, Any]]:
+    """RFC 7012: octetTotalCount and packetTotalCount are of all of a flow so far."""
+
+    def report(counts: list[Field], last: int, reason: int, start: int = 300_000) -> list[Field]:
+        return [*UP, *counts, (152, EXPORTED_MS - start), (153, EXPORTED_MS - last), (136, reason)]
+
+    def told(octets: int, packets: int, last: int, reason: int) -> dict[str, Any]:
+        row = {**UP_TOLD, "octets": octets, "packets": packets, "end_reason": reason}
+        return {**row, "last": (EXPORTED_MS - last) * 1_000_000}
+
+    growing = [(1000, 10, 240_000, 2), (2000, 20, 180_000, 2), (3500, 30, 120_000, 2), (3600, 31, 90_000, 3)]
+    records = [report([(85, octets), (86, packets)], *rest) for octets, packets, *rest in growing]
+    steps = [(1000, 10), (1000, 10), (1500, 10), (100, 1)]
+    flows = [told(*step, *rest) for step, (_, _, *rest) in zip(steps, growing, strict=True)]
+    yield case("totals of a flow that goes on", export(10, *records), flows=flows)
+    yield case("totals stated twice", export(10, records[0], *records, records[1]), flows=flows)
+    late = [flows[0], told(2500, 20, 120_000, 2), flows[3]]
+    yield case("totals out of order", export(10, records[0], records[2], records[1], records[3]), flows=late)
+    anew = report([(85, 3600), (86, 31)], 20_000, 3, 80_000)
+    yield case(
+        "the next flow of the same ends",
+        export(10, *records, anew),
+        flows=[*flows, told(3600, 31, 20_000, 3)],
+    )
+    both = [
+        report([(1, octets), (2, packets), (85, total), (86, count)], last, 2)
+        for octets, packets, total, count, last in (
+            (1000, 10, 1000, 10, 240_000), (0, 0, 1000, 10, 180_000), (500, 5, 1500, 15, 120_000),
+        )
+    ]  # fmt: skip
+    yield case(
+        "totals beside counters of each part",
+        export(10, *both),
+        flows=[told(1000, 10, 240_000, 2), told(500, 5, 120_000, 2)],
+    )
+    ways = [
+        report([(85, 1000 * n), (86, 10 * n), (85, 3000 * n), (86, 20 * n)], 300_000 - 60_000 * n, 2)
+        for n in (1, 2, 3)
+    ]
+    yield case(
+        "totals of both ways",
+        export(10, *ways, enterprises={7: REVERSE, 8: REVERSE}),
+        flows=[
+            {
+                **told(1000, 10, 300_000 - 60_000 * n, 2),
+                "octets_back": 3000,
+                "packets_back": 20,
+                "biflow": True,
+            }
+            for n in (1, 2, 3)
+        ],
+    )
+
+
 def odd() -> Iterator[dict[str, Any]]:
     both: list[Field] = [(27, "::"), (28, "::"), *UP]
     yield case(
@@ -369,6 +471,6 @@ def odd() -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    for make in (stations, counters, translated, dated, odd):
+    for make in (stations, counters, translated, dated, both_dated, summed, odd):
         for each in make():
             print(json.dumps(each))

@@ -39,7 +39,7 @@ def check(rows: Rows, expected: list[dict[str, Any]], texts: Texts) -> None:
     assert [shown(row, texts, told) for row, told in zip(rows, expected, strict=True)] == expected
 
 
-@pytest.mark.parametrize("number", range(53))
+@pytest.mark.parametrize("number", range(66))
 def test_forged_export_tells_what_its_maker_says(number: int) -> None:
     case = forged()[number]
     texts = Texts()
@@ -53,4 +53,4 @@ def test_forged_export_tells_what_its_maker_says(number: int) -> None:
 
 
 def test_every_forged_export_is_read() -> None:
-    assert len(forged()) == 53
+    assert len(forged()) == 66
