@@ -29,29 +29,6 @@ Index = NDArray[np.int64]
 _FILLED = ("near_mac", "far_mac", "ap_mac")
 
 
-def repeats(halves: Halves, group: Index) -> tuple[Index, Index]:
-    """Rows that state again what another row of their group states, and that row.
-
-    A device's table holds a flow once: equal counts over equal times are one flow, however often it is sent
-    (a datagram twice, two templates, in at one interface and out at another).
-    """
-    kind = group * 3 + halves["way"]
-    several = np.flatnonzero(np.bincount(kind)[kind] > 1)
-    if not len(several):
-        return several, several
-    columns = [halves[name][several] for name in ("first", "got_octets", "got", "sent_octets", "sent")]
-    order = np.lexsort((*columns, kind[several]))
-    rows = several[order]
-    same = np.zeros(len(rows), np.bool_)
-    same[1:] = kind[rows][1:] == kind[rows][:-1]
-    for column in columns[1:]:
-        same[1:] &= column[order][1:] == column[order][:-1]
-    first, last = halves["first"][rows], halves["last"][rows]
-    same[1:] &= alike(first[1:], last[1:], first[:-1], last[:-1])
-    origin = rows[np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))]
-    return rows[same], origin[same]
-
-
 def alike(first: Index, last: Index, other_first: Index, other_last: Index) -> Mask:
     """(n,) whether two flows of equal counts have equal times: exactly, or nearly if they last far longer."""
     tolerance = np.where(last - first > 10 * SAME_NS, SAME_NS, 0)

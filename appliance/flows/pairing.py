@@ -12,17 +12,17 @@ from appliance.flows.couples import (
     WAIT_NS,
     Index,
     couples,
-    fill,
     in_order,
     is_biflow,
-    repeats,
     united,
 )
 from appliance.flows.groups import MOST_PACKETS, leaders
+from appliance.flows.parts import part_starts
+from appliance.flows.repetitions import unrepeated
 from appliance.flows.settling import Batch, began_far, closed, settle
 from appliance.flows.sides import BACK, KEY, Halves, Mask, Rows, rows_of, sides
 from appliance.flows.waiting import FAR, NEAR, UNKNOWN, Waiting
-from appliance.model.instants import HOUR_NS, MS, NS
+from appliance.model.instants import HOUR_NS, NS
 from appliance.model.networks import Networks
 from appliance.model.reasons import EndReason
 from appliance.model.rows import FED_TRAFFIC
@@ -132,34 +132,14 @@ class Pairing:
         fresh = heads[slot_of[heads] < 0]
         known = np.flatnonzero(slot_of[group] >= 0)
         slot_of[fresh] = self._waiting.enter(hashed[fresh], tuple(word[fresh] for word in halves.key))
-        stays = self._without_repeats(halves, group, slot_of, known)
+        stays = unrepeated(halves, group, slot_of, known, self._waiting)
+        self.repeated += len(halves) - len(stays)
         self._name_devices(halves, slot_of[group], known)
-        part_first = self._part_starts(halves, group, slot_of, stays)
+        part_first = part_starts(halves, group, slot_of, stays, self._waiting)
         self._waiting.remember(slot_of[group[stays]], halves, stays)
         halves.columns["first"][stays] = part_first
         batch = Batch(halves.take(stays), group[stays], slot_of, self._waiting)
         return [*self._pair(batch), *self._evict()]
-
-    def _without_repeats(self, halves: Halves, group: Index, slot_of: Index, known: Index) -> Index:
-        """Rows that are no repetition; what only a repetition says is taken over."""
-        again, origin = repeats(halves, group)
-        fill(halves.columns, origin, halves, again)
-        told_before = known[self._waiting.knows(slot_of[group[known]], halves, known)]
-        is_open = self._waiting.columns["open"][slot_of[group[told_before]]]
-        self._complete(slot_of[group[told_before[is_open]]], halves, told_before[is_open])
-        stays = np.ones(len(halves), np.bool_)
-        stays[again] = stays[told_before] = False
-        self.repeated += len(halves) - int(np.count_nonzero(stays))
-        return np.flatnonzero(stays)
-
-    def _complete(self, slots: Index, halves: Halves, rows: Index) -> None:
-        """What waits takes over what its repetition says: but no MAC once it was told."""
-        state = self._waiting.columns
-        macs = {name: state[name][slots] for name in ("near_mac", "far_mac")}
-        fill(state, slots, halves, rows)
-        told = state["told"][slots]
-        for name, before in macs.items():
-            state[name][slots[told]] = before[told]
 
     def _name_devices(self, halves: Halves, slots: Index, rows: Index) -> None:
         """A half that does not name the device is about the one that the connection was stated of before."""
@@ -167,30 +147,6 @@ class Pairing:
             column = halves.columns[name]
             lacking = rows[(column[rows] == 0) & (halves.undecided[rows] | (name == "near_mac"))]
             column[lacking] = self._waiting.columns[name][slots[lacking]]
-
-    def _part_starts(self, halves: Halves, group: Index, slot_of: Index, rows: Index) -> Index:
-        """(k,) where these halves begin: firewalls state each part of a connection since its very beginning.
-
-        Their counts are of the time since the part before, and parts of one start would be taken for one.
-        """
-        columns = [halves[name][rows] for name in ("last", "first", "way")]
-        order = np.lexsort((*columns, group[rows]))
-        last, first, way = (column[order] for column in columns)
-        slots = slot_of[group[rows]][order]
-        state, back = self._waiting.columns, way == BACK
-        before = [
-            np.where(back, state[f"{name}_1"][slots], state[f"{name}_0"][slots]) for name in ("first", "last")
-        ]
-        before_first, before_last = before
-        again = np.flatnonzero(
-            (slots[1:] == slots[:-1]) & (way[1:] == way[:-1]) & (last[1:] > last[:-1])
-            & (first[1:] // MS == first[:-1] // MS)
-        )  # fmt: skip
-        before_first[again + 1], before_last[again + 1] = first[again], last[again]
-        goes_on = (before_first // MS == first // MS) & (last > before_last)
-        starts = np.empty(len(rows), np.int64)
-        starts[order] = np.where(goes_on, np.maximum(before_last, first), first)
-        return starts
 
     def _pair(self, batch: Batch) -> list[Rows]:
         """Rows of the halves of a batch that leave; of each connection the latest without another stays."""
