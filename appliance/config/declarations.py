@@ -1,9 +1,10 @@
 """What a declaration may say: each value in its canonical form; what is wrong with one, or with several."""
 
 import ipaddress
+import itertools
 import re
 import zoneinfo
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from appliance.config.values import wrong_macs
@@ -97,46 +98,41 @@ CANONICAL: Mapping[str, Callable[[Any], Any]] = {
 
 def wrong_source(source: DeclaredSource, grammars: Collection[str] | None) -> tuple[str, str] | None:
     """(key, what is wrong) with one source whose values are canonical, or None."""
-    needing = [kind for kind in source.kinds if kind in WITH_SECRET and not source.secret]
-    known = sorted(grammars) if grammars is not None else None
-    for wrong, key, why in (
-        (not source.label, "label", "a source needs a name"),
-        (
-            not (source.addresses or source.mac or source.certificate),
+    faults = itertools.chain(_wrong_sender(source), _wrong_lines(source, grammars), _wrong_places(source))
+    return next(faults, None)
+
+
+def _wrong_sender(source: DeclaredSource) -> Iterator[tuple[str, str]]:
+    if not source.label:
+        yield "label", "a source needs a name"
+    if not (source.addresses or source.mac or source.certificate):
+        yield (
             "addresses",
             "a source is known by its addresses, its 'mac' or its 'certificate'; give one of them",
-        ),
-        (bool(needing), "secret", f"{'/'.join(needing)} needs the secret that is set on the device"),
-        (
-            len(source.secret) > SECRET_LIMIT or not source.secret.isprintable(),
-            "secret",
-            f"must be printable and of at most {SECRET_LIMIT} characters",
-        ),
-        (not is_time_zone(source.time_zone), "time_zone", "is no IANA time zone, like Europe/Paris"),
-        (
-            bool(source.grammar) and not _GRAMMAR.fullmatch(source.grammar),
-            "grammar",
-            "is a name in small letters",
-        ),
-        (
-            bool(source.grammar) and known is not None and source.grammar not in known,
-            "grammar",
-            f"there is no such grammar; those there are: {', '.join(known or ())}",
-        ),
-        (
-            bool(source.ap_labels) and len(source.ap_labels) != len(source.ap_macs),
-            "ap_labels",
-            "must be as many as 'ap_macs', or none",
-        ),
-        (
-            len(set(filter(None, source.ap_labels))) != len(list(filter(None, source.ap_labels))),
-            "ap_labels",
-            "the same name is given to two access points",
-        ),
-    ):
-        if wrong:
-            return key, why
-    return None
+        )
+    needing = [kind for kind in source.kinds if kind in WITH_SECRET and not source.secret]
+    if needing:
+        yield "secret", f"{'/'.join(needing)} needs the secret that is set on the device"
+    if len(source.secret) > SECRET_LIMIT or not source.secret.isprintable():
+        yield "secret", f"must be printable and of at most {SECRET_LIMIT} characters"
+
+
+def _wrong_lines(source: DeclaredSource, grammars: Collection[str] | None) -> Iterator[tuple[str, str]]:
+    """`grammars` are all there are, None where that is not known."""
+    if not is_time_zone(source.time_zone):
+        yield "time_zone", "is no IANA time zone, like Europe/Paris"
+    if source.grammar and not _GRAMMAR.fullmatch(source.grammar):
+        yield "grammar", "is a name in small letters"
+    if source.grammar and grammars is not None and source.grammar not in grammars:
+        yield "grammar", f"there is no such grammar; those there are: {', '.join(sorted(grammars))}"
+
+
+def _wrong_places(source: DeclaredSource) -> Iterator[tuple[str, str]]:
+    if source.ap_labels and len(source.ap_labels) != len(source.ap_macs):
+        yield "ap_labels", "must be as many as 'ap_macs', or none"
+    named = [label for label in source.ap_labels if label]
+    if len(set(named)) != len(named):
+        yield "ap_labels", "the same name is given to two access points"
 
 
 def is_time_zone(name: str) -> bool:
