@@ -1,7 +1,7 @@
 """Who held an address, from when until when, on which evidence; read with the custodians.
 
 Statements of one kind that overlap or lie within 15 minutes of each other are one row. The best evidence
-comes first (RADIUS, DHCP, associations, ND and ARP, what flows named), and all who claimed an address are
+comes first (RADIUS, DHCP, association, presence, SNMP, ND, ARP, flow), and all who claimed an address are
 shown. A row without an address says which access point a device was with. A lease or session is shown to the
 end of the hour in which it was last known to stand, not to the end that was promised; with --at, --from and
 --to as far as the day before and the day after tell. `randomised` says that a MAC is locally administered:

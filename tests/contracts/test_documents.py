@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli import bindings
 from appliance.cli.main import VERBS
 from appliance.model import errors
-from appliance.model.reasons import Note, Refusal
+from appliance.model.reasons import Evidence, Note, Refusal
 
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = sorted(file for file in ROOT.glob("**/*.md") if not {"build", ".venv"} & set(file.parts))
@@ -55,3 +56,14 @@ def test_the_format_explains_every_word_of_a_coverage(word: str) -> None:
     table = (ROOT / "appliance" / "vault" / "FORMAT.md").read_text().partition("Words of a coverage")[2]
     rows = [row.split("|") for row in table.partition("| kind |")[0].splitlines() if row.startswith("|")]
     assert any(f"`{word}`" in row[2] and row[3].strip() for row in rows)
+
+
+def test_evidence_is_ranked_alike_wherever_its_rank_is_told() -> None:
+    """DHCP and DHCPv6 are one word there; a translation says nothing of MACs and has no rank."""
+    ranked = sorted(set(Evidence) - {Evidence.NAT, Evidence.DHCPV6}, reverse=True)
+    as_told = ["RADIUS", "DHCP", "association", "presence", "SNMP", "ND", "ARP", "flow"]
+    assert [word.upper() for word in as_told] == [evidence.name for evidence in ranked]
+    assert f"({', '.join(as_told)})" in str(bindings.__doc__)
+    assert f"(best first: {', '.join(as_told)})" in (ROOT / "README.md").read_text()
+    (decision,) = (ROOT / "appliance" / "decisions").glob("066-*.md")
+    assert f"({' > '.join(as_told)})" in decision.read_text()
