@@ -28,8 +28,9 @@ ALL_BYTES = 8 << 20
 """Of all connections together."""
 
 HANDSHAKE_S = 15.0
-STRANGER_IDLE_S = 60.0
-"""How long one that may not speak may say nothing: every connection costs a file descriptor."""
+STRANGER_IDLE_S, STRANGER_S = 60.0, 600.0
+"""How long one that may not speak may say nothing, and how long it may stay in all, whatever it dribbles:
+every connection costs a file descriptor. What it said is kept apart; it may connect again."""
 
 _WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError, InterruptedError)
 
@@ -91,6 +92,16 @@ class Connection:
         return self._number
 
     @property
+    def shaking(self) -> bool:
+        """Whether its handshake goes on."""
+        return self._shaking
+
+    @property
+    def standing(self) -> int:
+        """Of a stranger, where there is no more room: 2 may turn out to be declared, 1 has TLS, 0 nothing."""
+        return 2 if self._shaking else int(self.certificate is not None)
+
+    @property
     def wanted(self) -> int:
         if self._shaking:
             return self._shake_wants
@@ -148,7 +159,9 @@ class Connection:
             return now_s - self.begun > HANDSHAKE_S
         if now_s > self._conversation.deadline_s:
             return True
-        return not self.trusted and now_s - self.heard > STRANGER_IDLE_S
+        if self.trusted:
+            return False
+        return now_s - self.heard > STRANGER_IDLE_S or now_s - self.begun > STRANGER_S
 
     def close(self, take: Take) -> None:
         """End it now; what was whole is told, what was not is counted."""

@@ -45,7 +45,7 @@ class Port:
 
 
 class Streams:
-    """All connections. `most` in all, `most_each` of an address; a stranger makes way for who is declared."""
+    """All connections. `most` in all, `most_each` of an address; a stranger makes way for a newcomer."""
 
     def __init__(self, most: int, most_each: int, may_stay: MayStay) -> None:
         self.tally = Tally()
@@ -91,7 +91,10 @@ class Streams:
             if isinstance(key.fileobj, Port):
                 self._accept(key.fileobj)
             elif isinstance(key.fileobj, Connection) and not key.fileobj.closed:
+                shaking = key.fileobj.shaking
                 more |= key.fileobj.ready(take)
+                if shaking and not key.fileobj.shaking:
+                    self._judge(key.fileobj)  # its certificate is known only now
                 self._follow(key.fileobj)
         if self.tally.is_crowded and not self._crowded:
             self._crowded = True
@@ -113,12 +116,11 @@ class Streams:
         """About once a second: end what is overdue."""
         now_s = time.monotonic()
         for connection in list(self._connections):
+            self._judge(connection)
             if connection.overdue(now_s):
-                self._judge(connection)
-                if connection.overdue(now_s):
-                    self.tally.noted["connections_overdue"] += 1
-                    connection.close(take)
-                    self._follow(connection)
+                self.tally.noted["connections_overdue"] += 1
+                connection.close(take)
+                self._follow(connection)
         for port in self._ports:  # one that had no file descriptor left is listened to again
             with contextlib.suppress(KeyError):
                 self._selector.get_key(port)
@@ -152,21 +154,31 @@ class Streams:
                 self.tally.noted["connections_refused"] += 1
                 return
             sender = address_text(address[0])
-            if self._has_room(port.kind, sender):
+            if self._has_room(port, sender):
                 self._begin(port, made, sender)
             else:
                 self.tally.noted["connections_refused"] += 1
                 made.close()
 
-    def _has_room(self, kind: FeedKind, sender: str) -> bool:
-        if self._by_sender[sender] >= self._most_each:
-            return False
-        if len(self._connections) < self._most:
+    def _has_room(self, port: Port, sender: str) -> bool:
+        """Whether a newcomer finds room, or is made room for: a stranger gives way, the oldest first.
+
+        Who speaks TLS may be known by its certificate, and only after the handshake: it is somebody until
+        then. So who shakes hands gives way last, and only to others who do, or are declared.
+        """
+        crowded = self._by_sender[sender] >= self._most_each
+        if not crowded and len(self._connections) < self._most:
             return True
-        strangers = [one for one in self._connections if not one.trusted]
-        if not strangers or not self._may_stay(kind, sender, None):
+        declared = self._may_stay(port.kind, sender, None)
+        standing = 2 if declared or port.context is not None else 0
+        strangers = [
+            one
+            for one in self._connections
+            if not one.trusted and one.standing <= standing and (one.sender == sender or not crowded)
+        ]
+        if not strangers:
             return False
-        gone = min(strangers, key=lambda one: one.heard)
+        gone = min(strangers, key=lambda one: (one.standing, one.begun))
         self.tally.noted["connections_refused"] += 1
         gone.close(lambda arrival: None)
         self._follow(gone)

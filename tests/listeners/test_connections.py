@@ -3,15 +3,17 @@
 import contextlib
 import resource
 import socket
+import ssl
 import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from appliance.feeds.syslog.framing import Framing
-from appliance.listeners import connections
+from appliance.listeners import asking, certificate, connections
 from appliance.listeners.arrivals import Arrival, address_text
 from appliance.listeners.conversation import Monologue
 from appliance.listeners.streams import Streams
@@ -196,3 +198,67 @@ def test_a_port_is_listened_to_once() -> None:
         with pytest.raises(ListenError, match="taken by another program"):
             other.listen(FeedKind.SYSLOG, "127.0.0.1", at.port, lambda: Monologue(Framing()))
         other.close(lambda arrival: None)
+
+
+def test_a_stranger_makes_way_for_another_and_does_not_stay_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene(most=3) as at, contextlib.ExitStack() as held:
+        strangers = [held.enter_context(at.connect(f"127.0.0.{number + 2}")) for number in range(5)]
+        assert len(at.streams) == 3
+        assert strangers[0].recv(1) == strangers[1].recv(1) == b"", "the oldest gave way"
+        held.enter_context(at.connect())
+        assert at.streams.tally.noted == Counter({"connections_refused": 3})
+        monkeypatch.setattr(connections, "STRANGER_S", 0.05)
+        for stranger in strangers[3:]:
+            time.sleep(0.03)
+            stranger.sendall(b"<1>a word now and then")
+            at.serve()
+        at.streams.tend(at.arrivals.append)
+        assert len(at.streams) == 1, "who is declared stays"
+
+
+def test_strangers_do_not_lock_out_who_is_known_by_a_certificate_alone(tmp_path: Path) -> None:
+    """All places are held, by plain connections and by such as shake no hands; and they come again."""
+    (tmp_path / "box").mkdir()
+    (tmp_path / "device").mkdir()
+    certificate.context(tmp_path / "device")
+    known = certificate.fingerprint(tmp_path / "device")
+    with scene(most=6) as at, contextlib.ExitStack() as held:
+        at.streams._may_stay = lambda kind, sender, shown: shown == known
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        own = certificate.context(tmp_path / "box")
+        assert asking.ask(own)
+        at.streams.listen(FeedKind.SYSLOG, "127.0.0.1", port, lambda: Monologue(Framing()), own)
+        for number in range(10):
+            held.enter_context(at.connect(f"127.0.1.{number + 1}"))
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            at.serve(2)
+        assert len(at.streams) == 6
+        device = held.enter_context(_shaken(at, port, tmp_path / "device"))
+        for number in range(20):
+            held.enter_context(at.connect(f"127.0.2.{number + 1}"))
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            at.serve(2)
+        device.sendall(b"<1>here\n")
+        at.serve()
+        assert at.payloads == [b"<1>here"]
+        assert at.arrivals[0].certificate == known
+
+
+def _shaken(at: Scene, port: int, identity: Path) -> ssl.SSLSocket:
+    """A TLS connection that shows its certificate, made while the other end is served."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(identity / certificate.CERTIFICATE, identity / certificate.KEY)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+    plain.setblocking(False)
+    made = context.wrap_socket(plain, do_handshake_on_connect=False)
+    for _ in range(200):
+        at.serve(1)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            made.do_handshake()
+            at.serve()
+            made.settimeout(5)
+            return made
+    raise AssertionError("no handshake")

@@ -25,7 +25,14 @@ LOSS_REMEMBERED_S = 600.0
 ROOM_BYTES = 4 << 20
 """Less memory of the kernel than this holds less than a second of a busy exporter."""
 
-_STANDING = ("sources", "certificates_not_asked", "receive_buffer", "feeds_lost", "clock_unsynchronised")
+_STANDING = (
+    "sources",
+    "certificates_not_asked",
+    "receive_buffer",
+    "feeds_lost",
+    "connections_refused",
+    "clock_unsynchronised",
+)
 
 
 class ListeningWatch:
@@ -44,6 +51,7 @@ class ListeningWatch:
         self._clock = ClockWatch()
         self._expired = time.monotonic()
         self._lost_at: float | None = None
+        self._refused_at: float | None = None
         self._common: SourceCounts
 
     def begin(self) -> None:
@@ -133,10 +141,24 @@ class ListeningWatch:
         refused, noted = self._inlets.counts()
         self._common.refused += refused
         self._common.noted += noted
+        self._say_refused(noted["connections_refused"])
         given_up, self._inbox.given_up = self._inbox.given_up, Counter()
         for label, count in given_up.items():
             self._speakers.source(label).lost["overload"] += count
         self._say_losses(drops + given_up.total())
+
+    def _say_refused(self, count: int) -> None:
+        moment = time.monotonic()
+        if count:
+            self._refused_at = moment
+            self._alarms.rise(
+                "connections_refused",
+                f"there was no room for {count:,} more connections within a second; see 'greffier sources' "
+                "for who connects, and [listen] in box.toml for how many may",
+            )
+        elif self._refused_at is not None and moment - self._refused_at > LOSS_REMEMBERED_S:
+            self._alarms.lower("connections_refused")
+            self._refused_at = None
 
     def _say_losses(self, lost: int) -> None:
         moment = time.monotonic()
