@@ -87,12 +87,22 @@ class Bindings(Holdings):
     def _leases(self, claims: Rows) -> NDArray[np.int64]:
         stands = (*_SESSIONS, *_GIVEN_AWAY) if self._by_source else _SESSIONS
         open_ended = np.isin(claims["evidence"], stands) & (claims["until"] == 0)
-        return np.where(open_ended, claims["seen"] + LEASE_REACH_NS, claims["until"])
+        leases = np.where(open_ended, claims["seen"] + LEASE_REACH_NS, claims["until"])
+        return np.where(claims["evidence"] == Evidence.FLOW, 0, leases)
+
+    def _lasts(self, claims: Rows) -> NDArray[np.int64]:
+        # A flow that names its station is evidence of all of its time, not a promise of what comes.
+        is_flow = claims["evidence"] == Evidence.FLOW
+        return np.where(is_flow, np.maximum(claims["seen"], claims["until"]), claims["seen"])
 
     def _gives(self, claims: Rows) -> Mask:
         # On the wire an answer without a lease gives nothing away: anybody may ask for one (DHCPINFORM).
         without = np.isin(claims["evidence"], (Evidence.DHCP, Evidence.DHCPV6)) & (claims["until"] == 0)
         return np.asarray(~without | self._by_source)
+
+    def _is_alone(self, claims: Rows) -> Mask:
+        nameless = (claims["ap_mac"] == 0) & (claims["session"] == 0) & ~_has_address(claims)
+        return np.asarray(nameless & self._by_source)
 
     def _testifies(self, claims: Rows) -> Mask:
         return np.isin(claims["evidence"], _SESSIONS)
@@ -106,7 +116,7 @@ class Bindings(Holdings):
         found = super()._named_another(claims, slots, names)
         if self._by_source and "ap_mac" in names:
             # An access point that does not say its name, and is not the one that spoke before.
-            nameless = (claims["ap_mac"] == 0) & (claims["session"] == 0) & ~_has_address(claims)
+            nameless = self._is_alone(claims)
             if nameless.any():
                 found |= nameless & (self._held["source"][slots] != self._source) & self._open[slots]
         return np.asarray(found & (slots >= 0))

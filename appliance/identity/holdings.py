@@ -18,6 +18,9 @@ from appliance.model.rows import BINDING
 
 Mask = NDArray[np.bool_]
 
+CHANGES = 256
+"""Changes of one key told apart in one batch, some 0.1 s; who pretends to change more often gains nothing."""
+
 _FORGOTTEN = ("ap_mac", "ssid", "user", "session", "class", "bytes_out", "bytes_in")
 """What was said of one holder and does not pass to the next."""
 
@@ -33,17 +36,53 @@ class Holdings(Table):
     def __init__(self, limit: int, key: Sequence[str], holder: Sequence[str], place: Sequence[str]) -> None:
         super().__init__(limit, key)
         self._holder, self._place = holder, place
+        self._names = (*holder, *place)
+        self._told = (*holder, *holder, *place)  # twice: what names a holder may follow what names another
+        self._plain = True  # nothing was ever said but who holds what
 
     def observe(self, claims: Rows, source: int) -> Rows:
-        """Take claims in any order, all of one `source`; returns the parts they closed."""
+        """Take claims in any order, all of one `source`; returns the parts they closed.
+
+        They tell the same together as one after the other in order of time.
+        """
         step = max(self._limit // 2, 1)
         parts = []
+        if len(claims) > step:
+            claims = claims[np.argsort(claims["seen"], kind="stable")]
         for at in range(0, len(claims), step):
             some = claims[at : at + step]
-            keys = self._keys(some, source)
-            for which in lots.apart(keys, some, self._contested(some), (*self._holder, *self._place)):
-                parts += self._take(some[which], keys[which], source)
+            parts += self._in_lots(some, self._keys(some, source), source)
         return self._joined(parts)
+
+    def _in_lots(self, claims: Rows, keys: Rows, source: int) -> list[Rows]:
+        contested = self._contested(claims)
+        if self._plain and not contested.all():
+            others = claims[~contested]
+            names = (*_FORGOTTEN, *self._place, "released")
+            self._plain = not any(others[name].any() for name in names)
+        watched = np.flatnonzero(contested) if self._plain else np.arange(len(claims))
+        if len(claims) < 2 or not len(watched):
+            return self._take(claims, keys, source)
+        theirs, some = keys[watched], claims[watched]
+        said, known, alone = self._said(some), self._known_leases(theirs), self._is_alone(some)
+        each, skipped = lots.apart(theirs, some, said, known, alone, self._told, CHANGES)
+        first = np.append(np.setdiff1d(np.arange(len(claims)), watched), watched[each[0]])
+        parts = self._take(claims[first], keys[first], source)
+        for lot in each[1:]:
+            if len(skipped) and lot is each[-1]:
+                parts += self._skip(some[skipped], theirs[skipped], source)
+            parts += self._take(some[lot], theirs[lot], source)
+        return parts
+
+    def _skip(self, claims: Rows, keys: Rows, source: int) -> list[Rows]:
+        """Keep each claim as a row of its instant, and forget what was held of the same keys."""
+        slots, first = np.unique(self._found(keys), return_index=True)
+        slots, when = slots[slots >= 0], claims["seen"][first[slots >= 0]]
+        held = self._spells[slots]
+        self.evicted += len(held)
+        until = np.minimum(spells.stated_until(held), when - 1)
+        closed = self._close(held, EndReason.LACK_OF_RESOURCES, until)
+        return [closed, self._instants(claims, source)]
 
     def expire(self, now_ns: int) -> Rows:
         """Close what has fallen silent, what a lease has ended, and every part of an earlier hour.
@@ -103,27 +142,60 @@ class Holdings(Table):
         """(n,) the end that each claim states, 0 none."""
         return np.asarray(claims["until"])
 
+    def _lasts(self, claims: Rows) -> NDArray[np.int64]:
+        """(n,) until when each claim itself has seen what it says."""
+        return np.asarray(claims["seen"])
+
     def _gives(self, claims: Rows) -> Mask:
         """(n,) whether a claim can put its holder in the place of another."""
         return np.ones(len(claims), np.bool_)
+
+    def _is_alone(self, claims: Rows) -> Mask:
+        """(n,) whether a claim names another place by naming none: it is taken apart from those that do."""
+        return np.zeros(len(claims), np.bool_)
 
     def _testifies(self, claims: Rows) -> Mask:
         """(n,) whether the end of what nobody is known to have held says that it was held until then."""
         return np.ones(len(claims), np.bool_)
 
     def _take(self, claims: Rows, keys: Rows, source: int) -> list[Rows]:
-        slots, evicted = self._slots(claims, keys, source)
+        slots, closed = self._slots(claims, keys, source)
         aside = (slots < 0) & self._testifies(claims)
-        other = self._named_another(claims, slots, (*self._holder, *self._place))
+        other = self._named_another(claims, slots, self._names)
+        learned = ~other & self._learned(claims, slots)
         stale = other & (claims["seen"] < self._since(claims, slots, other))
+        stale |= self._is_late(claims, slots, learned) & ~other
         aside |= stale & (~claims["released"] | self._testifies(claims))
-        parts = [evicted, self._instants(claims[aside], source)]
+        parts = [closed, self._instants(claims[aside], source)]
         taken = (slots >= 0) & ~stale
-        claims, slots, other = claims[taken], slots[taken], other[taken]
-        if other.any():
-            parts += self._change(claims[other], slots[other], source)
+        claims, slots, other, learned = claims[taken], slots[taken], other[taken], learned[taken]
+        changes = other | learned
+        if changes.any():
+            parts += self._change(claims[changes], slots[changes], other[changes], source)
         self._name(claims, slots)
         return [*parts, self._spell(claims, slots)]
+
+    def _learned(self, claims: Rows, slots: Slots) -> Mask:
+        """(n,) whether a claim names what nobody has named of what is held."""
+        found = np.zeros(len(claims), np.bool_)
+        for name in self._names:
+            said = claims[name]
+            if said.any():
+                found |= (said != 0) & (self._held[name][slots] == 0)
+        return np.asarray(found & (slots >= 0) & self._open[slots])
+
+    def _is_late(self, claims: Rows, slots: Slots, learned: Mask) -> Mask:
+        """(n,) whether a claim is of a time before that of which is known what is held now.
+
+        So it is if it names something new and is not the latest, or does not say what has since been named.
+        """
+        held = self._spells[slots]
+        begin = np.minimum(held["from"], held["last"])
+        late = learned & (claims["seen"] < held["last"])
+        early = np.flatnonzero((claims["seen"] < begin) & (slots >= 0) & self._open[slots])
+        for name in self._names if len(early) else ():
+            late[early] |= (claims[name][early] == 0) & (self._held[name][slots[early]] != 0)
+        return np.asarray(late)
 
     def _since(self, claims: Rows, slots: Slots, other: Mask) -> NDArray[np.int64]:
         """(n,) from when on what each claim says of another holder or place counts.
@@ -149,8 +221,8 @@ class Holdings(Table):
                 found |= (said != 0) & (held != 0) & (said != held)
         return np.asarray(found & (slots >= 0) & self._open[slots])
 
-    def _change(self, claims: Rows, slots: Slots, source: int) -> list[Rows]:
-        """Another holder ends what was held; another place only begins another part."""
+    def _change(self, claims: Rows, slots: Slots, other: Mask, source: int) -> list[Rows]:
+        """Another holder ends what was held; another place, or one that is named only now, begins a part."""
         new = self._named_another(claims, slots, self._holder)
         gone, first = np.unique(slots[new], return_index=True)
         when, held = claims["seen"][new][first], self._spells[gone]
@@ -158,16 +230,27 @@ class Holdings(Table):
         self._succeeded(gone, when)
         stays = ~np.isin(slots, gone)
         moved, first = np.unique(slots[stays], return_index=True)
-        when = claims["seen"][stays][first]
-        parts = [ended, self._write(self._spells[moved], when - 1, when)]
+        parts = [ended, self._moved(moved, claims["seen"][stays][first], other[stays][first])]
         elsewhere = self._named_another(claims[stays], slots[stays], self._place[:1])
         for name in self._place[:2]:
             self._held[name][slots[stays][elsewhere]] = 0
         self._open[gone] = False  # the slot is the new holder's
-        for name in _FORGOTTEN:
+        for name in (*self._holder, *_FORGOTTEN):
             self._held[name][gone] = 0
         self._held["source"][slots] = source
         return parts
+
+    def _moved(self, slots: Slots, when: NDArray[np.int64], other: Mask) -> Rows:
+        """The parts of what goes on elsewhere: it was held without a break, so they last until then.
+
+        What was said at the same instant is a part of its own only if it named something else.
+        """
+        held = self._spells[slots]
+        unwritten = held["from"] != NOTHING
+        held["from"] = np.where(unwritten, held["from"], held["last"] + 1)
+        told = (held["from"] < when) | (other & unwritten)
+        self._spells["from"][slots] = when
+        return self._rows(held[told], when[told] - 1, EndReason.ACTIVE_TIMEOUT)
 
     def _succeeded(self, slots: Slots, when: NDArray[np.int64]) -> None:
         """Another holder comes after the one who held each of these."""
@@ -182,11 +265,17 @@ class Holdings(Table):
         if named.any():
             self._held[name][slots[named]] = claims[name][named]
 
+    def _said(self, claims: Rows) -> Rows:
+        """Each claim as a spell of its own, of no slot yet."""
+        said = np.zeros(len(claims), SPELL)
+        said["from"], said["last"] = claims["seen"], self._lasts(claims)
+        said["lease"], said["released"] = self._leases(claims), claims["released"]
+        return said
+
     def _spell(self, claims: Rows, slots: Slots) -> Rows:
         """Join claims to what is open; returns what has ended thereby."""
-        said = np.zeros(len(claims), SPELL)
-        said["slot"], said["from"], said["last"] = slots, claims["seen"], claims["seen"]
-        said["lease"], said["released"] = self._leases(claims), claims["released"]
+        said = self._said(claims)
+        said["slot"] = slots
         touched = np.unique(slots)
         known = self._spells[touched[self._open[touched]]]
         ended, latest = spells.join(np.concatenate([known, said]))
@@ -202,12 +291,12 @@ class Holdings(Table):
         return self._joined([parts, earlier, self._close(released, EndReason.END_OF_FLOW)])
 
     def _instants(self, claims: Rows, source: int) -> Rows:
-        """Claims of what is not held now, or no more: a row each, of its instant."""
+        """Claims of what is not held now, or no more: a row each, of its own time."""
         rows = self._blank(len(claims))
         for name in BINDING.names or ():
             if name in (claims.dtype.names or ()):
                 rows[name] = claims[name]
-        rows["from"] = rows["until"] = claims["seen"]
+        rows["from"], rows["until"] = claims["seen"], self._lasts(claims)
         rows["source"] = source
         rows["end_reason"] = np.where(claims["released"], EndReason.END_OF_FLOW, EndReason.ACTIVE_TIMEOUT)
-        return rows
+        return spells.by_hour(rows)

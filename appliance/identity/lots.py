@@ -1,52 +1,79 @@
-"""Claims in lots, one after the other; in each, the claims of one key name one holder and one place."""
+"""Claims in lots, one after the other; in each, the claims of one key are of one spell, holder and place.
+
+So what a lot names is true of all of it: nothing that is learned later is said of an earlier time.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.identity import spells
+from appliance.identity.spells import Spells
+
 Rows = NDArray[np.void]
 Places = NDArray[np.int64]
-
-CHANGES = 32
-"""Changes told apart in one batch; who pretends to change more often gains nothing."""
+Mask = NDArray[np.bool_]
 
 
-def apart(keys: Rows, claims: Rows, contested: NDArray[np.bool_], names: Sequence[str]) -> list[Places]:
-    """The numbers of the claims of each lot. `names` are the fields that must not differ in one.
+def apart(
+    keys: Rows, claims: Rows, said: Spells, known: Places, alone: Mask, names: Sequence[str], most: int
+) -> tuple[list[Places], Places]:
+    """(the places of the claims of each lot, places that are left out), each in order of key and instant.
 
-    Only claims that are `contested` or share a batch with one that names a place need to be looked at: the
-    others are the first lot, in the order they came.
+    `said` is each claim as a spell, `known` the lease that the spell held now has; `alone`, those not to be
+    with others; `names` are the fields that tell holder and place. There are at most `most` + 1 lots. Where
+    a key would need more, what lies between its first `most` lots and its last one is left out: what it held
+    is to be closed before the last.
     """
-    place = np.arange(len(claims))
-    if len(claims) < 2:
-        return [place]
-    names = [name for name in names if claims[name].any()]
-    said = [name for name in names if claims[name][~contested].any() and name not in (keys.dtype.names or ())]
-    looked_at = place if said else np.flatnonzero(contested)
-    if len(looked_at) < 2:
-        return [place]
-    number = np.zeros(len(claims), np.int64)
-    order, number[looked_at] = _numbered(keys[looked_at], claims[looked_at], names)
-    place = np.concatenate([looked_at[order], np.flatnonzero(~contested) if not said else place[:0]])
-    return [place[number[place] == lot] for lot in range(int(number.max()) + 1)]
+    order, breaks = _broken(keys, claims, said, known, alone, names)
+    fresh = _fresh(keys, order)
+    total, place = np.cumsum(breaks), np.arange(len(order))
+    lot: Places = total - total[np.maximum.accumulate(np.where(fresh, place, 0))]
+    ends = np.append(np.flatnonzero(fresh)[1:], len(order)) - 1
+    last: Places = np.repeat(lot[ends], np.diff(np.append(-1, ends)))
+    skipped = (lot >= most) & (lot < last)
+    kept = np.flatnonzero(~skipped)
+    number = np.minimum(lot[kept], most)
+    by_lot = kept[np.argsort(number, kind="stable")]
+    bounds = np.flatnonzero(np.diff(np.sort(number))) + 1
+    return [order[places] for places in np.split(by_lot, bounds)], order[skipped]
 
 
-def _numbered(keys: Rows, claims: Rows, names: Sequence[str]) -> tuple[Places, Places]:
-    """The order by key and instant, and (n,) the lot of each claim."""
-    fields = [keys[name] for name in keys.dtype.names or ()]
-    order = np.lexsort((claims["seen"], *fields))
-    fresh = np.ones(len(claims), np.bool_)
-    fresh[1:] = np.logical_or.reduce([held[order][1:] != held[order][:-1] for held in fields])
-    place = np.arange(len(claims))
-    begin = np.maximum.accumulate(np.where(fresh, place, 0))
-    changes = np.zeros(len(claims), np.bool_)
+def _fresh(keys: Rows, order: Places) -> Mask:
+    """(n,) whether another key begins at each place of the order."""
+    fresh = np.ones(len(order), np.bool_)
+    fields = [keys[name][order] for name in keys.dtype.names or ()]
+    fresh[1:] = np.logical_or.reduce([held[1:] != held[:-1] for held in fields])
+    return fresh
+
+
+def _broken(
+    keys: Rows, claims: Rows, said: Spells, known: Places, alone: Mask, names: Sequence[str]
+) -> tuple[Places, Mask]:
+    """The order by key and instant, and where another lot must begin; now and then one that need not."""
+    order = np.lexsort((said["from"], *(keys[name] for name in keys.dtype.names or ())))
+    breaks, place = _silent(said[order], known[order], _fresh(keys, order)), np.arange(len(order))
+    alone = alone[order]
+    breaks[1:] |= alone[1:] != alone[:-1]
     for name in names:
-        said = claims[name][order]
-        named = said != 0
+        value = claims[name][order]
+        named = value != 0
+        if not named.any():
+            continue
+        begin = np.maximum.accumulate(np.where(breaks, place, 0))
         before = np.append(-1, np.maximum.accumulate(np.where(named, place, -1))[:-1])
-        changes |= named & (before >= begin) & (said != said[before])
-    total = np.cumsum(changes)
-    lot = np.empty(len(claims), np.int64)
-    lot[order] = np.minimum(total - total[begin], CHANGES)
-    return order, lot
+        is_first = before < begin
+        breaks |= named & (place > begin) & (is_first | (value != value[before]))
+    return order, breaks
+
+
+def _silent(said: Spells, known: Places, fresh: Mask) -> Mask:
+    """Where another key begins or a spell may have ended, be its lease told by a claim or known before."""
+    carried = said.copy()
+    spells.carry_leases(carried, fresh)
+    carried["lease"] = np.where(carried["lease"] > 0, carried["lease"], known)
+    speaks = np.minimum(spells.reach(said), spells.reach(carried))
+    breaks = fresh.copy()
+    breaks[1:] |= (said["from"][1:] > speaks[:-1]) | said["released"][:-1]
+    return breaks

@@ -48,7 +48,7 @@ def stated_until(spells: Spells) -> Int64:
     return np.where(is_leased, reach(spells), spells["last"])
 
 
-def _carry_leases(claims: Spells, first_of_slot: NDArray[np.bool_]) -> None:
+def carry_leases(claims: Spells, first_of_slot: NDArray[np.bool_]) -> None:
     """A claim without a lease does not shorten the lease that an earlier claim of its slot stated."""
     place = np.arange(len(claims))
     group = np.maximum.accumulate(np.where(first_of_slot, place, 0))
@@ -65,9 +65,10 @@ def join(claims: Spells) -> tuple[Spells, Spells]:
     claims = claims[np.lexsort((claims["last"], claims["slot"]))]
     first_of_slot = np.ones(len(claims), np.bool_)
     first_of_slot[1:] = claims["slot"][1:] != claims["slot"][:-1]
-    _carry_leases(claims, first_of_slot)
+    carry_leases(claims, first_of_slot)
     starts = first_of_slot.copy()
-    starts[1:] |= claims["last"][1:] > reach(claims)[:-1]
+    begin = np.minimum(claims["from"], claims["last"])
+    starts[1:] |= begin[1:] > reach(claims)[:-1]
     starts[1:] |= claims["released"][:-1]
     ends, closes_slot = np.ones_like(starts), np.ones_like(starts)
     ends[:-1], closes_slot[:-1] = starts[1:], first_of_slot[1:]

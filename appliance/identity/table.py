@@ -47,10 +47,16 @@ class Table:
         return len(self._slot_of)
 
     def _slots(self, claims: Rows, keys: Rows, source: int) -> tuple[Slots, Rows]:
-        """The slot of each claim, -1 for the release of what was not held; and what made room for them."""
-        # As bytes, so that the dict's keyed hash protects us.
-        packed: list[bytes] = keys.view(f"V{self._key.itemsize}").tolist()
+        """The slot of each claim, -1 for the release of what was not held; and what is closed for them.
+
+        What has fallen silent before these claims is closed: what was said of it is not said of what comes.
+        """
+        packed = self._packed(keys)
         slots = np.fromiter(map(self._slot_of.get, packed, repeat(-1)), np.int64, len(packed))
+        over = self._over_before(claims["seen"], slots)
+        held = self._spells[over]
+        ended = self._close(held, natural_end(held))
+        slots[np.isin(slots, over)] = -1
         unknown = np.flatnonzero((slots < 0) & ~claims["released"])
         first = {packed[index]: index for index in reversed(unknown.tolist())}
         evicted = self._make_room(len(first), slots[slots >= 0])
@@ -62,7 +68,27 @@ class Table:
         missing = np.flatnonzero(slots < 0)
         packed = [packed[index] for index in missing.tolist()]
         slots[missing] = list(map(self._slot_of.get, packed, repeat(-1)))
-        return slots, evicted
+        return slots, self._joined([ended, evicted])
+
+    def _packed(self, keys: Rows) -> list[bytes]:
+        """As bytes, so that the dict's keyed hash protects us."""
+        packed: list[bytes] = keys.view(f"V{self._key.itemsize}").tolist()
+        return packed
+
+    def _found(self, keys: Rows) -> Slots:
+        """(n,) the slot of each key, -1 where nothing is held."""
+        return np.fromiter(map(self._slot_of.get, self._packed(keys), repeat(-1)), np.int64, len(keys))
+
+    def _known_leases(self, keys: Rows) -> NDArray[np.int64]:
+        """(n,) the lease that is known of what is held, 0 none."""
+        slots = self._found(keys)
+        return np.where(slots >= 0, self._spells["lease"][slots], 0)
+
+    def _over_before(self, seen: NDArray[np.int64], slots: Slots) -> Slots:
+        """The slots, of these, whose spell had ended before the first of the claims on it."""
+        known = slots >= 0
+        late = seen[known] > spells.reach(self._spells[slots[known]])
+        return np.setdiff1d(slots[known][late], slots[known][~late]) if late.any() else slots[:0]
 
     def _fill(self, claims: Rows, slots: Slots, source: int) -> None:
         """Write what makes up each of these claims into a slot that was free."""

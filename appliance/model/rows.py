@@ -107,7 +107,8 @@ _SAID = [
 CLAIM = np.dtype(
     [
         ("seen", np.int64),
-        ("until", np.int64),  # the end a lease states; 0 where the evidence states none
+        # the end a lease states; of a flow, when it was last seen; 0 where the evidence states none
+        ("until", np.int64),
         ("ip_hi", np.uint64),
         ("ip_lo", np.uint64),
         ("mac", np.uint64),

@@ -261,7 +261,7 @@ def test_a_part_is_of_one_ap_and_roaming_begins_another(together: bool) -> None:
     told = sorted(
         (int(row["evidence"]), (int(row["from"]) - TEN) // MINUTE_NS, int(row["ap_mac"])) for row in rows
     )
-    arps = [(Evidence.ARP, 5, HERE), (Evidence.ARP, 8, THERE), (Evidence.ARP, 9, HERE)]
+    arps = [(Evidence.ARP, 5, 0), (Evidence.ARP, 6, HERE), (Evidence.ARP, 8, THERE), (Evidence.ARP, 9, HERE)]
     assert told == [*arps, (Evidence.DHCP, 0, HERE), (Evidence.DHCP, 8, THERE)]
     (before,) = rows[(rows["evidence"] == Evidence.DHCP) & (rows["ap_mac"] == HERE)]
     assert (int(before["until"]), before["end_reason"]) == (TEN + 8 * MINUTE_NS - 1, EndReason.ACTIVE_TIMEOUT)

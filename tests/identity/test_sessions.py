@@ -113,7 +113,7 @@ def test_what_does_not_repeat_the_session_goes_with_the_one_that_has_begun(toget
     ]
     _, rows = observed(*stated, together=together)
     told = seconds(of(rows, RADIUS), "mac", "session", "ap_mac")
-    assert told == [(0, 100, PHONE, 5, HALL), (100, 200, TABLET, 8, ROOF)]
+    assert told == [(0, 100, PHONE, 5, HALL), (100, 110, TABLET, 8, 0), (110, 200, TABLET, 8, ROOF)]
 
 
 @both_ways
