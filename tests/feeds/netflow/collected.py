@@ -1,6 +1,7 @@
 """What nfcapd collects of exports on loopback, as nfdump shows it: an address for each exporter."""
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -57,9 +58,9 @@ def send(messages: Sequence[bytes], address: str, port: int) -> None:
 
 def shown(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.rglob("nfcapd.*")):
-        done = subprocess.run(
-            ["nfdump", "-q", "-r", path, "-o", "json"], capture_output=True, timeout=WAIT_S, text=True
-        )
+        command = ["nfdump", "-q", "-r", path, "-o", "json"]
+        utc = {**os.environ, "TZ": "UTC"}
+        done = subprocess.run(command, capture_output=True, timeout=WAIT_S, text=True, env=utc)
         text, at = done.stdout.strip(), 0
         while at < len(text) and text[at] in "[{":
             if text[at] == "[":
