@@ -20,7 +20,7 @@ from appliance.vault import chain, journal, liveness, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
 from appliance.vault.names import Home, VaultName
-from appliance.vault.seals import Destroyed, Init
+from appliance.vault.seals import Destroyed, Init, Seal
 
 SILENT_NS = 5 * NS
 """A recorder speaks every second; a seal of a full hour may hold it up for two."""
@@ -81,15 +81,13 @@ def status(home: Home, now_ns: int) -> Status:
     recorders = tuple(
         KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
     )
-    told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
-    sealed = [seal.last_ns for seal in kept]
     heard, unreadable = _hearing(home, now_ns)
     return Status(
         config,
         _fingerprint(entries),
         Head(entries[-1].seq, entries[-1].hash),
         recorders,
-        max([at_ns for at_ns in [*told, *sealed] if at_ns is not None], default=None),
+        _last_record_ns(recorders, kept, now_ns),
         len(kept),
         {vault: sum(seal.rows for seal in kept if seal.vault == vault) for vault in VaultName},
         _size(home, catalogue),
@@ -108,6 +106,14 @@ def _hearing(home: Home, now_ns: int) -> tuple[Hearing | None, tuple[str, ...]]:
         return hearing.hearing(home, now_ns), ()
     except HomeError as error:
         return None, (str(error),)
+
+
+def _last_record_ns(recorders: Sequence[KnownRun], kept: Sequence[Seal], now_ns: int) -> int | None:
+    """When the last record came. Who held an address is recorded ahead, until its hour or lease ends."""
+    told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
+    sealed = [seal.last_ns if seal.vault is VaultName.TRAFFIC else seal.first_ns for seal in kept]
+    known = [at_ns for at_ns in (*told, *sealed) if at_ns is not None]
+    return min(max(known), now_ns) if known else None
 
 
 def _fingerprint(entries: list[Entry]) -> str:
