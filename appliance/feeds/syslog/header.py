@@ -53,6 +53,9 @@ _CISCO = re.compile(rf"(?:\*?[\w.-]{{1,64}}: ){{0,3}}[*.]?(?={_MONTH} )", re.ASC
 _FIELDS = re.compile(r"date=\"?(\d{4}-\d\d-\d\d)\"?[ ,]+time=\"?(\d\d:\d\d:\d\d)\b", re.ASCII)
 _FIELD_ZONE = re.compile(r"\btz=\"?([+-]\d\d:?\d\d)\b", re.ASCII)
 """FortiGate: the instant is in fields, and no header is."""
+_UNIFI = "CEF:0|Ubiquiti|"
+_UTC_FIELD = re.compile(r" UNIFIutcTime=(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z(?= |$)", re.ASCII)
+"""UniFi Network 9 and later, where something wrote its events to a file without their header."""
 _TAG = re.compile(r"(?!%|\(|Address:|Prefix:)([^\s:\[\]<>,=\"]{1,64})(?:\[[^\]\s]{0,64}\])?:(?=\s|$)\s*")
 _HOST = re.compile(r"([^\s:\[\]<>,=\"%]{1,255}|[0-9A-Fa-f:.]{2,45})\s+(?=\S)")
 _DEVICE = re.compile(r"\(?\"?(?:[\w.+-]*,)?([0-9A-Fa-f]{12}),[^\s\"]*\"?\)?:?\s+", re.ASCII)
@@ -90,7 +93,18 @@ class Header:
             zone = _FIELD_ZONE.search(line, fields.end()) if "tz=" in line else None
             stated = self._timestamps.dated(fields[1], fields[2], zone[1] if zone else "", reference_ns)
             return Head(stated, "", "", line[at:])
+        if line.startswith(_UNIFI, at):
+            return Head(self._unifi(line, at, reference_ns), "", "", line[at:])
         return _split(NOT_STATED, line, at, True)
+
+    def _unifi(self, line: str, at: int, reference_ns: int) -> int:
+        """The instant in the fields, if there is one only: a station's name may look like another."""
+        found = _UTC_FIELD.findall(line, at)
+        if len(found) != 1:
+            return NOT_STATED
+        date, clock, fraction = found[0]
+        stated = self._timestamps.dated(date, clock, "Z", reference_ns)
+        return stated + fraction_ns(fraction) if fraction and stated else stated
 
     def _numeric(self, line: str, at: int, reference_ns: int) -> Head:
         version = _VERSION.match(line, at)

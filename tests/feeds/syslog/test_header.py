@@ -79,6 +79,15 @@ DEVIATING = [
     ("2026-11-22T03:00:00,5+0130 host kernel: x", "2026-11-22T01:30:00.5", "host", "kernel", "x"),
     ('date=2024-01-01 time=12:00:00 tz="+0200" x=1', "2024-01-01T10:00:00", "", "", "date=2024"),
     ("<134>1 1374986400.038687615 MX84 flows x", "2013-07-28T04:40:00.038687615", "MX84", "", "flows x"),
+    (
+        "CEF:0|Ubiquiti|UniFi|10|400|C|1|UNIFIclientIp=10.0.0.7 UNIFIutcTime=2026-06-03T14:30:31.271Z msg=x",
+        "2026-06-03T14:30:31.271", "", "", "CEF:0|Ubiquiti|UniFi|10|400|C|1|UNIFIclientIp=10.0.0.7 UNIFI",
+    ),
+    ("<14>CEF:0|Ubiquiti|U|1|4|| UNIFIutcTime=2026-06-03T14:30:31Z", "2026-06-03T14:30:31", "", "", "CEF:0"),
+    (
+        "CEF:0|Ubiquiti|U|1|4|C|1|x= UNIFIutcTime=2026-01-01T00:00:00Z UNIFIutcTime=2026-06-03T14:30:31Z",
+        "", "", "", "CEF:0|Ubiquiti",
+    ),
     ("dhcp,info dhcp1 assigned", "", "", "", "dhcp,info dhcp1 assigned"),
 ]  # fmt: skip
 
