@@ -11,7 +11,7 @@ UV := build/lock/bin/uv
 .PHONY: help setup demo test lint bench bench-live bench-feeds fuzz fuzz-wire lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.with-run ## prepare .venv with .venv/bin/greffier
 	@echo '.venv/bin/greffier is ready'
