@@ -9,11 +9,13 @@ import errno
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from appliance.feeds.told import Messages
-from appliance.listeners.arrivals import Arrival, address_text
+from appliance.listeners.arrivals import Arrival, Ways, address_text
 from appliance.model.errors import ListenError
 from appliance.model.feeds import FeedKind
 from appliance.model.instants import NS
@@ -57,21 +59,24 @@ class DatagramSocket:
 
     def ready(self, take: Callable[[Arrival], None]) -> bool:
         """Hand on what has come, by sender, up to a batch; whether there may be more."""
-        senders: dict[tuple[str, int], tuple[list[bytes], list[bytes]]] = {}
+        senders: dict[tuple[str, int], _Came] = {}
         receive = self._socket.recvmsg
-        whatever_port = self.kind is FeedKind.SYSLOG  # some draw a new one for every line
+        # Lines and accounting are of a machine, whatever port it drew for them; flows are of an exporter.
+        by_port = self.kind in (FeedKind.NETFLOW, FeedKind.SFLOW)
+        answered = self.kind is FeedKind.RADIUS
         count = 0
         try:
             while count < BATCH:
-                payload, control, _, sender = receive(_LONGEST, _CONTROL_BYTES)
+                payload, control, _, source = receive(_LONGEST, _CONTROL_BYTES)
                 count += 1
-                if whatever_port:
-                    sender = (sender[0], 0)
+                sender = (source[0], source[1] if by_port else 0)
                 found = senders.get(sender)
                 if found is None:
-                    found = senders[sender] = ([], [])
-                found[0].append(payload)
-                found[1].append(control[0][2])
+                    found = senders[sender] = _Came()
+                found.payloads.append(payload)
+                found.instants.append(control[0][2])
+                if answered:
+                    found.sources.append(source)
         except BlockingIOError:
             pass
         except OSError as error:  # no memory for one datagram; it stays with the kernel
@@ -81,28 +86,35 @@ class DatagramSocket:
             take(self._arrival(sender, came))
         return count == BATCH
 
-    def _arrival(self, sender: tuple[str, int], came: tuple[list[bytes], list[bytes]]) -> Arrival:
-        payloads, instants = came
-        when = np.frombuffer(b"".join(instants), np.int64).reshape(-1, 2)
-        messages = Messages(when[:, 0] * NS + when[:, 1], payloads)
-        # Lines and accounting are of a machine, whatever port it drew for them; flows are of an exporter.
-        port = sender[1] if self.kind in (FeedKind.NETFLOW, FeedKind.SFLOW) else 0
-        back = _Back(self._socket, sender)
-        return Arrival(self.kind, address_text(sender[0]), f"udp {self.port} {port}", messages, back)
+    def _arrival(self, sender: tuple[str, int], came: "_Came") -> Arrival:
+        when = np.frombuffer(b"".join(came.instants), np.int64).reshape(-1, 2)
+        messages = Messages(when[:, 0] * NS + when[:, 1], came.payloads)
+        backs = {source: _Back(self._socket, source) for source in came.sources}
+        way_back = Ways([backs[source] for source in came.sources])
+        return Arrival(self.kind, address_text(sender[0]), f"udp {self.port} {sender[1]}", messages, way_back)
 
 
+@dataclass(slots=True)
+class _Came:
+    """What came from one sender: datagrams, when (struct timespec), and the way back of each that has one."""
+
+    payloads: list[bytes] = field(default_factory=list)
+    instants: list[bytes] = field(default_factory=list)
+    sources: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class _Back:
     """Answers to one sender go to the port it sent from."""
 
-    def __init__(self, through: socket.socket, sender: tuple[str, int]) -> None:
-        self._through = through
-        self._sender = sender
+    through: socket.socket
+    sender: tuple[Any, ...]
 
     def settle(self, count: int, answers: Sequence[bytes]) -> None:
         for each in answers:
             if each:
                 with contextlib.suppress(OSError):  # it asks again when no answer comes
-                    self._through.sendto(each, self._sender)
+                    self.through.sendto(each, self.sender)
 
 
 def bound(kind: socket.SocketKind, address: str, port: int) -> socket.socket:

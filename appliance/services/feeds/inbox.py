@@ -13,7 +13,7 @@ from appliance.model.feeds import FeedKind
 TURN_BYTES, TURN = 1 << 18, 4_096
 """Of one source decoded at a time: 5,000 flows of NetFlow v5 or 3,000 lines, 10 to 30 ms; and messages."""
 
-_Key = tuple[FeedKind, str, str, int]
+_Key = tuple[FeedKind, str, str]
 _Queue = OrderedDict[_Key, deque[Arrival]]
 
 
@@ -26,17 +26,13 @@ class Inbox:
         self._limit_bytes = limit_bytes
         self._queues: dict[str, _Queue] = {}
         self._sizes: Counter[str] = Counter()
-        self._number = 0
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
     def put(self, label: str, arrival: Arrival) -> None:
         """Keep an arrival; beyond the limit, the newest datagrams of whoever has most here are lost."""
-        self._number += 1
-        # Accounting requests of one client come from several ports, and are answered there.
-        own = self._number if arrival.kind is FeedKind.RADIUS else 0
-        key = (arrival.kind, arrival.sender, arrival.channel, own)
+        key = (arrival.kind, arrival.sender, arrival.channel)
         self._queues.setdefault(label, OrderedDict()).setdefault(key, deque()).append(arrival)
         self._grow(label, arrival.size_bytes)
         while self.size_bytes > self._limit_bytes and self._shrink():
@@ -48,10 +44,10 @@ class Inbox:
             for label in list(self._queues):
                 queue = self._queues[label]
                 key, lots = queue.popitem(last=False)
-                arrival = _taken(lots)
+                arrival, size_bytes = _taken(lots)
                 if lots:
                     queue[key] = lots
-                self._grow(label, -arrival.size_bytes)
+                self._grow(label, -size_bytes)
                 if not queue:
                     self._forget(label)
                 yield label, arrival
@@ -90,17 +86,19 @@ class Inbox:
         del self._sizes[label]
 
 
-def _taken(lots: deque[Arrival]) -> Arrival:
-    """The first of a sender's messages, as many as are decoded at a time; the others stay."""
-    taken, size_bytes, count = [lots.popleft()], 0, 0
+def _taken(lots: deque[Arrival]) -> tuple[Arrival, int]:
+    """The first of a sender's messages, as many as are decoded at a time, and what they cost; others stay."""
+    taken, content_bytes, count = [lots.popleft()], 0, 0
     while lots:
-        size_bytes, count = size_bytes + taken[-1].size_bytes, count + len(taken[-1].messages)
-        if size_bytes >= TURN_BYTES or count >= TURN:
+        content_bytes, count = content_bytes + taken[-1].content_bytes, count + len(taken[-1].messages)
+        if content_bytes >= TURN_BYTES or count >= TURN:
             break
         taken.append(lots.popleft())
+    size_bytes = sum(one.size_bytes for one in taken)
     arrival = joined(taken)
     fits = arrival.messages_in(TURN_BYTES, TURN)
     if fits < len(arrival.messages):
         arrival, others = arrival.split(fits)
         lots.appendleft(others)
-    return arrival
+        size_bytes -= others.size_bytes
+    return arrival, size_bytes
