@@ -412,7 +412,7 @@ def test_a_full_disk_is_said_and_nobody_is_answered(tmp_path: Path) -> None:
             for number in leased:  # what is packed well may still fit into the last page of a file
                 way.sendto(lease(number), ("127.0.0.1", ports["syslog_udp"]))
             wait_for(lambda: listener.state()["alarms"] and not is_clock(listener), 10, "an alarm")
-            assert not asked(nas, ports["radius"], 2, 3.0)
+            assert not asked(nas, ports["radius"], 2, 1.5)
             faults = box.json("status")["faults"]
             assert any("disk" in fault for fault in faults), faults
             (disk / "ballast").unlink()
