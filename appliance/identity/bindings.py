@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.identity import spells
-from appliance.identity.holdings import Holdings, Mask
+from appliance.identity.holdings import Holdings
+from appliance.identity.named import Mask
 from appliance.identity.spells import LEASE_REACH_NS
 from appliance.identity.table import Rows, Slots
 from appliance.model.reasons import EndReason, Evidence

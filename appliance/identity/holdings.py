@@ -4,41 +4,28 @@ Pure: `now` is given, nothing is written. Each thing open is known by its key, a
 holder and one place. A part is of one holder and one place: where a claim names another, a new part begins.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from appliance.identity import lots, spells
+from appliance.identity.named import FORGOTTEN, Mask, Named
 from appliance.identity.spells import NOTHING, SILENCE_NS, SPELL
-from appliance.identity.table import Rows, Slots, Table, natural_end
-from appliance.model.instants import HOUR_NS
+from appliance.identity.table import Rows, Slots, natural_end
+from appliance.model.instants import HOUR_NS, MINUTE_NS
 from appliance.model.reasons import EndReason
 from appliance.model.rows import BINDING
-
-Mask = NDArray[np.bool_]
 
 CHANGES = 256
 """Changes of one key told apart in one batch, some 0.1 s; who pretends to change more often gains nothing."""
 
-_FORGOTTEN = ("ap_mac", "ssid", "user", "session", "class", "bytes_out", "bytes_in")
-"""What was said of one holder and does not pass to the next."""
 
-
-class Holdings(Table):
+class Holdings(Named):
     """Everything that is open now, at most `limit`; for more, the fullest source gives way (see `Table`).
 
     Rows returned are BINDING rows. Those with `end_reason` 0 come from `changed` only. `key`, `holder` and
     `place` are fields of the claims; what a claim does not name (0) of a holder or place stays as it was,
     but where the first field of the place changes, the second is forgotten: it belonged to the other.
     """
-
-    def __init__(self, limit: int, key: Sequence[str], holder: Sequence[str], place: Sequence[str]) -> None:
-        super().__init__(limit, key)
-        self._holder, self._place = holder, place
-        self._names = (*holder, *place)
-        self._told = (*holder, *holder, *place)  # twice: what names a holder may follow what names another
-        self._plain = True  # nothing was ever said but who holds what
 
     def observe(self, claims: Rows, source: int) -> Rows:
         """Take claims in any order, all of one `source`; returns the parts they closed.
@@ -58,7 +45,7 @@ class Holdings(Table):
         contested = self._contested(claims)
         if self._plain and not contested.all():
             others = claims[~contested]
-            names = (*_FORGOTTEN, *self._place, "released")
+            names = (*FORGOTTEN, *self._place, "released")
             self._plain = not any(others[name].any() for name in names)
         watched = np.flatnonzero(contested) if self._plain else np.arange(len(claims))
         if len(claims) < 2 or not len(watched):
@@ -75,14 +62,17 @@ class Holdings(Table):
         return parts
 
     def _skip(self, claims: Rows, keys: Rows, source: int) -> list[Rows]:
-        """Keep each claim as a row of its instant, and forget what was held of the same keys."""
+        """Close what is held of these keys; these claims become a row each, one a minute of those alike."""
         slots, first = np.unique(self._found(keys), return_index=True)
         slots, when = slots[slots >= 0], claims["seen"][first[slots >= 0]]
         held = self._spells[slots]
         self.evicted += len(held)
         until = np.minimum(spells.stated_until(held), when - 1)
         closed = self._close(held, EndReason.LACK_OF_RESOURCES, until)
-        return [closed, self._instants(claims, source)]
+        columns = [claims[name].astype(np.uint64) for name in (*self._key_fields, *self._names, "released")]
+        columns += [(each // MINUTE_NS).astype(np.uint64) for each in (claims["seen"], self._lasts(claims))]
+        _, first = np.unique(np.stack(columns, axis=1), axis=0, return_index=True)
+        return [closed, self._instants(claims[first], source)]
 
     def expire(self, now_ns: int) -> Rows:
         """Close what has fallen silent, what a lease has ended, and every part of an earlier hour.
@@ -126,38 +116,6 @@ class Holdings(Table):
         """The numbers of the texts that what is open names."""
         return np.zeros(0, np.uint32)
 
-    def _keys(self, claims: Rows, source: int) -> Rows:
-        """What makes the holding of each claim one and the same."""
-        keys = np.zeros(len(claims), self._key)
-        for name in self._key_fields:
-            keys[name] = claims[name]
-        keys["source"] = source
-        return keys
-
-    def _contested(self, claims: Rows) -> Mask:
-        """(n,) whether the holder is not part of the key: then a claim may name another one."""
-        return np.ones(len(claims), np.bool_)
-
-    def _leases(self, claims: Rows) -> NDArray[np.int64]:
-        """(n,) the end that each claim states, 0 none."""
-        return np.asarray(claims["until"])
-
-    def _lasts(self, claims: Rows) -> NDArray[np.int64]:
-        """(n,) until when each claim itself has seen what it says."""
-        return np.asarray(claims["seen"])
-
-    def _gives(self, claims: Rows) -> Mask:
-        """(n,) whether a claim can put its holder in the place of another."""
-        return np.ones(len(claims), np.bool_)
-
-    def _is_alone(self, claims: Rows) -> Mask:
-        """(n,) whether a claim names another place by naming none: it is taken apart from those that do."""
-        return np.zeros(len(claims), np.bool_)
-
-    def _testifies(self, claims: Rows) -> Mask:
-        """(n,) whether the end of what nobody is known to have held says that it was held until then."""
-        return np.ones(len(claims), np.bool_)
-
     def _take(self, claims: Rows, keys: Rows, source: int) -> list[Rows]:
         slots, closed = self._slots(claims, keys, source)
         aside = (slots < 0) & self._testifies(claims)
@@ -167,59 +125,17 @@ class Holdings(Table):
         stale |= self._is_late(claims, slots, learned) & ~other
         aside |= stale & (~claims["released"] | self._testifies(claims))
         parts = [closed, self._instants(claims[aside], source)]
-        taken = (slots >= 0) & ~stale
+        # What stays aside continues nothing: whether the others of its slots do is asked anew.
+        again = (slots >= 0) & ~stale & np.isin(slots, slots[stale])
+        rest = (claims[again], keys[again])
+        taken = (slots >= 0) & ~stale & ~again
         claims, slots, other, learned = claims[taken], slots[taken], other[taken], learned[taken]
         changes = other | learned
         if changes.any():
             parts += self._change(claims[changes], slots[changes], other[changes], source)
         self._name(claims, slots)
-        return [*parts, self._spell(claims, slots)]
-
-    def _learned(self, claims: Rows, slots: Slots) -> Mask:
-        """(n,) whether a claim names what nobody has named of what is held."""
-        found = np.zeros(len(claims), np.bool_)
-        for name in self._names:
-            said = claims[name]
-            if said.any():
-                found |= (said != 0) & (self._held[name][slots] == 0)
-        return np.asarray(found & (slots >= 0) & self._open[slots])
-
-    def _is_late(self, claims: Rows, slots: Slots, learned: Mask) -> Mask:
-        """(n,) whether a claim is of a time before that of which is known what is held now.
-
-        So it is if it names something new and is not the latest, or does not say what has since been named.
-        """
-        held = self._spells[slots]
-        begin = np.minimum(held["from"], held["last"])
-        late = learned & (claims["seen"] < held["last"])
-        early = np.flatnonzero((claims["seen"] < begin) & (slots >= 0) & self._open[slots])
-        for name in self._names if len(early) else ():
-            late[early] |= (claims[name][early] == 0) & (self._held[name][slots[early]] != 0)
-        return np.asarray(late)
-
-    def _since(self, claims: Rows, slots: Slots, other: Mask) -> NDArray[np.int64]:
-        """(n,) from when on what each claim says of another holder or place counts.
-
-        A beginning counts if nothing later is known; an end, from the beginning of what it ends.
-        """
-        last = self._spells["last"][slots]
-        gives = self._gives(claims)
-        begins = other & ~claims["released"] & gives & (claims["seen"] >= last)
-        begun = dict(zip(slots[begins][::-1].tolist(), claims["seen"][begins][::-1].tolist(), strict=True))
-        ends = np.flatnonzero(other & claims["released"])
-        last[ends] = [begun.get(slot, NOTHING) for slot in slots[ends].tolist()]
-        last[other & ~claims["released"] & ~gives] = NOTHING
-        return np.asarray(last)
-
-    def _named_another(self, claims: Rows, slots: Slots, names: Sequence[str]) -> Mask:
-        """(n,) whether a claim names another holder or place than the one that is held."""
-        found = np.zeros(len(claims), np.bool_)
-        for name in names:
-            said = claims[name]
-            if said.any():
-                held = self._held[name][slots]
-                found |= (said != 0) & (held != 0) & (said != held)
-        return np.asarray(found & (slots >= 0) & self._open[slots])
+        parts.append(self._spell(claims, slots))
+        return parts + self._take(*rest, source) if len(rest[0]) else parts
 
     def _change(self, claims: Rows, slots: Slots, other: Mask, source: int) -> list[Rows]:
         """Another holder ends what was held; another place, or one that is named only now, begins a part."""
@@ -235,7 +151,7 @@ class Holdings(Table):
         for name in self._place[:2]:
             self._held[name][slots[stays][elsewhere]] = 0
         self._open[gone] = False  # the slot is the new holder's
-        for name in (*self._holder, *_FORGOTTEN):
+        for name in (*self._holder, *FORGOTTEN):
             self._held[name][gone] = 0
         self._held["source"][slots] = source
         return parts
@@ -249,7 +165,7 @@ class Holdings(Table):
         unwritten = held["from"] != NOTHING
         held["from"] = np.where(unwritten, held["from"], held["last"] + 1)
         told = (held["from"] < when) | (other & unwritten)
-        self._spells["from"][slots] = when
+        self._spells["from"][slots] = self._begun[slots] = when
         return self._rows(held[told], when[told] - 1, EndReason.ACTIVE_TIMEOUT)
 
     def _succeeded(self, slots: Slots, when: NDArray[np.int64]) -> None:
@@ -279,6 +195,8 @@ class Holdings(Table):
         touched = np.unique(slots)
         known = self._spells[touched[self._open[touched]]]
         ended, latest = spells.join(np.concatenate([known, said]))
+        goes_on, begun = self._open[latest["slot"]], self._begun[latest["slot"]]
+        self._begun[latest["slot"]] = np.where(goes_on, np.minimum(begun, latest["from"]), latest["from"])
         self._open[touched] = self._changed[touched] = True
         self._spells[latest["slot"]] = latest
         parts = self._rows(ended, spells.stated_until(ended), natural_end(ended))
