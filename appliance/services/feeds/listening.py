@@ -50,7 +50,7 @@ FINISH_S = 20.0
 
 
 MOST_WAITING = 100_000
-"""Arrivals that wait for a disk that refuses. Beyond, datagrams get no answer: their sender asks again."""
+"""Messages that wait for a disk that refuses. Beyond, datagrams get no answer: their sender asks again."""
 
 NOTHING = Messages(np.empty(0, np.int64), ())
 
@@ -89,6 +89,7 @@ class Listening:
         self._watch = ListeningWatch(self._intake, gate, rhythms, inlets, self._speakers, self._inbox)
         self._admitted: dict[str, DeclaredSource] = {}
         self._waiting: deque[_Waiting] = deque()
+        self._unanswered = 0
         self._answers_due: float | None = None
         self._answered = 0.0
         self._arrived = 0
@@ -176,9 +177,10 @@ class Listening:
             self._speakers.end(declared.label, arrival, now_ns)
 
     def _await(self, waiting: _Waiting, stream: bool) -> None:
-        if len(self._waiting) >= MOST_WAITING and not stream:
+        if self._unanswered >= MOST_WAITING and not stream:
             return
         self._waiting.append(waiting)
+        self._unanswered += waiting.count
         if self._answers_due is None and any(waiting.answers):
             self._answers_due = max(time.monotonic(), self._answered + ANSWER_EVERY_S)
 
@@ -197,6 +199,7 @@ class Listening:
         if not self._register.take_journalled():
             return
         self._answers_due = None
+        self._unanswered = 0
         while self._waiting:
             waiting = self._waiting.popleft()
             waiting.way_back.settle(waiting.count, waiting.answers)
