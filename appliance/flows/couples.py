@@ -77,6 +77,20 @@ def couples(halves: Halves, group: Index, order: Index) -> Index:
     return np.flatnonzero((shifted > 0) & (shifted % 2 == 1))
 
 
+def latest(halves: Halves, group: Index, order: Index) -> Mask:
+    """(n,) in this order: which row of each group began last, of those that the newest finds still waiting.
+
+    What came too long before it has waited in vain, even if it began later: it is not what waits further.
+    """
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    since = halves["since"][order]
+    newest = np.repeat(np.maximum.reduceat(since, starts), np.diff(np.append(starts, len(order))))
+    waits = newest - since <= WAIT_NS
+    last = np.zeros(len(order), np.bool_)
+    last[np.maximum.reduceat(np.where(waits, np.arange(len(order)), -1), starts)] = True
+    return last
+
+
 def _joins(halves: Halves, group: Index, order: Index) -> Mask:
     """(n,) in this order: whether a row may be the other direction of the row before it."""
     one, other = order[:-1], order[1:]

@@ -14,6 +14,7 @@ from appliance.flows.couples import (
     couples,
     in_order,
     is_biflow,
+    latest,
     united,
 )
 from appliance.flows.groups import MOST_PACKETS, leaders
@@ -155,8 +156,7 @@ class Pairing:
         second = couples(halves, batch.group, order)
         alone = np.ones(len(order), np.bool_)
         alone[second] = alone[second - 1] = False
-        stays = alone & ~is_biflow(halves)[order]
-        stays[:-1] &= batch.group[order][1:] != batch.group[order][:-1]
+        stays = alone & ~is_biflow(halves)[order] & latest(halves, batch.group, order)
         leaving, staying = order[alone & ~stays], order[stays]
         state["open"][slot] = False
         rows = [

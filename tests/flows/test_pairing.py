@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.flows.couples import WAIT_NS
@@ -383,8 +383,20 @@ def _is_site(address: str) -> bool:
     return address.startswith("192.168.") or ip_halves(address)[0] >> 56 == 0xFD
 
 
+def _waited_in_vain(begun: int) -> list[Flow]:
+    """What nothing came to for 90 s, and what came then: that is what waits, though it began no later."""
+    return [
+        Flow(*PEER, *CLIENT, begun, begun, 1, 20, received=begun + NS),
+        Flow(*CLIENT, *PEER, 0, 60 * NS, 1, 20, received=120 * NS),
+        Flow(*PEER, *CLIENT, MS, 60 * NS + MS, 1, 20, received=120 * NS + MS),
+        Flow(*CLIENT, *PEER, 60 * NS + MS, 120 * NS + MS, 1, 20, received=121 * NS + MS),
+    ]
+
+
 @settings(max_examples=150, deadline=None)
 @given(connections())
+@example((_waited_in_vain(0), []))
+@example((_waited_in_vain(5 * NS), []))
 def test_one_half_after_the_other_is_as_the_plain_model_has_it(
     history: tuple[list[Flow], list[Told]],
 ) -> None:
