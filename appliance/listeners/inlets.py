@@ -63,7 +63,7 @@ class Inlets:
                     self._datagrams.append(made)
                     self._selector.register(made, selectors.EVENT_READ, made)
             self._open_streams()
-        except BaseException:
+        except BaseException:  # an interrupt too: what is bound already must not stay bound
             self.close()
             raise
 
