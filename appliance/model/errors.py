@@ -58,5 +58,17 @@ class ListenError(GreffierError):
     exit_code = 9
 
 
+class ReplicationError(GreffierError):
+    """A central did not take what was sent to it, or is not the one that this box knows."""
+
+    exit_code = 10
+
+
+class CentralError(GreffierError):
+    """A central's folder, catalogue or store is missing, incomplete or cannot be used."""
+
+    exit_code = 11
+
+
 class DecodeError(GreffierError):
     """Hostile or broken bytes: the only thing a decoder may raise; counted at the loop's edge."""

@@ -1,0 +1,1 @@
+"""Stores: where a central's objects lie - a folder, or any S3-compatible store."""
