@@ -19,7 +19,7 @@ HEADER = "Greffier-Claim"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`site` is the fingerprint of the box, `name` an object's name, `signature` the box's, in hexadecimal."""
+    """`site` is the fingerprint of the box, `name` an object's name, `signature` the box's (hexadecimal)."""
 
     site: str
     name: str

@@ -1,11 +1,10 @@
 """Who a central is: its name, the key that signs its receipts, the authority that signs its certificates.
 
-The code that an operator hands to an installer carries the beginning of the identity's hash beside the secret,
-so that one typed line proves each side to the other.
+The code that an operator hands to an installer carries the beginning of the identity's hash beside the
+secret, so that one typed line proves each side to the other.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -62,7 +61,7 @@ def parse(content: bytes) -> CentralIdentity:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentCode:
-    """A one-time secret (80 bits) and the first 80 bits of the identity's fingerprint, both in hexadecimal."""
+    """A one-time secret (80 bits) and the first 80 bits of the identity's fingerprint, in hexadecimal."""
 
     secret: str
     identity: str
@@ -91,7 +90,7 @@ def parse_code(text: str) -> EnrolmentCode:
     compact = "".join(text.split()).replace("-", "").upper()
     try:
         raw = base64.b32decode(compact)
-    except binascii.Error:
+    except ValueError:  # not of its alphabet, or not ASCII
         raw = b""
     if len(raw) != 2 * _PART_BYTES:
         raise ValueError("is not an enrolment code; it has 32 letters and digits, in groups of four")

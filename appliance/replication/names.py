@@ -49,7 +49,9 @@ _KEY = r"(?P<key>[0-9a-f]{16})"
 _FORMS = {
     Kind.CHAIN: r"chain/(?P<seq>[0-9]{12})-[0-9a-f]{16}",
     Kind.ENVELOPE: rf"envelopes/(?P<vault>{_VAULT})/{_DAY}/{_KEY}\.envelope",
-    Kind.JOURNAL: rf"journal/(?P<vault>{_VAULT})/{_DAY}/[0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]{{8}}-[0-9]{{1,9}}-{_KEY}\.journal",
+    Kind.JOURNAL: (
+        rf"journal/(?P<vault>{_VAULT})/{_DAY}/[0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]{{8}}-[0-9]{{1,9}}-{_KEY}\.journal"
+    ),
     Kind.SEGMENT: rf"segments/(?P<vault>{_VAULT})/{_DAY}/[0-9]{{4}}-{_KEY}-[0-9a-f]{{8}}\.(?:parquet|index)",
     Kind.STATISTICS: rf"statistics/{_DAY}/[0-9a-f]{{8}}-(?:[0-9]{{1,9}}|draft)\.jsonl",
 }

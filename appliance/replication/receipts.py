@@ -82,7 +82,7 @@ class Receipt:
 
 
 def sign(signer: signing.Signer, claim: Claim, sequence: int, received_at_ns: int, previous: str) -> Receipt:
-    """Sign as central. The same values give the same bytes, so a receipt need not be kept to be given again."""
+    """Sign as central. The same values give the same bytes: a receipt need not be kept to be given again."""
     unsigned = Receipt(
         signer.fingerprint,
         claim.site,
@@ -120,7 +120,7 @@ def parse(content: bytes) -> Receipt:
         raise ValueError("has a field of a wrong form")
     if type(fields["sequence"]) is not int or type(fields["size_bytes"]) is not int or fields["sequence"] < 1:
         raise ValueError("has a number of a wrong form")
-    return Receipt(
+    receipt = Receipt(
         fields["central"],
         fields["site"],
         fields["sequence"],
@@ -131,3 +131,6 @@ def parse(content: bytes) -> Receipt:
         fields["previous"],
         fields["sig"],
     )
+    if receipt.render() != content:  # an instant can be written in more ways than one
+        raise ValueError("is not written as a receipt is")
+    return receipt
