@@ -61,7 +61,7 @@ def parse(content: bytes) -> Claim:
     claim = Claim(fields["site"], fields["name"], fields["sha256"], fields["size_bytes"], fields["sig"])
     if not (_is_hex(claim.site, 64) and _is_hex(claim.sha256, 64) and _is_hex(claim.signature, 128)):
         raise ValueError("has a hash or a signature of a wrong form")
-    if not isinstance(claim.name, str) or type(claim.size_bytes) is not int or claim.size_bytes < 0:
+    if not isinstance(fields["name"], str) or type(fields["size_bytes"]) is not int or claim.size_bytes < 0:
         raise ValueError("has a name or a size of a wrong form")
     return claim
 
