@@ -5,7 +5,7 @@ import importlib
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from appliance.cli import stderr
@@ -26,7 +26,11 @@ VERBS = {
     "statistics": "what the network was used for, and by how many",
     "retention": "destroy what has passed its term",
     "status": "sources, last record, next destruction, faults",
+    "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
+
+FAMILIES = ("central",)
+"""Verbs with sub verbs, which stand in `appliance.cli.VERB.verbs`."""
 
 EXIT_CODES = """exit codes:
   0 done   1 a fault was found   2 wrong command line   3 other error   4 home   5 custodians' keys
@@ -42,7 +46,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _verb_parser(verb: str) -> tuple[argparse.ArgumentParser, object]:
-    module = importlib.import_module(f"appliance.cli.{verb}")
+    """The parser and the module of a verb; a sub verb's name is two words."""
+    module = importlib.import_module(f"appliance.cli.{verb.replace(' ', '.')}")
     parser = _Parser(
         prog=f"greffier {verb}",
         description=module.__doc__,
@@ -63,6 +68,14 @@ def _overview() -> str:
     )
 
 
+def _family_overview(family: str, about: str, known: Mapping[str, str]) -> str:
+    verbs = "\n".join(f"  {verb:<10} {does}" for verb, does in known.items())
+    return (
+        f"usage: greffier {family} VERB [options]\n\n{about}\n"
+        f"verbs:\n{verbs}\n\nEach explains itself: greffier {family} {next(iter(known))} --help\n\n{EXIT_CODES}"
+    )
+
+
 def _dispatch(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -72,11 +85,19 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
         print(f"greffier {version('greffier')}")
         return 0
-    verb = arguments[0]
+    verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
         raise UsageError(f"there is no verb '{verb}'; the verbs are {', '.join(VERBS)}")
+    if verb in FAMILIES:
+        family = importlib.import_module(f"appliance.cli.{verb}.verbs")
+        if not rest or rest[0] in ("-h", "--help", "help"):
+            print(_family_overview(verb, str(family.__doc__), family.VERBS))
+            return 0
+        if rest[0] not in family.VERBS:
+            raise UsageError(f"'greffier {verb}' has no verb '{rest[0]}'; it has {', '.join(family.VERBS)}")
+        verb, rest = f"{verb} {rest[0]}", rest[1:]
     parser, module = _verb_parser(verb)
-    return int(module.run(parser.parse_args(arguments[1:])))  # type: ignore[attr-defined]
+    return int(module.run(parser.parse_args(rest)))  # type: ignore[attr-defined]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""What `greffier central` does: one file per sub verb, found by `verbs`."""
