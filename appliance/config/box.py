@@ -11,6 +11,7 @@ from typing import Any
 from appliance.config.capture import CaptureConfig
 from appliance.config.inventory import InventoryConfig
 from appliance.config.listen import PORTS, ListenConfig
+from appliance.config.replication import ReplicationConfig
 from appliance.config.statistics import StatisticsConfig
 from appliance.config.values import canonical_network, outside, wrong_custodians, wrong_networks
 from appliance.model.errors import HomeError
@@ -39,6 +40,7 @@ class BoxConfig:
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
     listen: ListenConfig = field(default_factory=ListenConfig)
     inventory: InventoryConfig = field(default_factory=InventoryConfig)
+    replication: ReplicationConfig = field(default_factory=ReplicationConfig)
 
     def __post_init__(self) -> None:
         """Raises ValueError('key: what is wrong') for a value that cannot be meant."""
@@ -124,6 +126,10 @@ _SECTIONS: Mapping[str, Mapping[str, str]] = {
             _TEXT,
         ),
     },
+    "replication": {
+        **dict.fromkeys(("proxy", "hours", "time_zone", "dscp"), _TEXT),
+        **dict.fromkeys(("rate_kbit", "floor_kbit"), _NUMBER),
+    },
     "term_years": dict.fromkeys(LEGAL_TERM_YEARS, _NUMBER),
 }
 """What each setting of each section must be."""
@@ -173,6 +179,7 @@ def _config(tables: dict[str, Any]) -> BoxConfig:
         statistics=StatisticsConfig(**sections["statistics"]),
         listen=ListenConfig(**sections["listen"]),
         inventory=InventoryConfig(**sections["inventory"]),
+        replication=ReplicationConfig(**sections["replication"]),
     )
 
 

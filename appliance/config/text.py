@@ -8,7 +8,7 @@ from appliance.config.listen import PORTS
 
 def render(config: BoxConfig) -> str:
     """The settings as box.toml; `box.read` gives the same value back."""
-    capture, inventory = config.capture, config.inventory
+    capture, inventory, replication = config.capture, config.inventory, config.replication
     return _TEMPLATE.format(
         site=_quoted(config.site),
         networks=_listed(config.client_networks),
@@ -29,6 +29,8 @@ def render(config: BoxConfig) -> str:
         user=_quoted(inventory.user),
         authentication_passphrase=_quoted(inventory.authentication_passphrase),
         privacy_passphrase=_quoted(inventory.privacy_passphrase),
+        replication=replication,
+        proxy=_quoted(replication.proxy),
         traffic_years=config.term_years["traffic"],
         source_years=config.term_years["source"],
     )
@@ -111,6 +113,19 @@ privacy = "{inventory.privacy}"
 privacy_passphrase = {privacy_passphrase}
 # How much all of them are asked together.
 requests_per_second = {inventory.requests_per_second}
+
+[replication]
+# How 'greffier replicate' sends to the centrals that 'greffier enrol' made known.
+# The site's HTTP proxy, if there is no other way out: "http://proxy.example:3128". It sees ciphertext only.
+proxy = {proxy}
+# kbit/s at most; 0: the smaller of a fifth of the line and 2 Mbit/s. And what is always granted, so that it ends.
+rate_kbit = {replication.rate_kbit}
+floor_kbit = {replication.floor_kbit}
+# When segments may go, "01:00-06:00"; empty: always. What secures the last hour goes at any time.
+hours = "{replication.hours}"
+time_zone = "{replication.time_zone}"
+# How packets say that others go first: "LE", "CS1", "none", or "auto": LE where the line takes it, else CS1.
+dscp = "{replication.dscp}"
 
 [term_years]
 # Calendar years after which a day is destroyed. The French legal term is one year for both.

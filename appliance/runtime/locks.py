@@ -19,6 +19,22 @@ def take(path: Path) -> int:
     return handle
 
 
+def attempt(path: Path) -> int | None:
+    """`take` without waiting: None if another process holds it. Raises StorageError."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(f"cannot lock {path}: {error.strerror}; make the disk writable") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise StorageError(f"cannot lock {path}: {error.strerror}; make the disk writable") from error
+    return handle
+
+
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Hold the exclusive lock of a file while the block runs."""

@@ -151,6 +151,8 @@ class Journal:
         """Append rows, durable on return. On StorageError the files end where they ended before."""
         touched: list[tuple[_OpenFile, int]] = []
         at_ns = self._clock()
+        # Left before it would be appended to: thirty seconds after the instant in its name a file is whole.
+        self._close_old(at_ns)
         try:
             make_folders(self._folder_of(key.day) for key, _ in parts if key.day not in self._open)
             for key, rows in parts:
@@ -166,7 +168,6 @@ class Journal:
             raise StorageError(
                 f"cannot write the journal: {error.strerror}; free or repair the disk"
             ) from error
-        self._close_old(at_ns)
 
     def drop(self) -> None:
         """Delete every file of this run: a sealed segment has replaced them."""
@@ -194,7 +195,7 @@ class Journal:
         path = self._folder_of(key.day) / name
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         header = Header(name, key.vault, key.day, key.key_id, self._run_id).line()
-        file = _OpenFile(path, handle, header, frame_key(key), at_ns)
+        file = _OpenFile(path, handle, header, frame_key(key), at_ns // NS * NS)
         self._open[key.day] = file
         self.files.append(path)
         return file

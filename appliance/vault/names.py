@@ -3,6 +3,7 @@
 box.toml  sources.toml  box.key  chain.jsonl
 envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
 journal/VAULT/DAY/NAME.journal        state/        statistics/DAY/NAME.jsonl
+replication/CENTRAL/
 """
 
 import datetime as dt
@@ -43,6 +44,10 @@ class Home:
     @property
     def statistics(self) -> Path:
         return self.path / "statistics"
+
+    @property
+    def replication(self) -> Path:
+        return self.path / "replication"
 
     def envelopes(self, vault: VaultName, day: dt.date) -> Path:
         return self.path / "envelopes" / vault / day.isoformat()

@@ -22,9 +22,9 @@ Progress = Callable[[int, int], None]
 """Told (bytes read, bytes to read)."""
 
 _ROOMS = ("envelopes", "segments", "journal")
-_NOT_SEALED = ("state", "statistics", "classify", "inventory", "listen", "sources.toml")
-"""What proves nothing: how recorders stand, totals that name nobody, a box's own tables of categories, the
-devices of its site, its certificate, and who may speak."""
+_NOT_SEALED = ("state", "statistics", "classify", "inventory", "listen", "replication", "sources.toml")
+"""What no seal fixes: how recorders stand, totals that name nobody, a box's own tables of categories, the
+devices of its site, its certificate, what centrals signed for (they fix it themselves), and who may speak."""
 
 _CHUNK_BYTES = 1 << 20
 

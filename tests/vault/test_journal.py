@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from appliance.model.errors import HomeError, StorageError
-from appliance.model.instants import HOUR_NS, NS
+from appliance.model.instants import HOUR_NS, NS, from_iso
 from appliance.model.rows import BINDING
 from appliance.vault import journal
 from appliance.vault.day_keys import DayKey
@@ -159,7 +159,24 @@ def test_a_new_file_begins_after_thirty_seconds_one_mebibyte_or_a_clock_set_back
         clock.now_ns += step_ns
         writer.write([(day_key(), traffic(rows))], SOURCES)
         files.append(len(writer.files))
-    assert files == [1, 1, 1, 2, 3, 3, 4]
+    assert files == [1, 1, 2, 2, 3, 4, 4]
+
+
+def test_thirty_seconds_after_the_instant_in_its_name_a_file_is_whole(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now_ns += NS * 7 // 10
+    writer = make(tmp_path, clock)
+    for step in range(200):
+        clock.now_ns += (step % 7) * NS // 2
+        writer.write([(day_key(), traffic(5, step))], SOURCES)
+    assert len(writer.files) > 5
+    for path in writer.files:
+        content = path.read_bytes()
+        named = path.name.partition("-")[0]
+        opened = from_iso(f"{named[:4]}-{named[4:6]}-{named[6:11]}:{named[11:13]}:{named[13:15]}Z")
+        frames = list(journal.frames(memoryview(content), content.index(b"\n") + 1))
+        assert frames[0][0] - opened < NS
+        assert max(at_ns for at_ns, _, _ in frames) < opened + 30 * NS
 
 
 def test_dropping_removes_every_file_of_the_run_and_nothing_else(tmp_path: Path) -> None:
