@@ -2,7 +2,11 @@
 
 The term is a calendar year from date to date (box.toml). The keys go first: from then on nobody can read
 the day, not even from a backup of its files. A clock that jumped is not believed until --now confirms it.
-Statistics, which name nobody, are deleted when they are older than box.toml says.
+Statistics, which name nobody, are deleted when they are older than box.toml says. What a hold keeps stays.
+
+At the contract's end --end-of-contract destroys every key whatever its term, and the statistics; what a hold
+keeps stays all the same. Without --confirm it only says what would go. Before it, 'greffier reversibility'
+gives the client everything; central's copies end with 'greffier central destroy'.
 """
 
 import argparse
@@ -17,12 +21,15 @@ from appliance.model.instants import from_iso, to_iso
 if TYPE_CHECKING:
     import datetime as dt
 
+    from appliance.retention.contract_end import Ending
     from appliance.retention.destruction import Kept, Outcome
+    from appliance.vault.names import Home
     from appliance.vault.seals import Destroyed
 
 EXAMPLES = """  greffier retention --home /var/lib/greffier
   greffier retention --home /var/lib/greffier --dry-run --now 2027-11-23
-  greffier retention --home /var/lib/greffier --now 2027-11-23T04:00:00Z --json"""
+  greffier retention --home /var/lib/greffier --now 2027-11-23T04:00:00Z --json
+  greffier retention --home /var/lib/greffier --end-of-contract --confirm FINGERPRINT"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the home of the box")
     parser.add_argument(
         "--now", metavar="T", help="the present instant as you vouch for it, instead of the clock's"
+    )
+    parser.add_argument("--end-of-contract", action="store_true", help="destroy every key, whatever its term")
+    parser.add_argument(
+        "--confirm", metavar="FINGERPRINT", help="of the box, as 'greffier status' prints it: really do it"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
@@ -48,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     home = homes.existing(args.home)
+    if args.end_of_contract or args.confirm:
+        return _end_contract(home, args)
     config = box.read(home.config)
     outcome = destruction.destroy(home, config, now_ns, stated_ns, args.dry_run)
     old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
@@ -59,6 +72,51 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join([_as_sentences(outcome, args.dry_run), *_statistics(old, args.dry_run)]))
     return 0
+
+
+def _end_contract(home: "Home", args: argparse.Namespace) -> int:
+    """Say what the contract's end destroys; with the fingerprint, do it."""
+    from appliance.retention import contract_end
+    from appliance.runtime.clock import now_ns
+
+    if not args.end_of_contract:
+        raise UsageError("--confirm goes with --end-of-contract; see 'greffier retention --help'")
+    if args.now is not None:
+        raise UsageError("the contract's end asks for no time: leave --now out")
+    really = args.confirm is not None and not args.dry_run
+    ending = contract_end.end(home, args.confirm, now_ns) if really else contract_end.plan(home, now_ns())
+    print(json.dumps(_ending_as_json(ending, really)) if args.json else _ending_as_text(ending, really))
+    return 0
+
+
+def _ending_as_json(ending: "Ending", really: bool) -> dict[str, object]:
+    planned = [
+        {"vault": str(order.vault), "day": order.day.isoformat(), "keys": list(order.key_ids)}
+        for order in ending.orders
+    ]
+    return {
+        "fingerprint": ending.fingerprint,
+        "done": really,
+        "destroyed": [_gone_as_json(gone) for gone in ending.destroyed] if really else planned,
+        "kept": [_kept_as_json(kept) for kept in ending.kept],
+        "statistics_days": ending.statistics,
+    }
+
+
+def _ending_as_text(ending: "Ending", really: bool) -> str:
+    keys = sum(len(order.key_ids) for order in ending.orders)
+    what = f"{keys:,} keys of {len(ending.orders):,} days of vaults, {ending.statistics:,} days of statistics"
+    if really:
+        lines = [f"Destroyed and certified in the chain: {what}."]
+    else:
+        lines = [
+            f"The contract's end would destroy {what}. Nothing was destroyed.",
+            "Before it, give the client everything:  greffier reversibility --home DIR --identity K --to OUT",
+            f"Then, really:  greffier retention --home DIR --end-of-contract --confirm {ending.fingerprint}",
+        ]
+    for _, run in itertools.groupby(ending.kept, key=lambda kept: (kept.why, kept.vault)):
+        lines.append(_kept(list(run)))
+    return "\n".join(lines)
 
 
 def _statistics(old: "list[dt.date]", dry_run: bool) -> list[str]:
@@ -73,25 +131,27 @@ def _as_json(outcome: "Outcome", dry_run: bool) -> dict[str, object]:
         "now": to_iso(outcome.now_ns),
         "dry_run": dry_run,
         "doubt": outcome.doubt,
-        "destroyed": [
-            {
-                "vault": str(gone.vault),
-                "day": gone.day.isoformat(),
-                "keys": list(gone.key_ids),
-                "files": gone.file_count,
-                "bytes": gone.size_bytes,
-            }
-            for gone in outcome.destroyed
-        ],
-        "kept": [
-            {
-                "vault": str(kept.vault),
-                "day": kept.day.isoformat(),
-                "until": kept.until.isoformat(),
-                "why": kept.why,
-            }
-            for kept in outcome.kept
-        ],
+        "destroyed": [_gone_as_json(gone) for gone in outcome.destroyed],
+        "kept": [_kept_as_json(kept) for kept in outcome.kept],
+    }
+
+
+def _gone_as_json(gone: "Destroyed") -> dict[str, object]:
+    return {
+        "vault": str(gone.vault),
+        "day": gone.day.isoformat(),
+        "keys": list(gone.key_ids),
+        "files": gone.file_count,
+        "bytes": gone.size_bytes,
+    }
+
+
+def _kept_as_json(kept: "Kept") -> dict[str, object]:
+    return {
+        "vault": str(kept.vault),
+        "day": kept.day.isoformat(),
+        "until": kept.until.isoformat(),
+        "why": kept.why,
     }
 
 

@@ -67,6 +67,15 @@ def _as_json(status: "Status") -> dict[str, object]:
             }
             for at_ns, gone in status.certificates
         ],
+        "holds": [
+            {
+                "reference": held.hold.reference,
+                "until": held.hold.until.isoformat(),
+                "state": held.state,
+                "kept": held.kept,
+            }
+            for held in status.holds
+        ],
         "feeds": status.hearing and _hearing_as_json(status.hearing),
         "faults": list(status.faults),
     }
@@ -121,6 +130,12 @@ def _as_sentences(status: "Status") -> str:
         lines.append(
             f"Certificates of destruction: {len(status.certificates):,}, the last of {last_gone.day}."
         )
+    for held in status.holds:
+        if held.state == "holding":
+            lines.append(
+                f"Hold '{held.hold.reference}': {several(held.kept, 'day of a vault', 'days of vaults')} "
+                f"kept until the end of {held.hold.until}."
+            )
     lines.append(f"Head of the chain: {status.head}")
     lines += [f"FAULT: {fault}" for fault in status.faults] or ["No fault."]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from pathlib import Path
 from appliance.config.box import BoxConfig
 from appliance.model.errors import StorageError
 from appliance.model.instants import DAY_NS, day_of
-from appliance.retention import policy
+from appliance.retention import holds, policy
 from appliance.runtime import locks
 from appliance.runtime.files import sync_folder, write_all
 from appliance.vault import chain as chains
@@ -58,6 +58,10 @@ def plan(
             kept.append(Kept(vault, day, until, "its term runs"))
             continue
         waiting = [key_id for key_id in key_ids if key_id not in catalogue.ordered]
+        order = holds.keeping(catalogue, vault, day, today)
+        if waiting and order:
+            kept.append(Kept(vault, day, holds.free_on(order), f"the hold '{order.reference}' keeps it"))
+            continue
         idle = [key_id for key_id in waiting if not liveness.is_live(home, catalogue.envelopes[key_id].run)]
         if len(idle) < len(waiting):
             kept.append(Kept(vault, day, until, "its term is over, but a recorder at work holds its key"))
@@ -94,12 +98,12 @@ def destroy(
     with locks.exclusive(home.state / "retention.lock"):
         chain = Chain.open(home)
         catalogue = Catalogue.of(chains.read(home))
-        finished = _finish(home, chain, _begun(home, catalogue))
+        finished = finish(home, chain, begun(home, catalogue))
         # Read now: a clock read before the lines just written would seem to stand before them.
         clock_ns = clock()
         outcome, orders = _decide(home, config, clock_ns, stated_ns)
         chain.append([*_confirmation(home, clock_ns, stated_ns), *orders])
-        return dataclasses.replace(outcome, destroyed=(*finished, *_finish(home, chain, orders)))
+        return dataclasses.replace(outcome, destroyed=(*finished, *finish(home, chain, orders)))
 
 
 def _decide(
@@ -128,7 +132,7 @@ def _confirmation(home: Home, clock_ns: int, stated_ns: int | None) -> list[Cloc
     return [ClockConfirmed(stated_ns)]
 
 
-def _begun(home: Home, catalogue: Catalogue) -> list[DestructionOrdered]:
+def begun(home: Home, catalogue: Catalogue) -> list[DestructionOrdered]:
     """Destructions ordered and not certified, and certified ones whose files are back (from a backup)."""
     begun = []
     for order in catalogue.orders:
@@ -138,7 +142,7 @@ def _begun(home: Home, catalogue: Catalogue) -> list[DestructionOrdered]:
     return begun
 
 
-def _finish(home: Home, chain: Chain, orders: Sequence[DestructionOrdered]) -> tuple[Destroyed, ...]:
+def finish(home: Home, chain: Chain, orders: Sequence[DestructionOrdered]) -> tuple[Destroyed, ...]:
     """Carry out orders that the chain holds; their certificates."""
     if not orders:
         return ()

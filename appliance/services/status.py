@@ -11,7 +11,8 @@ from appliance.config.box import BoxConfig
 from appliance.model.errors import HomeError
 from appliance.model.instants import NS, day_of, to_iso
 from appliance.model.source_names import of_interface
-from appliance.retention import destruction, policy
+from appliance.retention import destruction, holds, policy
+from appliance.retention.holds import HeldScope
 from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
 from appliance.services.feeds import hearing
@@ -64,6 +65,7 @@ class Status:
     newest: dt.date | None
     next_destruction: NextDestruction | None
     certificates: tuple[tuple[int, Destroyed], ...]
+    holds: tuple[HeldScope, ...]
     hearing: Hearing | None
     faults: tuple[str, ...]
 
@@ -76,7 +78,8 @@ def status(home: Home, now_ns: int) -> Status:
     catalogue = Catalogue.of(entries)
     living = catalogue.living_keys()
     days = sorted(day for _, day in living)
-    going = sorted((policy.destroyed_on(day, config.term_years[vault]), day, vault) for vault, day in living)
+    today = day_of(now_ns)
+    going = sorted((_goes_on(catalogue, config, vault, day, today), day, vault) for vault, day in living)
     kept = [seal for seal in catalogue.seals if seal.rows and seal.key_id not in catalogue.destroyed]
     recorders = tuple(
         KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
@@ -95,9 +98,19 @@ def status(home: Home, now_ns: int) -> Status:
         days[-1] if days else None,
         NextDestruction(going[0][2], going[0][1], going[0][0]) if going else None,
         tuple(catalogue.certificates),
+        tuple(holds.of_catalogue(catalogue, today)),
         heard,
         (*unreadable, *_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
     )
+
+
+def _goes_on(
+    catalogue: Catalogue, config: BoxConfig, vault: VaultName, day: dt.date, today: dt.date
+) -> dt.date:
+    """The first day on which a vault's day may be destroyed: its term is over, and no hold keeps it."""
+    hold = holds.keeping(catalogue, vault, day, today)
+    over = policy.destroyed_on(day, config.term_years[vault])
+    return max(over, holds.free_on(hold)) if hold else over
 
 
 def _hearing(home: Home, now_ns: int) -> tuple[Hearing | None, tuple[str, ...]]:

@@ -13,6 +13,8 @@ from appliance.vault.seals import (
     Destroyed,
     DestructionOrdered,
     EnvelopeMade,
+    Hold,
+    HoldEnded,
     Init,
     Interruption,
     Rollback,
@@ -35,6 +37,10 @@ class Catalogue:
     certificates: list[tuple[int, Destroyed]] = field(default_factory=list)
     custodians: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
     """(seq of the line that states them, recipients, quorum), in order."""
+    holds: dict[str, Hold] = field(default_factory=dict)
+    """Preservation orders by reference, those whose date has passed and those lifted among them."""
+    lifted: set[str] = field(default_factory=set)
+    """References of holds that were ended before their date."""
     rolled_back: bool = False
 
     @classmethod
@@ -56,18 +62,29 @@ class Catalogue:
                 self.adopted[adoption.file.name] = adoption
             case Interruption() as interruption:
                 self.interruptions.append(interruption)
-            case DestructionOrdered(key_ids=key_ids) as order:
-                self.ordered.update(key_ids)
-                self.orders.append(order)
-            case Destroyed(key_ids=key_ids) as certificate:
-                self.destroyed.update(key_ids)
-                self.certificates.append((entry.at_ns, certificate))
             case (
                 Init(custodians=custodians, quorum=quorum) | Custodians(custodians=custodians, quorum=quorum)
             ):
                 self.custodians.append((entry.seq, custodians, quorum))
             case Rollback():
                 self.rolled_back = True
+            case _:
+                self._end(entry)
+
+    def _end(self, entry: Entry) -> None:
+        """Take an entry that says what goes, or may not go."""
+        match entry.body:
+            case DestructionOrdered(key_ids=key_ids) as order:
+                self.ordered.update(key_ids)
+                self.orders.append(order)
+            case Destroyed(key_ids=key_ids) as certificate:
+                self.destroyed.update(key_ids)
+                self.certificates.append((entry.at_ns, certificate))
+            case Hold(reference=reference) as hold:
+                self.holds[reference] = hold
+                self.lifted.discard(reference)
+            case HoldEnded(reference=reference):
+                self.lifted.add(reference)
 
     @property
     def segment_files(self) -> set[str]:
@@ -91,6 +108,17 @@ class Catalogue:
             if part.source == source
         }
         return list(parts.values())
+
+    def holding(self, vault: VaultName, day: dt.date) -> list[Hold]:
+        """The holds whose scope has this vault's day and that nobody lifted.
+
+        Whether their date has passed is for the caller, who knows what day it is.
+        """
+        return [
+            hold
+            for reference, hold in self.holds.items()
+            if reference not in self.lifted and hold.covers(vault, day)
+        ]
 
     def living_keys(self) -> dict[tuple[VaultName, dt.date], list[str]]:
         """The keys not destroyed, by vault and day."""

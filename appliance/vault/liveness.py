@@ -22,3 +22,10 @@ def unclosed(home: Home) -> list[str]:
     names = (path.name for path in home.state.glob(f"{_LOCK_PREFIX}*{_LOCK_SUFFIX}"))
     ids = sorted(name[len(_LOCK_PREFIX) : -len(_LOCK_SUFFIX)] for name in names)
     return [run_id for run_id in ids if not is_live(home, run_id)]
+
+
+def live(home: Home) -> list[str]:
+    """The runs whose process is alive."""
+    names = (path.name for path in home.state.glob(f"{_LOCK_PREFIX}*{_LOCK_SUFFIX}"))
+    ids = sorted(name[len(_LOCK_PREFIX) : -len(_LOCK_SUFFIX)] for name in names)
+    return [run_id for run_id in ids if is_live(home, run_id)]

@@ -141,9 +141,60 @@ class Destroyed:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A preservation order: the keys of these vaults and days stay beyond their term, to the end of `until`.
+
+    Raises ValueError for an order that cannot be meant.
+    """
+
+    reference: str
+    vaults: tuple[VaultName, ...]
+    first_day: dt.date
+    last_day: dt.date
+    until: dt.date
+
+    def __post_init__(self) -> None:
+        check_reference(self.reference)
+        if not self.vaults or len(set(self.vaults)) < len(self.vaults):
+            raise ValueError("a hold names each of its vaults once, and one at least")
+        if not self.first_day <= self.last_day:
+            raise ValueError("a hold's last day is not before its first")
+        if self.until < self.first_day:
+            raise ValueError("a hold does not end before its first day")
+
+    def covers(self, vault: VaultName, day: dt.date) -> bool:
+        """Whether this vault's day is in its scope, whatever the time is."""
+        return vault in self.vaults and self.first_day <= day <= self.last_day
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """A hold was lifted before its date: its days go with their term again."""
+
+    reference: str
+
+    def __post_init__(self) -> None:
+        check_reference(self.reference)
+
+
+REFERENCE_LETTERS = 120
+
+
+def check_reference(text: object) -> None:
+    """ValueError unless a hold may be called so: its reference goes into documents, on one line of them."""
+    if (
+        not isinstance(text, str)
+        or not text.strip()
+        or len(text) > REFERENCE_LETTERS
+        or not text.isprintable()
+    ):
+        raise ValueError(f"a hold's reference is one line of at most {REFERENCE_LETTERS} letters")
+
+
 Body = (
     Init | Custodians | EnvelopeMade | Seal | Interruption | Adoption | Repair | Rollback
-    | ClockConfirmed | DestructionOrdered | Destroyed
+    | ClockConfirmed | DestructionOrdered | Destroyed | Hold | HoldEnded
 )  # fmt: skip
 
 KINDS: Mapping[str, type[Body]] = {
@@ -158,6 +209,8 @@ KINDS: Mapping[str, type[Body]] = {
     "clock": ClockConfirmed,
     "destruction-ordered": DestructionOrdered,
     "destroyed": Destroyed,
+    "hold": Hold,
+    "hold-ended": HoldEnded,
 }
 _KIND_OF = {body: kind for kind, body in KINDS.items()}
 
@@ -244,7 +297,11 @@ def _coverage(value: Mapping[str, Any]) -> Coverage:
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "vault": VaultName,
+    "vaults": lambda names: tuple(VaultName(name) for name in names),
     "day": _date,
+    "first_day": _date,
+    "last_day": _date,
+    "until": _date,
     "file": _file,
     "files": lambda files: tuple(_file(value) for value in files),
     "coverage": lambda parts: tuple(_coverage(value) for value in parts),
