@@ -1,4 +1,4 @@
-"""The catalogue of a central, in SQLite or PostgreSQL: which sites, which objects, which receipts, what happened.
+"""The catalogue of a central, in SQLite or PostgreSQL: sites, objects, receipts, what happened.
 
 No model is bound to a database: two centrals are open at once when they are compared. Every query is executed
 on the database it is given: `Site.select().where(...).execute(database)`.
@@ -15,15 +15,18 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
+    ModelSelect,
     SchemaManager,
     TextField,
 )
 
 SCHEMA = 1
+NO_EVENT = f"0:{'0' * 64}"
+"""The ledger's head before its first line."""
 
 
 class About(Model):
-    """One row a fact about the catalogue itself: `schema`, `central`."""
+    """One row a fact about the catalogue itself: `schema`; `ledger`, SEQ:HASH of the ledger's last line."""
 
     key = CharField(32, primary_key=True)
     value = TextField()
@@ -47,15 +50,16 @@ class Site(Model):
 
 
 class Code(Model):
-    """A one-time code that was handed out: only its secret's hash is kept."""
+    """A one-time code that was handed out. `secret_id` is how a request names it without telling it."""
 
-    secret_hash = CharField(64, primary_key=True)
-    secret = BlobField(null=True)
-    """What its proof is checked with; emptied when it was used or has lapsed."""
+    secret_id = CharField(16, primary_key=True)
+    secret = CharField(20, null=True)
+    """Hexadecimal: what a proof is checked with; emptied when it was used or has lapsed."""
     site_name = TextField()
     terms = TextField()
     expires_at_ns = BigIntegerField()
     used_by = CharField(64, null=True)
+    """The fingerprint of the site that came with it."""
 
 
 class Stored(Model):
@@ -81,14 +85,24 @@ class Stored(Model):
         indexes = ((("site", "name"), True), (("site", "day", "vault"), False))
 
 
+class Erasure(Model):
+    """A file of the store that is needed no more. The row goes when the file is gone for certain."""
+
+    path = CharField(255, primary_key=True)
+    not_before = DateField(null=True)
+    """The day from which a store with locks lets it go."""
+
+
 class Line(Model):
-    """A line of a site's chain. `branch` of those that follow from one another: lines of equal seq are a fork."""
+    """A line of a site's chain. Two that follow from the same one are a fork: the box was rolled back."""
 
     site = ForeignKeyField(Site, index=False)
     hash = CharField(64)
     seq = BigIntegerField()
     prev = CharField(64)
     kind = CharField(24)
+    open_seal = CharField(80, null=True)
+    """Of a seal whose last line is still to come: what its lines have in common (vault, run, instant)."""
 
     class Meta:
         primary_key = CompositeKey("site", "hash")
@@ -96,39 +110,43 @@ class Line(Model):
 
 
 class Fixed(Model):
-    """A file that a line of the chain fixes, and so what may be stored under its name."""
+    """A file that a line of the chain fixes, and so what may be stored under its name (an object's)."""
 
     site = ForeignKeyField(Site, index=False)
     name = TextField()
     sha256 = BlobField()
     size_bytes = BigIntegerField()
     line = CharField(64)
+    seal = CharField(64, null=True)
+    """Of a segment's file: the last line of its seal, which names the journals that it replaces."""
 
     class Meta:
         primary_key = CompositeKey("site", "name", "line")
+        indexes = ((("site", "line"), False), (("site", "seal"), False))
 
 
 class Replacement(Model):
-    """A journal file that a sealed segment makes needless. It goes when every file of that seal is stored."""
+    """A journal (an object's name) that a seal makes needless, once every file of the seal is stored."""
 
     site = ForeignKeyField(Site, index=False)
     journal = TextField()
-    """The file's name, without folder."""
     line = CharField(64)
+    """The last line of the seal."""
 
     class Meta:
         primary_key = CompositeKey("site", "journal", "line")
+        indexes = ((("site", "line"), False),)
 
 
 class Key(Model):
-    """A day key whose envelope is, or was, in custody here."""
+    """A day key of a site, known from a line of its chain or from its envelope."""
 
     site = ForeignKeyField(Site, index=False)
     key_id = CharField(16)
     vault = CharField(16)
     day = DateField()
     state = CharField(16, default="kept")
-    """kept, ordered, destroyed."""
+    """announced (a line names it, its envelope has not come), kept (in custody), ordered, destroyed."""
 
     class Meta:
         primary_key = CompositeKey("site", "key_id")
@@ -161,10 +179,10 @@ class Event(Model):
     at_ns = BigIntegerField()
     kind = CharField(32)
     site = CharField(64, default="")
-    once = CharField(160, null=True, unique=True)
+    once = TextField(null=True, unique=True)
     """Two processes that notice the same thing write it once."""
     line = TextField()
-    """Canonical JSON with `seq`, `prev`, `at`, `kind`, the kind's fields and `sig`; `prev` is the hash of the line before."""
+    """Canonical JSON; central.ledger says of what."""
 
 
 class Tally(Model):
@@ -179,11 +197,18 @@ class Tally(Model):
 
 
 MODELS: tuple[type[Model], ...] = (
-    About, Site, Code, Stored, Line, Fixed, Replacement, Key, Hold, Event, Tally,
+    About, Site, Code, Stored, Erasure, Line, Fixed, Replacement, Key, Hold, Event, Tally,
 )  # fmt: skip
 
 
+def locked(query: ModelSelect, database: Database) -> ModelSelect:
+    """The query, its rows locked to the end of the transaction; in SQLite every transaction locks all."""
+    return query.for_update() if database.for_update else query
+
+
 def create(database: Database) -> None:
-    """Make every table that is not there."""
+    """Make every table that is not there, with the two rows that must be."""
     for model in MODELS:
         SchemaManager(model, database=database).create_all()
+    facts = [{"key": "schema", "value": str(SCHEMA)}, {"key": "ledger", "value": NO_EVENT}]
+    About.insert_many(facts).on_conflict_ignore().execute(database)

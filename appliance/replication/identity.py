@@ -74,6 +74,11 @@ class EnrolmentCode:
         """Whether it was given out by the central of this identity."""
         return hmac.compare_digest(identity.fingerprint[: 2 * _PART_BYTES], self.identity)
 
+    @property
+    def secret_id(self) -> str:
+        """How a request names the code without telling it: 16 digits of the hash of the secret's bytes."""
+        return canonical.sha256(bytes.fromhex(self.secret))[:16]
+
     def proof(self, site_key: str) -> str:
         """What shows that who sends it knows the secret, for one site's public key only."""
         message = f"greffier enrolment 1\n{site_key}\n{self.identity}".encode("ascii")
