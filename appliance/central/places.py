@@ -1,15 +1,27 @@
-"""A central on this machine: its folder opened, with everything its work needs."""
+"""A central on this machine: its folder made, and opened with everything its work needs."""
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peewee import Database
+from peewee import PeeweeException
 
-from appliance.central.custody import Custody
+from appliance.central import certificates, databases, tables
+from appliance.central.custody import Custody, FolderCustody
+from appliance.central.stores.directory import DirectoryStore
 from appliance.central.stores.store import Store
+from appliance.config import central_toml
 from appliance.config.central import CentralConfig
+from appliance.model.errors import CentralError, HomeError, StorageError
+from appliance.replication import identity as identities
 from appliance.replication.identity import CentralIdentity
+from appliance.runtime.clock import Clock, now_ns
+from appliance.runtime.files import make_folder, write_once
+from appliance.vault import signing
 from appliance.vault.signing import Signer
+
+KEY, IDENTITY, TLS, CATALOGUE = "central.key", "identity.json", "tls", "catalogue.sqlite"
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,151 @@ class Central:
     config: CentralConfig
     identity: CentralIdentity
     signer: Signer
-    database: Database
+    database: databases.Catalogue
     store: Store
     custody: Custody
+
+    def close(self) -> None:
+        """Let go of every connection, those of other threads too."""
+        self.database.close_all()
+        self.store.close()
+        self.custody.close()
+
+
+def create(folder: Path, config: CentralConfig, hosts: Sequence[str], clock: Clock = now_ns) -> Central:
+    """A new central, opened, its settings those given and these hosts.
+
+    Raises CentralError if the folder, the database or a bucket is not empty, or a value cannot be meant;
+    StorageError.
+    """
+    try:
+        settings = replace(config, hosts=tuple(hosts))
+    except ValueError as error:
+        raise CentralError(f"{error}; a central is not made like this") from None
+    if not settings.hosts:
+        raise CentralError("a central needs a name or an address that boxes reach it under; give one")
+    _make(folder)
+    key = signing.generate()
+    signer = signing.signer(key)
+    authority = certificates.create(folder / TLS, settings.name, settings.hosts, clock())
+    identity = CentralIdentity(settings.name, signer.box, authority)
+    write_once(folder / KEY, signing.to_pem(key))
+    write_once(folder / IDENTITY, identity.render())
+    write_once(folder / central_toml.NAME, central_toml.render(settings).encode("utf-8"))
+    return furnish(folder)
+
+
+def furnish(folder: Path) -> Central:
+    """Make what the settings name and is not there yet - tables, buckets - and open the central.
+
+    For a new central, and for one whose settings were given another catalogue or store before its first site.
+    Raises CentralError if something is there that is not this central's own, StorageError.
+    """
+    central = _assembled(folder, new=True)
+    with _closed_unless_whole(central):
+        found = _facts(central)
+        if found and found != _expected(central):
+            raise CentralError(
+                f"the catalogue of {folder} is another central's, or of another version; give it its own"
+            )
+        if not found:
+            _begin(central)
+    return central
+
+
+def open(folder: Path) -> Central:  # noqa: A001 - places.open, as the rooms above call it
+    """The central in a folder. Raises CentralError if a part of it is missing or another's, StorageError."""
+    central = _assembled(folder, new=False)
+    with _closed_unless_whole(central):
+        found = _facts(central)
+        if not found:
+            raise CentralError(
+                f"the catalogue that {folder / central_toml.NAME} names has no tables: restore it from its "
+                "backup; where nothing was ever stored, 'greffier central init' with this folder makes them"
+            )
+        if found["central"] != central.signer.fingerprint:
+            raise CentralError(f"the catalogue that {folder / central_toml.NAME} names is another central's")
+        if found["schema"] != str(tables.SCHEMA):
+            raise CentralError(
+                f"the catalogue of {folder} is of version {found['schema']}, this program's of "
+                f"{tables.SCHEMA}: use the version of Greffier that made it"
+            )
+    return central
+
+
+def _make(folder: Path) -> None:
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise CentralError(f"{folder} is already there and never overwritten; choose another folder")
+        make_folder(folder)
+        folder.chmod(0o700)
+        make_folder(folder / TLS)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make {folder}: {error.strerror}; choose a folder you may write to"
+        ) from error
+
+
+def _assembled(folder: Path, new: bool) -> Central:
+    config = central_toml.read(folder / central_toml.NAME)
+    try:
+        signer = signing.load(folder / KEY)
+    except HomeError as error:
+        raise CentralError(str(error).replace("box's", "central's")) from error
+    identity = _identity(folder / IDENTITY)
+    if identity.key != signer.box:
+        raise CentralError(f"{folder / IDENTITY} is not of the key {KEY}; restore both from one copy")
+    if not (new or config.catalogue or (folder / CATALOGUE).is_file()):
+        raise CentralError(f"{folder / CATALOGUE} is missing; restore it from its backup")
+    if new and not config.catalogue:
+        (folder / CATALOGUE).touch(mode=0o600)
+    database = databases.connect(config.catalogue, folder)
+    store = DirectoryStore(folder / "objects", config.limits.free_mib << 20)
+    return Central(folder, config, identity, signer, database, store, FolderCustody(folder / "custody"))
+
+
+def _identity(path: Path) -> CentralIdentity:
+    try:
+        return identities.parse(path.read_bytes())
+    except OSError as error:
+        raise CentralError(f"cannot read {path}: {error.strerror}; restore it from a copy") from error
+    except ValueError as error:
+        raise CentralError(f"{path} {error}; restore it from a copy") from error
+
+
+def _expected(central: Central) -> dict[str, str]:
+    return {"schema": str(tables.SCHEMA), "central": central.signer.fingerprint}
+
+
+def _facts(central: Central) -> dict[str, str]:
+    """What the catalogue says of itself; empty if there is none."""
+    with _told(central):
+        if not central.database.table_exists(tables.About._meta.table_name):
+            return {}
+        rows = tables.About.select().execute(central.database)
+        return {row.key: row.value for row in rows if row.key in _expected(central)}
+
+
+def _begin(central: Central) -> None:
+    """The tables, and whose they are, in one transaction: half a catalogue is none."""
+    with _told(central), central.database.atomic():
+        tables.create(central.database)
+        tables.About.insert(key="central", value=central.signer.fingerprint).execute(central.database)
+
+
+@contextlib.contextmanager
+def _told(central: Central) -> Iterator[None]:
+    try:
+        yield
+    except PeeweeException as error:
+        why = str(error).strip().partition("\n")[0]
+        raise CentralError(f"the catalogue of {central.folder} cannot be used: {why}; see to it") from error
+
+
+@contextlib.contextmanager
+def _closed_unless_whole(central: Central) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        central.close()
+        raise

@@ -8,6 +8,8 @@ from appliance.model.addresses import mac_number, unicast
 
 _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
 _DHCP_PORTS = (67, 68, 546, 547)
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.ASCII)
 _INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
 
 
@@ -61,6 +63,17 @@ def wrong_ports(ports: tuple[int, ...]) -> str | None:
         return f"{wrong[0]} is not between 1 and 65535"
     taken = [port for port in ports if port in _DHCP_PORTS]
     return f"{taken[0]} is DHCP's, it would not be read there any more" if taken else None
+
+
+def wrong_host(text: str) -> str | None:
+    """Whether it is an IP address or a name that a host can have (RFC 1123 section 2.1)."""
+    try:
+        ipaddress.ip_address(text)
+        return f"'{text}' is an address of one interface only" if "%" in text else None
+    except ValueError:
+        if not _HOST.fullmatch(text) or text.rpartition(".")[2].isdigit():
+            return f"'{text}' is neither a name of a host nor an address"
+    return None
 
 
 def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:

@@ -6,16 +6,17 @@ from typing import BinaryIO, Protocol
 
 
 class Store(Protocol):
-    """Objects of all sites. A path is `SITE/NAME`: a site's fingerprint and the name of one of its objects."""
+    """Objects of all sites. A path is `SITE/NAME.SHA256`, so that one path never means two contents."""
 
     def put(
         self, path: str, content: BinaryIO, size_bytes: int, sha256: str, locked_until: dt.date | None
     ) -> None:
-        """Keep exactly these bytes; durable on return. With `locked_until` nobody can delete them before that day,
-        where the store knows locks.
+        """Keep exactly these bytes; durable on return.
 
-        The content is hashed while it is written; ValueError if it is not as long or not what `sha256` says, and
-        then nothing is left under the name. The same bytes again change nothing. Raises StorageError.
+        With `locked_until` nobody can delete them before that day, where the store knows locks. The content
+        is hashed while it is written; ValueError if it is not as long or not what `sha256` says, and then
+        nothing is left under the path. The same bytes again change nothing, or lock them for longer; damaged
+        ones are replaced. Raises StorageError, and lets errors of `content` pass.
         """
 
     def open(self, path: str) -> BinaryIO:
