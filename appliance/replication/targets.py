@@ -24,7 +24,12 @@ class Target(Protocol):
 
 
 class Unreachable(ReplicationError):
-    """No answer, no way there, or 'not now': try again later."""
+    """No answer, no way there, or 'not now': try again later.
+
+    `retry_after_s` is how long central asks to be left alone, if it does; `backoff.wait_s` bounds it.
+    """
+
+    retry_after_s: float | None = None
 
 
 class Untrusted(ReplicationError):
