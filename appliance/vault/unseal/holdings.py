@@ -54,10 +54,11 @@ class Holdings:
         """The days met that were destroyed after their term."""
         return sorted(self._shelves.destroyed | self._destroyed)
 
-    def everything(self) -> Iterator[pa.Table]:
-        """All of them, in order of the day on which they ended; tables of SHOWN_SCHEMA."""
-        for found in self._by_day(self._shelves, 0, FOREVER_NS):
-            yield self._shown(found, 0)
+    def everything(self, from_ns: int = 0, to_ns: int = FOREVER_NS) -> Iterator[pa.Table]:
+        """Those of [from_ns, to_ns), in order of the day on which they ended; tables of SHOWN_SCHEMA."""
+        latest_ns = min(to_ns, FOREVER_NS - DAY_NS) + DAY_NS
+        for found in self._by_day(self._shelves, max(0, from_ns - DAY_NS), latest_ns):
+            yield self._shown(_overlapping(found, from_ns, to_ns), 0)
 
     def during(self, from_ns: int, to_ns: int) -> pa.Table:
         """Those of [from_ns, to_ns), the best evidence first, then as they began; a table of SHOWN_SCHEMA.

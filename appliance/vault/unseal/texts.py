@@ -36,11 +36,14 @@ def readable(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
-def csv(table: pa.Table, header: bool = False) -> bytes:
-    """A table (of `readable`) as CSV (RFC 4180, lines end in LF), with the line of names before it or not."""
-    names = (",".join(table.column_names) + "\n").encode() if header else b""
+def csv(table: pa.Table, header: bool = False, end: str = "\n") -> bytes:
+    """A table (of `readable`) as CSV, with the line of names before it or not.
+
+    As RFC 4180 has it, but that lines end in LF: that `end` is "\\r\\n" is for files that go elsewhere.
+    """
+    names = (",".join(table.column_names) + end).encode() if header else b""
     cells = [_cells(column, _csv_field) for column in table.columns]
-    return names + _joined([piece for cell in cells for piece in (cell, ",")][:-1], "")
+    return names + _joined([piece for cell in cells for piece in (cell, ",")][:-1], "", end)
 
 
 def json_lines(table: pa.Table) -> bytes:
@@ -73,13 +76,13 @@ def _csv_field(value: str) -> str:
     return '"' + value.replace('"', '""') + '"' if _TO_QUOTE.search(value) else value
 
 
-def _joined(pieces: list[pa.Array | str], null: str) -> bytes:
+def _joined(pieces: list[pa.Array | str], null: str, end: str = "\n") -> bytes:
     """Lines made of the pieces, one a row."""
     rows = next(len(piece) for piece in pieces if not isinstance(piece, str))
     if not rows:
         return b""
     filled = [piece if isinstance(piece, str) else pc.fill_null(piece, null) for piece in pieces]
-    lines = pc.binary_join_element_wise(*filled, "\n", "")
+    lines = pc.binary_join_element_wise(*filled, end, "")
     whole = pa.chunked_array([lines] if isinstance(lines, pa.Array) else lines.chunks)
     return b"".join(_letters(chunk) for chunk in whole.chunks)
 
