@@ -25,6 +25,8 @@ VERBS = {
     "coverage": "what was seen and what was not",
     "statistics": "what the network was used for, and by how many",
     "retention": "destroy what has passed its term",
+    "hold": "keep stated days beyond their term",
+    "reversibility": "everything that is kept, in open formats, with the custodians",
     "status": "sources, last record, next destruction, faults",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
