@@ -1,4 +1,4 @@
-"""The section [replication] of box.toml: how what is kept goes to the centrals, without being in anybody's way."""
+"""The section [replication] of box.toml: how what is kept goes to the centrals, in nobody's way."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True)
 class ReplicationConfig:
-    """Rates are kbit/s (1,000 bits). `rate_kbit` 0: the smaller of a fifth of the measured uplink and 2 Mbit/s.
+    """Rates are kbit/s (1,000 bits); `rate_kbit` 0: the smaller of a fifth of the uplink and 2 Mbit/s.
 
     `floor_kbit` is what replication never falls below, however busy the line is, so that it always finishes.
     `hours` ("01:00-06:00", wall clock of `time_zone`) are those in which segments may go; empty: always.
@@ -46,7 +46,7 @@ class ReplicationConfig:
                 raise ValueError(f"{key}: {wrong}")
 
     def minutes(self) -> tuple[int, int] | None:
-        """The hours as minutes of the day, [first, last); last below first goes over midnight; None: always."""
+        """The hours as minutes of the day, [first, last), also over midnight; None: always."""
         found = _HOURS.fullmatch(self.hours)
         if not found:
             return None

@@ -118,7 +118,7 @@ requests_per_second = {inventory.requests_per_second}
 # How 'greffier replicate' sends to the centrals that 'greffier enrol' made known.
 # The site's HTTP proxy, if there is no other way out: "http://proxy.example:3128". It sees ciphertext only.
 proxy = {proxy}
-# kbit/s at most; 0: the smaller of a fifth of the line and 2 Mbit/s. And what is always granted, so that it ends.
+# kbit/s at most; 0: the smaller of a fifth of the line and 2 Mbit/s. What is granted even on a busy line.
 rate_kbit = {replication.rate_kbit}
 floor_kbit = {replication.floor_kbit}
 # When segments may go, "01:00-06:00"; empty: always. What secures the last hour goes at any time.

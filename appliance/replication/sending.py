@@ -1,0 +1,200 @@
+"""Sending to one central: an object, its claim, the receipt that comes back, and what to make of a refusal.
+
+Of central nothing is ever learnt but its receipts and why it did not take something. What it will not take is
+set aside, told as an alarm and tried again later; everything else goes on.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from appliance.model.errors import ReplicationError
+from appliance.model.instants import day_of
+from appliance.replication import claims
+from appliance.replication.accounts import Accounts
+from appliance.replication.book import Verdict, settled
+from appliance.replication.holdings import Gone, Holdings
+from appliance.replication.missing import Item, Urgency, due, missing
+from appliance.replication.targets import Conflict, Refused, Replaced, Target, TooEarly
+from appliance.runtime.clock import Clock, now_ns
+from appliance.vault.signing import Signer
+
+AGAIN_S = 600.0
+"""After so long what was set aside is tried again: somebody may have mended it."""
+
+_VANISHED_S = 10.0
+_MOST_REFUSALS = 3
+"""So many refusals in a row, of different objects, are no fault of the objects."""
+
+
+@dataclass(frozen=True)
+class _Aside:
+    """An object that was not taken: `kind` of the alarm ("" for none), and until when it waits."""
+
+    kind: str
+    message: str
+    until: float
+    line: int
+
+
+class Watched:
+    """The bytes of an object on their way; `told` hears how many have gone."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[int], None]) -> None:
+        self._file = file
+        self._told = told
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._told(len(chunk))
+        return chunk
+
+
+class Sender:
+    """What one central has, lacks and refuses. Several threads may send, each through a target of its own.
+
+    `version` grows with everything that changes what is missing. `contact_ns` and `receipt_ns` are when
+    central last answered as itself, and last signed for something new.
+    """
+
+    def __init__(self, holdings: Holdings, accounts: Accounts, signer: Signer, clock: Clock = now_ns) -> None:
+        self._holdings = holdings
+        self._accounts = accounts
+        self._signer = signer
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._needless: dict[str, str] = {}
+        self._aside: dict[str, _Aside] = {}
+        self._refusals = 0
+        self._lacking: list[Item] = []
+        self._compared: tuple[object, ...] = ()
+        self.version = 0
+        self.contact_ns: int | None = None
+        self.receipt_ns: int | None = None
+        self.put_back_ns: int | None = None
+
+    def lacking(self) -> list[Item]:
+        """What central has not signed for, in the order in which it is to go."""
+        with self._lock:
+            today = day_of(self._clock())
+            known = (self._holdings.version, self.version, today)
+            if known != self._compared:
+                signed = settled(self._accounts.book, self._needless)
+                self._lacking = missing(self._holdings.items, signed, today)
+                self._compared = known
+            return self._lacking
+
+    def due(self, may_bulk: bool) -> list[Item]:
+        """What of it may go now."""
+        with self._lock:
+            now = time.monotonic()
+            self._aside = {name: one for name, one in self._aside.items() if one.until > now}
+            stopped = min((one.line for one in self._aside.values() if one.line >= 0), default=None)
+            return due(self.lacking(), self._aside, stopped, may_bulk)
+
+    def troubles(self) -> Iterator[tuple[str, str]]:
+        """(kind, sentence) of what is set aside: the first of each kind, and how many more."""
+        with self._lock:
+            standing = list(self._aside.values())
+        for kind in dict.fromkeys(one.kind for one in standing if one.kind):
+            of_kind = [one for one in standing if one.kind == kind]
+            more = f" (and {len(of_kind) - 1:,} more)" if len(of_kind) > 1 else ""
+            yield kind, of_kind[0].message + more
+
+    def newest_signed_line(self) -> Item | None:
+        """The last line that central has signed for: sent again, it is a sign of life."""
+        signed = self._accounts.book.signed
+        return next((line for line in reversed(self._holdings.lines()) if line.name in signed), None)
+
+    def send(self, target: Target, item: Item, told: Callable[[int], None] = lambda count: None) -> bool:
+        """Send one item; whether central has signed for it, or needs it no more.
+
+        Raises Unreachable, Untrusted, StorageError; and Refused when central takes nothing from this box.
+        """
+        try:
+            self._deposit(target, item, told)
+        except Gone:
+            self._set_aside(item, "", "", _VANISHED_S)
+        except Replaced:
+            self._answered()
+            with self._lock:
+                self._needless[item.name] = item.sha256 or ""
+                self.version += 1
+            return True
+        except TooEarly as error:
+            self._answered()
+            return self._recover(target, item, error, told)
+        except Conflict as error:
+            self._answered()
+            self._set_aside(item, "conflict", str(error))
+        except Refused as error:
+            self._refused(item, error)
+        except ReplicationError as error:
+            if type(error) is not ReplicationError:
+                raise
+            self._set_aside(item, "damaged", str(error))
+        else:
+            return True
+        return False
+
+    def _deposit(self, target: Target, item: Item, told: Callable[[int], None]) -> Verdict:
+        content = self._holdings.open(item)
+        with content.file as file:
+            claim = claims.make(self._signer, item.name, content.sha256, content.size_bytes)
+            receipt = target.deposit(claim, cast(BinaryIO, Watched(file, told)))
+        with self._lock:
+            verdict = self._accounts.take(receipt, claim)
+            self._answered()
+            self._refusals = 0
+            self._aside.pop(item.name, None)
+            if verdict is not Verdict.KNOWN:
+                self.version += 1
+                self.receipt_ns = self._clock()
+            if verdict is Verdict.PUT_BACK:
+                self.put_back_ns = self._clock()
+                self._needless, self._aside = {}, {}
+            return verdict
+
+    def _recover(self, target: Target, item: Item, error: TooEarly, told: Callable[[int], None]) -> bool:
+        """Find the first line that central lacks, and so begin anew from there.
+
+        It lacks what it had signed for, or this box has forgotten that it was never taken: between a line
+        that central has and one that is too early lies the first that it lacks.
+        """
+        lines = self._holdings.lines()
+        low, high = -1, min(item.line, len(lines) - 1)
+        if item.urgency is not Urgency.LINE:
+            high += 1  # it rests on its own line, so that one may be the first to lack
+        while high - low > 1:
+            middle = (low + high) // 2
+            try:
+                if self._deposit(target, lines[middle], told) is not Verdict.KNOWN:
+                    return False  # there it was: from here on lines go in order again
+                low = middle
+            except TooEarly:
+                high = middle
+            except (Conflict, Refused, Gone) as other:
+                self._set_aside(lines[middle], "refused", str(other) or str(error))
+                return False
+        self._set_aside(item, "refused", str(error))
+        return False
+
+    def _refused(self, item: Item, error: Refused) -> None:
+        """One object is set aside; central that refuses whatever comes is to be left alone for a while."""
+        self._answered()
+        with self._lock:
+            self._refusals += 1
+            if self._refusals >= _MOST_REFUSALS:
+                self._aside = {name: one for name, one in self._aside.items() if one.kind != "refused"}
+                raise error
+            self._set_aside(item, "refused", str(error))
+
+    def _set_aside(self, item: Item, kind: str, message: str, wait_s: float = AGAIN_S) -> None:
+        line = item.line if item.urgency is Urgency.LINE and kind else -1
+        with self._lock:
+            self._aside[item.name] = _Aside(kind, message, time.monotonic() + wait_s, line)
+
+    def _answered(self) -> None:
+        self.contact_ns = self._clock()

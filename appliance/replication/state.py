@@ -1,0 +1,88 @@
+"""What replication says of itself, a file a central: written in place every second, never durable on purpose.
+
+It describes a process and counts objects; it holds no address of anybody.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.runtime.recorder_state import Alarm
+
+STATE = "state.json"
+_ROOM_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class ReplicationState:
+    """How it stands with one central. Instants in UTC nanoseconds, None where there was none yet.
+
+    `doing` is sending, waiting (after a failure, until `again_ns`), idle or ended. `contact_ns` is when it
+    last answered as itself, `receipt_ns` when it last signed for something new. `receipts` is how many count;
+    `objects`, `size_bytes` and `oldest_ns` are what is still to go.
+    """
+
+    pid: int
+    updated_ns: int
+    doing: str = "idle"
+    contact_ns: int | None = None
+    receipt_ns: int | None = None
+    receipts: int = 0
+    objects: int = 0
+    size_bytes: int = 0
+    oldest_ns: int | None = None
+    bytes_per_s: int = 0
+    again_ns: int | None = None
+    absent_receipts: int = 0
+    alarms: tuple[Alarm, ...] = ()
+
+
+class StateFile:
+    """The file of one central, with room beforehand so that it can be written on a full disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / STATE
+        self._handle = -1
+        self._room = 0
+
+    def write(self, state: ReplicationState) -> bool:
+        """Say how things stand; false where the disk refuses even that."""
+        content = json.dumps(dataclasses.asdict(state)).encode()
+        try:
+            if self._handle < 0:
+                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            room = max(self._room, os.fstat(self._handle).st_size, _ROOM_BYTES)
+            self._room = room if len(content) <= room else 2 * len(content)
+            os.pwrite(self._handle, content.ljust(self._room), 0)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let the file go; it stays as last written."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def read(folder: Path) -> ReplicationState | None:
+    """The state of a central; None if there is none, or a power cut tore it."""
+    try:
+        return _state(json.loads((folder / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _state(fields: dict[str, Any]) -> ReplicationState:
+    alarms = tuple(
+        Alarm(str(alarm["kind"]), int(alarm["since_ns"]), str(alarm["message"])) for alarm in fields["alarms"]
+    )
+    numbers = {
+        name: None if fields[name] is None else int(fields[name])
+        for name in (field.name for field in dataclasses.fields(ReplicationState))
+        if name not in ("doing", "alarms")
+    }
+    return ReplicationState(doing=str(fields["doing"]), alarms=alarms, **numbers)  # type: ignore[arg-type]
