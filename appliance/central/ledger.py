@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.central.databases import locking, writing
 from appliance.central.places import Central
-from appliance.central.tables import About, Event, locked
+from appliance.central.tables import About, Event
 from appliance.model.instants import to_iso
 from appliance.runtime.clock import Clock, now_ns
 from appliance.vault import canonical, signing
@@ -49,7 +50,7 @@ class Ledger:
         """
         if reserved := fields.keys() & _OWN:
             raise ValueError(f"a line of the ledger has its own {', '.join(sorted(reserved))}")
-        with self._database.atomic():
+        with writing(self._database):
             head = self._locked_head()
             if once is not None and self._has(once):
                 return False
@@ -59,6 +60,12 @@ class Ledger:
     def entries(self) -> Iterator[Entry]:
         """Every line, in order, unchecked. Raises ValueError at one that is none."""
         for row in Event.select(Event.line).order_by(Event.seq).iterator(self._database):
+            yield _entry(row.line)
+
+    def newest(self, since_ns: int) -> Iterator[Entry]:
+        """The lines written since an instant, the newest first, unchecked. Raises ValueError at none."""
+        query = Event.select(Event.line).where(Event.at_ns >= since_ns).order_by(Event.seq.desc())
+        for row in query.iterator(self._database):
             yield _entry(row.line)
 
     def check(self) -> list[Fault]:
@@ -76,7 +83,7 @@ class Ledger:
         return faults
 
     def _locked_head(self) -> tuple[int, str]:
-        query = locked(About.select().where(About.key == "ledger"), self._database)
+        query = locking(self._database, About.select().where(About.key == "ledger"))
         seq, _, digest = query.get(self._database).value.partition(":")
         return int(seq), digest
 

@@ -15,7 +15,6 @@ from peewee import (
     ForeignKeyField,
     IntegerField,
     Model,
-    ModelSelect,
     SchemaManager,
     TextField,
 )
@@ -26,7 +25,7 @@ NO_EVENT = f"0:{'0' * 64}"
 
 
 class About(Model):
-    """One row a fact about the catalogue itself: `schema`; `ledger`, SEQ:HASH of the ledger's last line."""
+    """One row a fact about the catalogue itself: `schema`, `central`, SEQ:HASH of the `ledger`'s end."""
 
     key = CharField(32, primary_key=True)
     value = TextField()
@@ -199,11 +198,6 @@ class Tally(Model):
 MODELS: tuple[type[Model], ...] = (
     About, Site, Code, Stored, Erasure, Line, Fixed, Replacement, Key, Hold, Event, Tally,
 )  # fmt: skip
-
-
-def locked(query: ModelSelect, database: Database) -> ModelSelect:
-    """The query, its rows locked to the end of the transaction; in SQLite every transaction locks all."""
-    return query.for_update() if database.for_update else query
 
 
 def create(database: Database) -> None:

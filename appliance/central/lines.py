@@ -1,0 +1,196 @@
+"""What a line of a chain says of other objects, as rows: files that it fixes, journals it makes needless.
+
+Everything here runs inside the transaction that gives the line, or the file, its receipt.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import JOIN, chunked
+
+from appliance.central.ledger import Ledger
+from appliance.central.objects import path_of
+from appliance.central.places import Central
+from appliance.central.proofs import Fixing, ProvenLine
+from appliance.central.refusals import Unproven
+from appliance.central.tables import Erasure, Fixed, Key, Line, Replacement, Site, Stored
+from appliance.model.instants import to_iso
+from appliance.replication import names
+from appliance.replication.claims import Claim
+from appliance.replication.names import Kind, ObjectName
+from appliance.replication.targets import TooEarly
+from appliance.vault.chain import NO_LINE
+from appliance.vault.seals import EnvelopeMade, Seal, kind_of
+
+_ROWS = 500
+
+
+def check_predecessor(central: Central, site: Site, line: ProvenLine) -> None:
+    """A line rests on the one before it. Raises TooEarly, and Unproven if that has not the number before."""
+    if line.prev == NO_LINE:
+        return
+    found = (
+        Line.select(Line.seq)
+        .where(Line.site == site, Line.hash == line.prev)
+        .tuples()
+        .first(central.database)
+    )
+    if found is None:
+        raise TooEarly(
+            f"line {line.entry.seq} follows from one that central has not got yet; send that first"
+        )
+    if found[0] != line.entry.seq - 1:
+        raise Unproven(f"line {line.entry.seq} follows from line {found[0]}; nothing was stored")
+
+
+def check_fixed(central: Central, site: Site, name: ObjectName, claim: Claim) -> None:
+    """A file must be what a line fixes, if one does; a segment rests on its line. TooEarly, Unproven."""
+    query = Fixed.select(Fixed.sha256, Fixed.size_bytes).where(Fixed.site == site, Fixed.name == name.text)
+    said = [(bytes(digest).hex(), size) for digest, size in query.tuples().execute(central.database)]
+    if said and (claim.sha256, claim.size_bytes) not in said:
+        raise Unproven(f"{name} is not the file that the chain fixes; nothing was stored")
+    if not said and name.kind is Kind.SEGMENT:
+        raise TooEarly(f"central has not got the line that seals {name} yet; send that first")
+
+
+def follow(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None:
+    """Keep what a line says; a fork, and a stored file that is not as the line says, are events."""
+    _keep_line(central, ledger, site, line)
+    for fixing in line.fixes:
+        _fix(central, ledger, site, line, fixing)
+    match line.entry.body:
+        case EnvelopeMade(vault=vault, day=day, key_id=key_id):
+            values = {"site": site, "key_id": key_id, "vault": vault, "day": day, "state": "announced"}
+            Key.insert(values).on_conflict_ignore().execute(central.database)
+        case Seal() if line.needless:
+            _close_seal(central, site, line)
+        case _:
+            pass
+
+
+def needless(central: Central, site: Site, journal: str) -> bool:
+    """Whether a seal replaces this journal and every file of it is stored."""
+    query = Replacement.select(Replacement.line).where(
+        Replacement.site == site, Replacement.journal == journal
+    )
+    return any(_is_whole(central, site, seal) for (seal,) in query.tuples().execute(central.database))
+
+
+def seals_of(central: Central, site: Site, segment: str) -> list[str]:
+    """The last lines of the seals that a segment's file belongs to, as far as they have come."""
+    query = Fixed.select(Fixed.seal).where(
+        Fixed.site == site, Fixed.name == segment, Fixed.seal.is_null(False)
+    )
+    return [seal for (seal,) in query.tuples().execute(central.database)]
+
+
+def replace(central: Central, site: Site, seals: Sequence[str]) -> list[str]:
+    """Let go of the journals that whole seals replace; the paths in the store that may be erased."""
+    paths: list[str] = []
+    for seal in seals:
+        if not _is_whole(central, site, seal):
+            continue
+        gone = Replacement.select(Replacement.journal).where(
+            Replacement.site == site, Replacement.line == seal
+        )
+        kept = (Stored.site == site) & (Stored.name.in_(gone)) & (Stored.state == "kept")
+        query = Stored.select(Stored.name, Stored.sha256).where(kept).tuples()
+        found = [
+            path_of(site.fingerprint, name, bytes(sha256).hex())
+            for name, sha256 in query.execute(central.database)
+        ]
+        _insert(central, Erasure, [{"path": path} for path in found])
+        Stored.update(state="replaced").where(kept).execute(central.database)
+        paths += found
+    return paths
+
+
+def _keep_line(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None:
+    entry = line.entry
+    beside = Line.select(Line.hash).where(
+        Line.site == site, Line.seq == entry.seq, Line.prev == line.prev, Line.hash != entry.hash
+    )
+    for (other,) in beside.limit(1).tuples().execute(central.database):
+        once = f"fork {site.fingerprint} {entry.hash}"
+        ledger.append("fork", site.fingerprint, once, seq_forked=entry.seq, line=entry.hash, beside=other)
+    Line.insert(
+        site=site,
+        hash=entry.hash,
+        seq=entry.seq,
+        prev=line.prev,
+        kind=kind_of(entry.body),
+        open_seal=_open_seal(line),
+    ).execute(central.database)
+
+
+def _fix(central: Central, ledger: Ledger, site: Site, line: ProvenLine, fixing: Fixing) -> None:
+    Fixed.insert(
+        site=site,
+        name=fixing.name.text,
+        sha256=bytes.fromhex(fixing.sha256),
+        size_bytes=fixing.size_bytes,
+        line=line.entry.hash,
+    ).on_conflict_ignore().execute(central.database)
+    query = Stored.select(Stored.sha256).where(Stored.site == site, Stored.name == fixing.name.text)
+    found = query.tuples().first(central.database)
+    if found is not None and bytes(found[0]).hex() != fixing.sha256:
+        once = f"mismatch {site.fingerprint} {line.entry.hash} {fixing.name}"
+        said = {"name": fixing.name.text, "stored": bytes(found[0]).hex(), "fixed": fixing.sha256}
+        ledger.append("mismatch", site.fingerprint, once, **said, line=line.entry.hash)
+
+
+def _open_seal(line: ProvenLine) -> str | None:
+    """What the lines of one seal share until its last, which bears what it replaces and its coverage."""
+    match line.entry.body:
+        case Seal(vault=vault, run=run, replaces=(), coverage=()):
+            return f"{vault} {run} {to_iso(line.entry.at_ns)}"
+        case _:
+            return None
+
+
+def _close_seal(central: Central, site: Site, line: ProvenLine) -> None:
+    """Say of every file of a seal, also those of its earlier lines, which line speaks for all."""
+    body, last = line.entry.body, line.entry.hash
+    assert isinstance(body, Seal)
+    together = f"{body.vault} {body.run} {to_iso(line.entry.at_ns)}"
+    lines, at = [last], line.prev
+    while found := _line(central, site, at):
+        if found[1] != together:
+            break
+        lines.append(at)
+        at = found[0]
+    for some in chunked(lines, _ROWS):
+        Fixed.update(seal=last).where(Fixed.site == site, Fixed.line.in_(some)).execute(central.database)
+    names_of = (_journal(central, site, str(body.vault), file) for file in line.needless)
+    _insert(
+        central, Replacement, [{"site": site, "journal": name, "line": last} for name in names_of if name]
+    )
+
+
+def _line(central: Central, site: Site, digest: str) -> tuple[str, str | None] | None:
+    query = Line.select(Line.prev, Line.open_seal).where(Line.site == site, Line.hash == digest)
+    found: tuple[str, str | None] | None = query.tuples().first(central.database)
+    return found
+
+
+def _journal(central: Central, site: Site, vault: str, file: str) -> str | None:
+    """The name of the object that a journal file is: its key tells its day, and is announced before."""
+    key_id = names.parse(f"{Kind.JOURNAL}/{vault}/2000-01-01/{file}").key_id
+    query = Key.select(Key.day).where(Key.site == site, Key.key_id == key_id, Key.vault == vault)
+    found = query.tuples().first(central.database)
+    return f"{Kind.JOURNAL}/{vault}/{found[0].isoformat()}/{file}" if found else None
+
+
+def _is_whole(central: Central, site: Site, seal: str) -> bool:
+    here = (Stored.site == Fixed.site) & (Stored.name == Fixed.name)
+    missing = (
+        Fixed.select(Fixed.name)
+        .join(Stored, JOIN.LEFT_OUTER, on=here)
+        .where(Fixed.site == site, Fixed.seal == seal, Stored.name.is_null())
+    )
+    return not missing.exists(central.database)
+
+
+def _insert(central: Central, model: Any, rows: list[dict[str, Any]]) -> None:
+    for some in chunked(rows, _ROWS):
+        model.insert_many(some).on_conflict_ignore().execute(central.database)

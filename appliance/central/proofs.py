@@ -1,0 +1,157 @@
+"""What the bytes of an object must prove before central keeps them: form, signature, size, name.
+
+Only what is small is read whole. Of a journal the header is looked at; a segment is noise, and its seal says
+what it must be. What an object rests on is for `central.lines`.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.central.refusals import Unproven
+from appliance.replication import names
+from appliance.replication.names import Kind, ObjectName
+from appliance.vault import canonical, chain, envelopes, journal, signing
+from appliance.vault.chain import NO_LINE, Entry
+from appliance.vault.seals import Adoption, Body, EnvelopeMade, Init, Seal, StoredFile
+
+_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
+LIMIT_BYTES: Mapping[Kind, int] = {
+    Kind.CHAIN: 1 * _MIB,
+    Kind.ENVELOPE: 256 * _KIB,
+    Kind.JOURNAL: 80 * _MIB,
+    Kind.STATISTICS: 8 * _MIB,
+    Kind.SEGMENT: 4 * _GIB,
+}
+"""A journal is left at 1 MiB, which one write may exceed; a seal's line names journals, 60 bytes each."""
+
+HEADER_LIMIT_BYTES = 4096
+_RUN = re.compile(r"[0-9a-f]{8}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Fixing:
+    """A file that a line of the chain fixes: the object's name, its hash (hexadecimal) and size."""
+
+    name: ObjectName
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ProvenLine:
+    """A line of a site's chain, of the right form and signed. `needless` are names of journal files."""
+
+    entry: Entry
+    prev: str
+    fixes: tuple[Fixing, ...]
+    needless: tuple[str, ...]
+
+
+def line(content: bytes, name: ObjectName, public_key: str) -> ProvenLine:
+    """A line of the chain of the box of this key, with what it says of files. Raises Unproven."""
+    with _proving(name):
+        prev = _check_signed(content, public_key)
+        entry = chain.entry(canonical.decode(content[:-1]), content)
+        if names.of_line(entry.seq, entry.hash) != name.text:
+            raise ValueError("has another number or another hash than its name says")
+        _check_begin(entry, prev, public_key)
+        return ProvenLine(entry, prev, tuple(_fixed_by(entry.body)), tuple(_needless(entry.body)))
+
+
+def envelope(content: bytes, name: ObjectName, public_key: str) -> None:
+    """An envelope of the box of this key, for the day key that its name says. Raises Unproven."""
+    with _proving(name):
+        found = envelopes.parse(content, public_key)
+        said = (found.box, found.vault, found.day, found.key_id)
+        if said != (signing.fingerprint(public_key), name.vault, name.day, name.key_id):
+            raise ValueError("is the envelope of another key")
+
+
+def journal_head(head: bytes, name: ObjectName) -> None:
+    """The first bytes of a journal file, its header line among them, must say its name. Raises Unproven."""
+    file = name.text.rpartition("/")[2]
+    with _proving(name):
+        end = head.find(b"\n", 0, HEADER_LIMIT_BYTES) + 1
+        found = journal.parse_header(head[:end])
+        said = (found.name, found.vault, found.day, found.key_id, found.run)
+        if said != (file, name.vault, name.day, name.key_id, journal.run_of(file)):
+            raise ValueError("has the header of another file")
+
+
+def statistics(content: bytes, name: ObjectName) -> None:
+    """Lines of JSON in ASCII, an object each. Raises Unproven."""
+    with _proving(name):
+        lines = content.decode("ascii").split("\n")
+        if lines.pop() or not all(isinstance(json.loads(text), dict) for text in lines):
+            raise ValueError("is not made of lines that are objects")
+
+
+@contextlib.contextmanager
+def _proving(name: ObjectName) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise Unproven(f"{name} {error}; nothing was stored") from None
+
+
+def _check_signed(content: bytes, public_key: str) -> str:
+    """A signed line's predecessor; ValueError if it is not whole, not numbered or not this box's."""
+    fields = canonical.decode(content.removesuffix(b"\n"))
+    seq, prev, signature = fields.get("seq"), fields.get("prev"), fields.pop("sig", None)
+    if not content.endswith(b"\n") or type(seq) is not int or not _is_hash(prev):
+        raise ValueError("has no number, no predecessor or no end")
+    if not isinstance(signature, str) or not signing.holds(
+        public_key, chain.PURPOSE, canonical.encode(fields), signature
+    ):
+        raise ValueError("is not signed by this box")
+    return str(prev)
+
+
+def _check_begin(entry: Entry, prev: str, public_key: str) -> None:
+    """The first line, and no other, says whose chain it is."""
+    match entry.body:
+        case Init(box=box):
+            if entry.seq or prev != NO_LINE or box != public_key:
+                raise ValueError("begins no chain of this box")
+        case _:
+            if entry.seq < 1 or prev == NO_LINE:
+                raise ValueError("follows from no line")
+
+
+def _fixed_by(body: Body) -> list[Fixing]:
+    match body:
+        case EnvelopeMade(vault=vault, day=day, key_id=key_id, file=file):
+            return [_fixing(Kind.ENVELOPE, vault, day, key_id, file)]
+        case Seal(vault=vault, day=day, key_id=key_id, files=files, run=run):
+            if not _RUN.fullmatch(run):
+                raise ValueError("names no run")
+            return [_fixing(Kind.SEGMENT, vault, day, key_id, file) for file in files]
+        case Adoption(vault=vault, day=day, key_id=key_id, file=file):
+            return [_fixing(Kind.JOURNAL, vault, day, key_id, file)]
+        case _:
+            return []
+
+
+def _fixing(kind: Kind, vault: Any, day: Any, key_id: Any, file: StoredFile) -> Fixing:
+    name = names.parse(f"{kind}/{vault}/{day}/{file.name}")
+    if name.key_id != key_id or not _is_hash(file.sha256):
+        raise ValueError(f"fixes {name} by another key or without its hash")
+    if type(file.size_bytes) is not int or not 0 <= file.size_bytes <= LIMIT_BYTES[kind]:
+        raise ValueError(f"fixes {name} with a size that it cannot have")
+    return Fixing(name, file.sha256, file.size_bytes)
+
+
+def _needless(body: Body) -> list[str]:
+    if not isinstance(body, Seal):
+        return []
+    for file in body.replaces:
+        names.parse(f"{Kind.JOURNAL}/{body.vault}/2000-01-01/{file}")
+    return list(body.replaces)
+
+
+def _is_hash(text: object) -> bool:
+    return isinstance(text, str) and len(text) == 64 and not set(text) - set("0123456789abcdef")

@@ -1,0 +1,241 @@
+"""The receiver: takes an object for good and signs for it. A receipt means that the bytes are on the disk.
+
+In this order: is the claim a site's; is the object known already; what must it be; store it, hashed while it
+is written; then one transaction gives it a number and keeps what follows from it. Whoever dies in between
+leaves bytes without a receipt, and the next deposit of the object finds everything as it was.
+"""
+
+import contextlib
+import dataclasses
+import datetime as dt
+from typing import BinaryIO, cast
+
+from appliance.central import erasures, lines, proofs, sites
+from appliance.central.contents import Claimed
+from appliance.central.databases import locking, writing
+from appliance.central.ledger import Ledger
+from appliance.central.objects import kept_until, path_of, receipt_of
+from appliance.central.places import Central
+from appliance.central.proofs import LIMIT_BYTES, ProvenLine
+from appliance.central.refusals import Malformed, NotAuthorised, TooLarge, Unproven
+from appliance.central.tables import Key, Site, Stored
+from appliance.model.errors import CentralError, ReplicationError, StorageError
+from appliance.model.instants import MINUTE_NS, day_of
+from appliance.replication import names
+from appliance.replication.claims import Claim
+from appliance.replication.names import Kind, ObjectName
+from appliance.replication.receipts import Receipt
+from appliance.replication.targets import Conflict, Replaced
+from appliance.runtime.clock import Clock, now_ns
+
+_HEARD_EVERY_NS = MINUTE_NS
+"""A site that sends what central knows is noted as heard so often: each note is a commit."""
+
+
+class Receiver:
+    """A `targets.Target` on a central of this machine. Any number of threads and processes have their own."""
+
+    def __init__(self, central: Central, clock: Clock = now_ns) -> None:
+        self._central = central
+        self._ledger = Ledger(central, clock)
+        self._clock = clock
+
+    def deposit(self, claim: Claim, content: BinaryIO) -> Receipt:
+        """Take the bytes of a claim; the same receipt each time.
+
+        Nothing of the content is read before name, sender and size are right. Raises the errors of
+        `targets.Target` (Refused as one of `central.refusals`), StorageError (nothing counts as kept), and
+        CentralError if the catalogue does not answer.
+        """
+        name = _parse(claim.name)
+        site = self._authorised(claim)
+        self._check_size(name, claim)
+        claimed = Claimed(content, claim)
+        known = self._known(site, claim)
+        if known:
+            return self._again(site, known, claim, claimed)
+        self._check_needed(site, name)
+        lines.check_fixed(self._central, site, name, claim)
+        line = self._store(site, name, claim, claimed)
+        try:
+            received, needless = self._receive(site, name, claim, line)
+        except ReplicationError:
+            self._discard(site, name, claim)
+            raise
+        if isinstance(received, Stored):
+            return self._again(site, received, claim, claimed)
+        with contextlib.suppress(StorageError, CentralError):  # there are rows for it, so it is done later
+            erasures.erase_paths(self._central, needless, day_of(self._clock()))
+        return received
+
+    def close(self) -> None:
+        """Let this thread's connection go."""
+        self._central.database.close()
+
+    def _authorised(self, claim: Claim) -> Site:
+        """The site that signed; it has been heard. NotAuthorised, after the same work for each reason."""
+        site = sites.known(self._central, claim.site)
+        if site is None:
+            signer = self._central.signer
+            dataclasses.replace(claim, site=signer.fingerprint).holds(signer.box)
+            raise NotAuthorised
+        if not claim.holds(site.public_key) or site.state != sites.ENROLLED:
+            raise NotAuthorised
+        self._hear(site)
+        return site
+
+    def _check_size(self, name: ObjectName, claim: Claim) -> None:
+        limit_bytes = min(LIMIT_BYTES[name.kind], self._central.config.limits.object_mib << 20)
+        if claim.size_bytes > limit_bytes:
+            raise TooLarge(f"{name} has {claim.size_bytes} bytes, more than the {limit_bytes} taken here")
+
+    def _known(self, site: Site, claim: Claim) -> Stored | None:
+        query = Stored.select().where(Stored.site == site, Stored.name == claim.name)
+        found: Stored | None = query.get_or_none(self._central.database)
+        return found
+
+    def _again(self, site: Site, row: Stored, claim: Claim, claimed: Claimed) -> Receipt:
+        """The receipt that was given. Conflict for other bytes, Replaced if they are needed no more."""
+        if (bytes(row.sha256).hex(), row.size_bytes) != (claim.sha256, claim.size_bytes):
+            self._tell_conflict(site, row, claim)
+            raise Conflict(f"central keeps other bytes under {claim.name}; its ledger tells of it")
+        if row.state != "kept":
+            raise Replaced(f"central needs {claim.name} no more")
+        claimed.drop()
+        return receipt_of(self._central.signer, site, row)
+
+    def _hear(self, site: Site) -> None:
+        now = self._clock()
+        if site.heard_at_ns is None or not 0 <= now - site.heard_at_ns < _HEARD_EVERY_NS:
+            Site.update(heard_at_ns=now).where(Site.id == site.id).execute(self._central.database)
+
+    def _tell_conflict(self, site: Site, row: Stored, claim: Claim) -> None:
+        self._ledger.append(
+            "conflict",
+            site.fingerprint,
+            f"conflict {site.fingerprint} {claim.name}",
+            name=claim.name,
+            stored=bytes(row.sha256).hex(),
+            claim=claim.render().decode("ascii"),
+        )
+
+    def _check_needed(self, site: Site, name: ObjectName) -> None:
+        """Raises Replaced for what a segment holds by now, and for what can be opened never again."""
+        if name.key_id is not None:
+            gone = Key.state.in_(("ordered", "destroyed"))
+            query = Key.select().where(Key.site == site, Key.key_id == name.key_id, gone)
+            if query.exists(self._central.database):
+                raise Replaced(f"the key of {name} has been destroyed here")
+        if name.kind is Kind.JOURNAL and lines.needless(self._central, site, name.text):
+            raise Replaced(f"a segment has replaced {name}")
+
+    def _store(self, site: Site, name: ObjectName, claim: Claim, claimed: Claimed) -> ProvenLine | None:
+        """Prove the bytes as far as they say something, and keep them durably. The line, if it is one."""
+        line = None
+        match name.kind:
+            case Kind.CHAIN:
+                line = proofs.line(claimed.whole(), name, site.public_key)
+                lines.check_predecessor(self._central, site, line)
+            case Kind.ENVELOPE:
+                proofs.envelope(claimed.whole(), name, site.public_key)
+            case Kind.JOURNAL:
+                proofs.journal_head(claimed.peek(proofs.HEADER_LIMIT_BYTES), name)
+            case Kind.STATISTICS:
+                proofs.statistics(claimed.whole(), name)
+            case Kind.SEGMENT:
+                pass  # what it must be was asked of the chain before the first byte was read
+        self._put(site, name, claim, claimed)
+        return line
+
+    def _put(self, site: Site, name: ObjectName, claim: Claim, claimed: Claimed) -> None:
+        path = path_of(site.fingerprint, name.text, claim.sha256)
+        if name.kind is Kind.ENVELOPE:
+            self._central.custody.put(path, claimed.read())
+            return
+        try:
+            self._central.store.put(
+                path, cast(BinaryIO, claimed), claim.size_bytes, claim.sha256, _locked_until(site, name)
+            )
+        except ValueError as error:
+            raise Unproven(f"{name} {error}; nothing was stored") from None
+
+    def _receive(
+        self, site: Site, name: ObjectName, claim: Claim, line: ProvenLine | None
+    ) -> tuple[Receipt | Stored, list[str]]:
+        """One transaction: the receipt, and paths to erase. Or the row that was there sooner.
+
+        Raises Replaced, Unproven or NotAuthorised if that came true meanwhile.
+        """
+        database = self._central.database
+        with writing(database):
+            locked = locking(database, Site.select().where(Site.id == site.id)).get(database)
+            if locked.state != sites.ENROLLED:
+                raise NotAuthorised
+            if sooner := self._known(locked, claim):
+                return sooner, []
+            self._check_needed(locked, name)
+            lines.check_fixed(self._central, locked, name, claim)
+            receipt = self._insert(locked, name, claim)
+            return receipt, self._follow(locked, name, line)
+
+    def _insert(self, site: Site, name: ObjectName, claim: Claim) -> Receipt:
+        """The next receipt of a locked site, and its row."""
+        now, database = self._clock(), self._central.database
+        row = Stored(
+            site=site,
+            sequence=site.receipts + 1,
+            name=name.text,
+            kind=name.kind.value,
+            vault=name.vault,
+            day=name.day,
+            key_id=name.key_id,
+            sha256=bytes.fromhex(claim.sha256),
+            size_bytes=claim.size_bytes,
+            received_at_ns=now,
+            previous=bytes.fromhex(site.receipts_head),
+            claim_signature=bytes.fromhex(claim.signature),
+        )
+        receipt = receipt_of(self._central.signer, site, row)
+        Stored.insert(row.__data__).execute(database)
+        head = {"receipts": row.sequence, "receipts_head": receipt.hash, "heard_at_ns": now}
+        Site.update(head).where(Site.id == site.id).execute(database)
+        return receipt
+
+    def _follow(self, site: Site, name: ObjectName, line: ProvenLine | None) -> list[str]:
+        """What a stored object means for others; paths that may be erased."""
+        if name.kind is Kind.ENVELOPE:
+            self._keep_key(site, name)
+        if name.kind is Kind.SEGMENT:
+            return lines.replace(self._central, site, lines.seals_of(self._central, site, name.text))
+        if line is None:
+            return []
+        lines.follow(self._central, self._ledger, site, line)
+        return lines.replace(self._central, site, [line.entry.hash]) if line.needless else []
+
+    def _keep_key(self, site: Site, name: ObjectName) -> None:
+        values = {"site": site, "key_id": name.key_id, "vault": name.vault, "day": name.day, "state": "kept"}
+        Key.insert(values).on_conflict_ignore().execute(self._central.database)
+        announced = (Key.site == site) & (Key.key_id == name.key_id) & (Key.state == "announced")
+        Key.update(state="kept").where(announced).execute(self._central.database)
+
+    def _discard(self, site: Site, name: ObjectName, claim: Claim) -> None:
+        """Nothing stays of what was refused after it was stored: least of all an envelope."""
+        path = path_of(site.fingerprint, name.text, claim.sha256)
+        if name.kind is Kind.ENVELOPE:
+            self._central.custody.destroy(path)
+        else:
+            self._central.store.delete(path)
+
+
+def _parse(text: str) -> ObjectName:
+    try:
+        return names.parse(text)
+    except ValueError as error:
+        raise Malformed(f"'{text[:100]}' {error}") from None
+
+
+def _locked_until(site: Site, name: ObjectName) -> dt.date | None:
+    """Segments alone are locked: journals are replaced, and nothing else holds records."""
+    if name.kind is not Kind.SEGMENT or name.vault is None or name.day is None:
+        return None
+    return kept_until(site, name.vault, name.day)

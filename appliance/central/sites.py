@@ -1,0 +1,47 @@
+"""Sites: the boxes that a central knows, by fingerprint or by the name they were enrolled under."""
+
+import json
+
+from appliance.central.places import Central
+from appliance.central.tables import Site
+from appliance.model.errors import CentralError
+
+ENROLLED, DESTROYED = "enrolled", "destroyed"
+_SHORTEST = 6
+
+
+def every(central: Central) -> list[Site]:
+    """All sites, also those whose contract has ended, in the order of their enrolment."""
+    return list(Site.select().order_by(Site.id).execute(central.database))
+
+
+def known(central: Central, fingerprint: str) -> Site | None:
+    """The site of a fingerprint, if there is one."""
+    found: Site | None = Site.select().where(Site.fingerprint == fingerprint).get_or_none(central.database)
+    return found
+
+
+def find(central: Central, text: str) -> Site:
+    """The one site that a person means: its name, or six or more digits its fingerprint begins with.
+
+    Raises CentralError if there is none, or several.
+    """
+    wanted = text.strip()
+    found = [site for site in every(central) if _is_meant(site, wanted)]
+    if not found:
+        raise CentralError(f"no site is called '{wanted}'; 'greffier central sites' lists them")
+    if len(found) > 1:
+        which = ", ".join(site.fingerprint[:16] for site in found)
+        raise CentralError(f"'{wanted}' may be any of {which}; give the beginning of one's fingerprint")
+    return found[0]
+
+
+def terms_of(site: Site) -> dict[str, int]:
+    """Years that each vault's records are kept, by the site's contract."""
+    terms: dict[str, int] = json.loads(site.terms)
+    return terms
+
+
+def _is_meant(site: Site, wanted: str) -> bool:
+    digits = wanted.lower().replace(" ", "").replace(":", "")
+    return site.name == wanted or (len(digits) >= _SHORTEST and site.fingerprint.startswith(digits))
