@@ -8,11 +8,14 @@ from pathlib import Path
 from peewee import PeeweeException
 
 from appliance.central import certificates, databases, tables
+from appliance.central.bucket_custody import BucketCustody
 from appliance.central.custody import Custody, FolderCustody
+from appliance.central.stores.bucket import Bucket
 from appliance.central.stores.directory import DirectoryStore
+from appliance.central.stores.s3 import S3Store
 from appliance.central.stores.store import Store
 from appliance.config import central_toml
-from appliance.config.central import CentralConfig
+from appliance.config.central import CentralConfig, PlaceConfig
 from appliance.model.errors import CentralError, HomeError, StorageError
 from appliance.replication import identity as identities
 from appliance.replication.identity import CentralIdentity
@@ -80,6 +83,7 @@ def furnish(folder: Path) -> Central:
                 f"the catalogue of {folder} is another central's, or of another version; give it its own"
             )
         if not found:
+            _refuse_used(central)
             _begin(central)
     return central
 
@@ -131,8 +135,41 @@ def _assembled(folder: Path, new: bool) -> Central:
     if new and not config.catalogue:
         (folder / CATALOGUE).touch(mode=0o600)
     database = databases.connect(config.catalogue, folder)
-    store = DirectoryStore(folder / "objects", config.limits.free_mib << 20)
-    return Central(folder, config, identity, signer, database, store, FolderCustody(folder / "custody"))
+    store = _store(folder, config, new)
+    return Central(folder, config, identity, signer, database, store, _custody(folder, config.custody, new))
+
+
+def _store(folder: Path, config: CentralConfig, new: bool) -> Store:
+    if not config.store.is_s3:
+        return DirectoryStore(folder / "objects", config.limits.free_mib << 20)
+    return S3Store(_bucket(folder, config.store, new, locking=True))
+
+
+def _custody(folder: Path, place: PlaceConfig, new: bool) -> Custody:
+    if not place.is_s3:
+        return FolderCustody(folder / "custody")
+    return BucketCustody(_bucket(folder, place, new, locking=False))
+
+
+def _bucket(folder: Path, place: PlaceConfig, new: bool, locking: bool) -> Bucket:
+    """A bucket that is as it must be; made, if need be, for a new central."""
+    bucket = Bucket(place, folder)
+    if new:
+        bucket.make(locking)
+    bucket.check(locking)
+    if new:
+        bucket.probe()
+    return bucket
+
+
+def _refuse_used(central: Central) -> None:
+    """A catalogue begins with nothing: what lies there already would be another central's."""
+    for found in (next(iter(central.store.names("")), None), next(iter(central.custody.names("")), None)):
+        if found:
+            raise CentralError(
+                f"the store or the custody that {central.folder / central_toml.NAME} names is in use; "
+                "give this central its own, or restore the catalogue that belongs to it"
+            )
 
 
 def _identity(path: Path) -> CentralIdentity:

@@ -51,7 +51,7 @@ class LimitsConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError('key: what is wrong')."""
-        for key, low, high in (("object_mib", 1, 1 << 20), ("free_mib", 0, 1 << 20)):
+        for key, low, high in (("object_mib", 1, 5 << 10), ("free_mib", 0, 1 << 20)):
             wrong = outside(getattr(self, key), low, high)
             if wrong:
                 raise ValueError(f"{key}: {wrong}")

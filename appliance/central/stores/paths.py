@@ -7,9 +7,14 @@ _PATH = re.compile(rf"[0-9a-f]{{64}}(/{_PART}){{1,6}}", re.ASCII)
 _PREFIX = re.compile(rf"([0-9a-f]{{64}}(/{_PART}){{0,6}}/?)?", re.ASCII)
 
 
+def is_path(text: str) -> bool:
+    """Whether something can lie under this name."""
+    return _PATH.fullmatch(text) is not None
+
+
 def checked(path: str) -> str:
     """The path as it is; ValueError if it could lead elsewhere."""
-    if not _PATH.fullmatch(path):
+    if not is_path(path):
         raise ValueError(f"{path!r} is not the path of an object")
     return path
 
