@@ -28,6 +28,7 @@ VERBS = {
     "hold": "keep stated days beyond their term",
     "reversibility": "everything that is kept, in open formats, with the custodians",
     "status": "sources, last record, next destruction, faults",
+    "enrol": "make a central known to the box, by its code",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
 
@@ -74,7 +75,8 @@ def _family_overview(family: str, about: str, known: Mapping[str, str]) -> str:
     verbs = "\n".join(f"  {verb:<10} {does}" for verb, does in known.items())
     return (
         f"usage: greffier {family} VERB [options]\n\n{about}\n"
-        f"verbs:\n{verbs}\n\nEach explains itself: greffier {family} {next(iter(known))} --help\n\n{EXIT_CODES}"
+        f"verbs:\n{verbs}\n\n"
+        f"Each explains itself: greffier {family} {next(iter(known))} --help\n\n{EXIT_CODES}"
     )
 
 

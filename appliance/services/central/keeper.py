@@ -1,0 +1,126 @@
+"""The keeper: what central does without being asked. A thread beside the requests, one at work a folder.
+
+Every process has one. It writes down what its process refused; whichever holds the folder's lock also looks
+who is silent, destroys what has passed its term, empties codes that have lapsed, and renews the certificate.
+When its process dies the kernel drops the lock, and the next one takes over.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from peewee import PeeweeException
+
+from appliance.central import attendance, certificates, enrolment, erasures, places
+from appliance.central.places import Central
+from appliance.central.tallies import Tallies
+from appliance.model.errors import GreffierError
+from appliance.model.instants import day_of
+from appliance.runtime import locks
+from appliance.runtime.clock import Clock, now_ns
+
+TURN_S = 20.0
+"""How late the silence of a site may be noticed, and its end."""
+
+_HOUR_NS = 3600 * 10**9
+
+Work = Callable[[Central, int], object]
+
+
+def _renew(central: Central, now_ns: int) -> None:
+    certificates.renew(central.folder / places.TLS, central.config.hosts, now_ns)
+
+
+HOURLY: tuple[tuple[str, Work], ...] = (
+    ("empty lapsed codes", enrolment.lapse),
+    ("renew its certificate", _renew),
+)
+"""What is done once an hour and at the start."""
+
+EACH_TURN: tuple[tuple[str, Work], ...] = (
+    ("look who is silent", attendance.notice),
+    ("remove what is needed no more", erasures.erase),
+)
+
+
+def complain(sentence: str) -> None:
+    """Say it where a service says such things."""
+    sys.stderr.write(f"greffier: {sentence}\n")
+    sys.stderr.flush()
+
+
+class Keeper:
+    """`start` begins its turns, `stop` ends them; `turn` is one of them."""
+
+    def __init__(
+        self,
+        central: Central,
+        tallies: Tallies,
+        clock: Clock = now_ns,
+        told: Callable[[str], None] = complain,
+    ) -> None:
+        self._central = central
+        self._tallies = tallies
+        self._clock = clock
+        self._told = told
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._lock: int | None = None
+        self._hourly_at_ns = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the turn that is under way; what is still counted is written."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        self._try("write what was refused", self._write_tallies)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def turn(self) -> None:
+        """Everything that is due now; what fails is said, and tried again in the next turn."""
+        self._try("write what was refused", self._write_tallies)
+        if not self._leads():
+            return
+        now = self._clock()
+        for what, work in EACH_TURN:
+            self._try(what, partial(work, self._central, now))
+        if now - self._hourly_at_ns >= _HOUR_NS or now < self._hourly_at_ns:
+            done = [self._try(what, partial(work, self._central, now)) for what, work in HOURLY]
+            if all(done):
+                self._hourly_at_ns = now
+
+    def _run(self) -> None:
+        while True:
+            self.turn()
+            self._central.database.close()  # this thread's own; none is held while it sleeps
+            if self._stopping.wait(TURN_S):
+                return
+
+    def _write_tallies(self) -> None:
+        self._tallies.write(self._central.database, day_of(self._clock()))
+
+    def _leads(self) -> bool:
+        """Whether this is the keeper at work; a lock once taken is held to the end."""
+        if self._lock is None:
+            self._lock = locks.attempt(self._central.folder / "keeper.lock")
+        return self._lock is not None
+
+    def _try(self, what: str, work: Callable[[], object]) -> bool:
+        try:
+            work()
+        except (GreffierError, PeeweeException, OSError) as error:
+            self._told(f"cannot {what}: {_in_words(error)}; it is tried again")
+            return False
+        return True
+
+
+def _in_words(error: Exception) -> str:
+    """Errors of ours say what they mean; a catalogue's may hold anything."""
+    return str(error) if isinstance(error, GreffierError) else type(error).__name__

@@ -1,0 +1,77 @@
+"""Serves a central over HTTPS until it is asked to stop: gunicorn, with the settings that stand beside."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.http import wsgi as gunicorn_wsgi
+
+from appliance.central import places
+from appliance.model.errors import ListenError
+from appliance.services.central import settings
+from appliance.services.central.wsgi import CentralApplication
+
+Ready = Callable[[str, str, int], None]
+"""Told the name of the central, and the address and port that are open."""
+
+
+class _Serving(BaseApplication):  # type: ignore[misc]
+    """gunicorn, given its settings as values: no file and no environment variable changes them."""
+
+    def __init__(self, folder: Path, given: dict[str, Any]) -> None:
+        self._folder = folder
+        self._given = given
+        super().__init__()
+
+    def load_config(self) -> None:
+        ours = {name: value for name, value in vars(settings).items() if name in self.cfg.settings}
+        for name, value in (ours | self._given).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> CentralApplication:
+        """In each process, after it was forked."""
+        return CentralApplication(self._folder)
+
+
+def serve(
+    folder: Path, address: str, port: int, workers: int, ready: Ready, threads: int = settings.threads
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished. Ends by SystemExit, as gunicorn does.
+
+    `port` 0 takes any that is free. Raises ListenError, and CentralError for a folder that is not a central.
+    """
+    central = places.open(folder)
+    name = central.identity.name
+    central.close()  # every process opens it for itself: no connection survives a fork
+    listener = _listen(address, port)
+    at, open_port = listener.getsockname()[:2]
+    gunicorn_wsgi.SERVER = "greffier"  # what answers call themselves: no program, no version
+    given = {
+        "bind": [f"fd://{listener.fileno()}"],
+        "workers": workers,
+        "threads": threads,
+        "certfile": str(folder / "tls" / "server.pem"),
+        "keyfile": str(folder / "tls" / "server.key"),
+        "when_ready": lambda arbiter: ready(name, at, open_port),
+        "worker_exit": lambda arbiter, worker: worker.app.wsgi().close(),
+    }
+    _Serving(folder, given).run()
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, where = found[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(settings.backlog)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ListenError(
+            f"cannot listen at {address} port {port}: {why}; choose another --listen"
+        ) from error
+    return listener

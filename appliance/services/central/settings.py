@@ -1,0 +1,50 @@
+"""How gunicorn serves a central: settings under its own names, for `serving` and for its own command.
+
+    gunicorn -c python:appliance.services.central.settings -b 0.0.0.0:443 --certfile DIR/tls/server.pem \\
+        --keyfile DIR/tls/server.key 'appliance.services.central.wsgi:application("DIR")'
+
+They bound what a stranger can make central do: how long a request's head may be and take, how many wait.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from appliance.services.central.access_log import AccessLog
+from appliance.services.central.certificates import current_context
+from appliance.services.central.workers import BoundedWorker
+
+worker_class = BoundedWorker
+logger_class = AccessLog
+
+threads = 64
+"""Requests at once in one process: an upload over a slow line holds a thread for as long as it lasts."""
+
+worker_connections = 4000
+"""Connections at once in one process, most of them waiting for their box's next journal."""
+
+keepalive = 75
+"""Seconds: a box sends journals every 30, and so opens no new connection for each."""
+
+timeout = 120
+graceful_timeout = 30
+backlog = 1024
+
+limit_request_line = 512
+limit_request_fields = 32
+limit_request_field_size = 4096
+
+http_protocols = "h1"
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+control_socket_disable = True
+sendfile = False
+
+accesslog = "-"
+errorlog = "-"
+loglevel = "warning"
+
+
+def ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """TLS 1.3 with the certificate as it lies there now; asked for each connection."""
+    return current_context(config.certfile, config.keyfile)
