@@ -21,7 +21,8 @@ class Claimed:
     def read(self, size: int = -1) -> bytes:
         """At most so many bytes; none at the end. Raises Unproven where the content goes on after it."""
         if self._peeked:
-            piece, self._peeked = self._peeked[:size], self._peeked[size:]
+            wanted = len(self._peeked) if size < 0 else size
+            piece, self._peeked = self._peeked[:wanted], self._peeked[wanted:]
             return piece
         return self._take(self._left if size < 0 else size)
 
