@@ -36,8 +36,12 @@ CHUNK_LEAST, CHUNK_MOST = 2_800, 1 << 16
 """What leaves at once: 50 ms of the rate, but two full packets, which a receiver acknowledges without
 delay."""
 
-TRAIN_LEAST, TRAIN_MOST, TRAIN_S = 16 << 10, 64 << 10, 0.1
+TRAIN_LEAST, TRAIN_MOST, TRAIN_S = 24 << 10, 64 << 10, 0.1
 """What leaves unpaced to measure the uplink: 100 ms of it, within bounds."""
+
+TRAIN_LEAD, TRAIN_SPAN = 8 << 10, 8 << 10
+"""The first of a train is not counted: a shaper lets a little through at once. Less than so much after it
+tells nothing: a receiver acknowledges every second packet, or later."""
 
 TRAINS = 5
 """The uplink is the median of so many trains: one alone may have met somebody else's, or a shaper's burst."""
@@ -53,7 +57,7 @@ class Limits:
     fixed: float | None = None
     share: float = 0.2
     ceiling: float = 2_000 * KBIT
-    floor: float = 64 * KBIT
+    floor: float = 256 * KBIT
 
 
 class Line:
@@ -170,13 +174,15 @@ def bottleneck(acknowledged: Sequence[tuple[float, int]]) -> float | None:
     still lies between their acknowledgements, while the time of the way and what a window kept back do not
     count. None if too little was acknowledged, or all at once.
     """
+    start = acknowledged[0][1] if acknowledged else 0
+    acknowledged = [(at_s, by_then) for at_s, by_then in acknowledged if by_then >= start + TRAIN_LEAD]
     if len(acknowledged) < 3:
         return None
-    half = (acknowledged[-1][1] - acknowledged[0][1]) / 2
+    span = max(TRAIN_SPAN, (acknowledged[-1][1] - acknowledged[0][1]) / 2)
     best = 0.0
     for index, (since_s, before) in enumerate(acknowledged):
         for until_s, after in acknowledged[index + 1 :]:
-            if after - before >= half and until_s > since_s:
+            if after - before >= span and until_s > since_s:
                 best = max(best, (after - before) / (until_s - since_s))
     return best or None
 

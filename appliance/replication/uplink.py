@@ -19,6 +19,7 @@ from appliance.replication.connecting import CS1, LE, UNMARKED, Patience
 from appliance.replication.exchange import Answer, Exchange, Request, Silent
 from appliance.replication.pacing import KBIT, Limits, Line, Pace
 from appliance.replication.targets import Unreachable
+from appliance.replication.trains import Train
 
 Pause = Callable[[float], object]
 """Waits so many seconds. What it returns is true if sending is to stop, as threading.Event.wait says."""
@@ -35,7 +36,8 @@ _CONNECTING_BYTES = 4096
 _READ_BYTES = 64 << 10
 """What is encrypted by one call without a pace: larger ones are no quicker."""
 
-_TRAIN_PIECE, _TRAIN_WAIT_S, _GLANCE_S = 4096, 2.0, 0.0005
+_DEAF_S = 1.0
+"""After a train its own queue is no sign of anybody else's traffic."""
 
 
 def limits(config: ReplicationConfig) -> Limits:
@@ -74,7 +76,7 @@ class Uplink:
         self._pause = pause
         self._patience = patience or Patience()
         self._connection: ssl.SSLSocket | None = None
-        self._used_at_s = 0.0
+        self._used_at_s = self._deaf_until_s = 0.0
 
     def ask(self, request: Request, content: BinaryIO | None = None) -> Answer:
         """Send a request with the bytes of `content` from where it stands; the answer, of whatever status.
@@ -157,6 +159,11 @@ class Uplink:
         """The content, each piece when it may leave."""
         left = size_bytes
         while left:
+            if train := self._train(connection, left):
+                yield from train.pieces(content)
+                left -= train.sent_bytes
+                self._measured(train)
+                continue
             most = _READ_BYTES if math.isinf(self.pace.rate) else self.pace.chunk_bytes
             piece = content.read(min(most, left))
             if not piece:
@@ -169,7 +176,27 @@ class Uplink:
             yield piece
             self._sample(connection)
 
+    def _train(self, connection: ssl.SSLSocket, left: int) -> Train | None:
+        """A train, where one is due, there is enough for it, and nobody else seems to send."""
+        now_s = time.monotonic()
+        if left < pacing.TRAIN_LEAST or self.pace.rate < self.line.rate:
+            return None
+        size_bytes = min(left, self.line.train_bytes(now_s))
+        if not size_bytes:
+            return None
+        if self.line.uplink is not None:  # what leaves at once is paid for before and after
+            self.pace.wait_s(now_s, pacing.wire_bytes(size_bytes))
+        self._wait(self.pace.wait_s(now_s, 0))
+        return Train(connection, size_bytes)
+
+    def _measured(self, train: Train) -> None:
+        now_s = time.monotonic()
+        self._deaf_until_s = now_s + _DEAF_S
+        self.line.measured(now_s, pacing.wire_bytes(train.sent_bytes), train.rate)
+
     def _sample(self, connection: ssl.SSLSocket) -> None:
+        if time.monotonic() < self._deaf_until_s:
+            return
         with contextlib.suppress(OSError):
             info = tcp_info.read(connection)
             self.pace.sampled(time.monotonic(), info.rtt_us, info.retransmitted)
