@@ -29,6 +29,7 @@ VERBS = {
     "reversibility": "everything that is kept, in open formats, with the custodians",
     "status": "sources, last record, next destruction, faults",
     "enrol": "make a central known to the box, by its code",
+    "replicate": "send what is kept to the centrals",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
 

@@ -7,12 +7,13 @@ central then signs for once more; so it is made durable in batches. FORMAT.md sp
 import contextlib
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from appliance.model.errors import HomeError, StorageError
-from appliance.model.instants import to_iso
+from appliance.model.instants import from_iso, to_iso
 from appliance.replication import receipts
 from appliance.replication.book import Book, Kept, Verdict
 from appliance.replication.claims import Claim
@@ -70,6 +71,7 @@ class Accounts:
         self._unwritten: list[bytes] = []
         self._unsynced = 0
         self._synced_at = time.monotonic()
+        self._lock = threading.RLock()
         self.book = read(folder)
         self._handle = self._reopened()
 
@@ -86,6 +88,10 @@ class Accounts:
         written down.
         """
         self._check(receipt, claim)
+        with self._lock:
+            return self._take(receipt, is_live)
+
+    def _take(self, receipt: Receipt, is_live: bool) -> Verdict:
         came = Kept(receipt.sequence, receipt.name, receipt.sha256, receipt.hash, receipt.previous)
         known = self.book.by_name.get(came.name)
         if known == came:
@@ -108,9 +114,14 @@ class Accounts:
 
     def tidy(self, is_gone: Callable[[str], bool]) -> int:
         """Let go of receipts for what is no more, once they are many; how many. Raises StorageError."""
-        gone = self.book.gone(is_gone)
-        if len(gone) < max(_WORTH, len(self.book) // 8):
+        with self._lock:
+            gone = self.book.gone(is_gone)
+            if len(gone) >= max(_WORTH, len(self.book) // 8):
+                self._write_anew(gone)
+                return len(gone)
             return 0
+
+    def _write_anew(self, gone: list[Kept]) -> None:
         self.flush()
         self.book.drop(gone)
         hashes = {kept.hash for kept in self.book.by_name.values()}
@@ -119,23 +130,31 @@ class Accounts:
         write_once(self._path, b"".join([canonical.encode(head), b"\n", *kept]))
         os.close(self._handle)
         self._handle = self._reopened()
-        return len(gone)
 
     def flush(self) -> None:
         """Make everything durable, as far as the disk lets us; `is_saved` says whether it did."""
-        self._write()
-        if self._unsynced and not self._unwritten:
-            with contextlib.suppress(OSError):
-                os.fdatasync(self._handle)
-                self._unsynced = 0
-        self._synced_at = time.monotonic()
+        with self._lock:
+            self._write()
+            if self._unsynced and not self._unwritten:
+                with contextlib.suppress(OSError):
+                    os.fdatasync(self._handle)
+                    self._unsynced = 0
+            self._synced_at = time.monotonic()
 
     def close(self) -> None:
         """Flush and let the file go."""
-        if self._handle >= 0:
-            self.flush()
-            os.close(self._handle)
-            self._handle = -1
+        with self._lock:
+            if self._handle >= 0:
+                self.flush()
+                os.close(self._handle)
+                self._handle = -1
+
+    def put_back_ns(self) -> int | None:
+        """When central last contradicted itself; None if it never did."""
+        for line in reversed(list(lines(self._folder / EVIDENCE))):
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                return from_iso(canonical.decode(line.removesuffix(b"\n"))["at"])
+        return None
 
     @property
     def _path(self) -> Path:
@@ -180,7 +199,7 @@ class Accounts:
             self.flush()
 
     def _write(self) -> None:
-        if not self._unwritten:
+        if not self._unwritten or self._handle < 0:
             return
         size = os.fstat(self._handle).st_size
         try:

@@ -9,6 +9,7 @@ import io
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ class Holdings:
         self._journals: set[str] = set()
         self._loose: list[Item] = []
         self._lock = threading.Lock()
+        self._refreshed_at = -1e9
         self.items: tuple[Item, ...] = ()
         self.version = 0
 
@@ -75,9 +77,15 @@ class Holdings:
         """Why the chain cannot be read to its end, in words; None if it can."""
         return self._chain.fault
 
-    def refresh(self) -> None:
-        """Look what is there now; `version` grows if it is something else. Raises HomeError, StorageError."""
+    def refresh(self, older_than_s: float = 0.0) -> None:
+        """Look what is there now, unless somebody just did; `version` grows if it is something else.
+
+        Raises HomeError, StorageError.
+        """
         with self._lock:
+            now = time.monotonic()
+            if now - self._refreshed_at < older_than_s:
+                return
             changed = self._chain.refresh()
             try:
                 loose = [*self._settled_journals(), *self._written_statistics()]
@@ -89,6 +97,7 @@ class Holdings:
                 self._loose = loose
                 self.items = (*self._chain.items.values(), *loose)
                 self.version += 1
+            self._refreshed_at = now
 
     def lines(self) -> list[Item]:
         """The lines of the chain, in order."""

@@ -88,11 +88,3 @@ def backlog(lacking: Sequence[Item]) -> Backlog:
         sum(item.size_bytes for item in lacking),
         min((item.at_ns for item in lacking), default=None),
     )
-
-
-def is_open(hours: tuple[int, int] | None, minute: int) -> bool:
-    """Whether a minute of the day lies within hours [first, last), which may go over midnight."""
-    if hours is None:
-        return True
-    first, last = hours
-    return first <= minute < last if first < last else not last <= minute < first

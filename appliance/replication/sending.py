@@ -55,8 +55,9 @@ class Watched:
 class Sender:
     """What one central has, lacks and refuses. Several threads may send, each through a target of its own.
 
-    `version` grows with everything that changes what is missing. `contact_ns` and `receipt_ns` are when
-    central last answered as itself, and last signed for something new.
+    `version` grows with everything that changes what is missing, `upsets` when what was to come next no
+    longer is. `contact_ns` and `receipt_ns` are when central last answered as itself, and last signed for
+    something new.
     """
 
     def __init__(self, holdings: Holdings, accounts: Accounts, signer: Signer, clock: Clock = now_ns) -> None:
@@ -73,7 +74,13 @@ class Sender:
         self.version = 0
         self.contact_ns: int | None = None
         self.receipt_ns: int | None = None
-        self.put_back_ns: int | None = None
+        self.put_back_ns = accounts.put_back_ns()
+        self.upsets = 0
+
+    def tidy(self) -> None:
+        """Let receipts go that are for nothing any more. Raises StorageError."""
+        with self._lock:
+            self._accounts.tidy(self._holdings.is_gone)
 
     def lacking(self) -> list[Item]:
         """What central has not signed for, in the order in which it is to go."""
@@ -155,6 +162,7 @@ class Sender:
             if verdict is Verdict.PUT_BACK:
                 self.put_back_ns = self._clock()
                 self._needless, self._aside = {}, {}
+                self.upsets += 1
             return verdict
 
     def _recover(self, target: Target, item: Item, error: TooEarly, told: Callable[[int], None]) -> bool:
@@ -163,6 +171,7 @@ class Sender:
         It lacks what it had signed for, or this box has forgotten that it was never taken: between a line
         that central has and one that is too early lies the first that it lacks.
         """
+        self.upsets += 1
         lines = self._holdings.lines()
         low, high = -1, min(item.line, len(lines) - 1)
         if item.urgency is not Urgency.LINE:
