@@ -8,5 +8,9 @@ VERBS = {
     "serve": "take what boxes send, over HTTPS",
     "enrol": "give out the code that enrols one box",
     "sites": "how the boxes stand: heard, kept, signed for, silent",
+    "hold": "keep stated days of a site beyond their term",
+    "operator": "make an operator's key",
+    "destroy": "end a site's contract: two operators sign, everything of it goes",
+    "clock": "whether the clock is believed, and a person's word for it",
 }
 """Each is a file beside this one, with EXAMPLES, add_arguments and run."""
