@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli import replication_shown
 from appliance.cli.wording import several
 from appliance.model.instants import to_iso
 from appliance.model.source_names import unit
@@ -77,6 +78,7 @@ def _as_json(status: "Status") -> dict[str, object]:
             for held in status.holds
         ],
         "feeds": status.hearing and _hearing_as_json(status.hearing),
+        "replication": status.replication and replication_shown.as_json(status.replication),
         "faults": list(status.faults),
     }
 
@@ -136,6 +138,8 @@ def _as_sentences(status: "Status") -> str:
                 f"Hold '{held.hold.reference}': {several(held.kept, 'day of a vault', 'days of vaults')} "
                 f"kept until the end of {held.hold.until}."
             )
+    if status.replication:
+        lines += replication_shown.as_sentences(status.replication)
     lines.append(f"Head of the chain: {status.head}")
     lines += [f"FAULT: {fault}" for fault in status.faults] or ["No fault."]
     return "\n".join(lines)

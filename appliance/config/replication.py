@@ -24,7 +24,7 @@ class ReplicationConfig:
 
     proxy: str = ""
     rate_kbit: int = 0
-    floor_kbit: int = 64
+    floor_kbit: int = 256
     hours: str = ""
     time_zone: str = "Europe/Paris"
     dscp: str = "auto"
@@ -34,7 +34,7 @@ class ReplicationConfig:
         for key, wrong in (
             ("proxy", _wrong_proxy(self.proxy)),
             ("rate_kbit", self.rate_kbit and outside(self.rate_kbit, 8, RATE_LIMIT_KBIT)),
-            ("floor_kbit", outside(self.floor_kbit, 8, self.rate_kbit or RATE_LIMIT_KBIT)),
+            ("floor_kbit", outside(self.floor_kbit, 8, RATE_LIMIT_KBIT)),
             ("hours", _wrong_hours(self.hours)),
             (
                 "time_zone",

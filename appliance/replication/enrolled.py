@@ -10,6 +10,9 @@ from appliance.runtime.files import write_many
 from appliance.vault import canonical
 from appliance.vault.names import Home
 
+LOCK = "lock"
+"""Held in the folder of a central by whoever writes the account of it."""
+
 _IDENTITY, _ADDRESS = "central.json", "target.json"
 _DIGITS = 16
 

@@ -16,7 +16,7 @@ from appliance.model.instants import NS
 from appliance.replication import pacing, uplink
 from appliance.replication.accounts import Accounts
 from appliance.replication.delivery import Delivery
-from appliance.replication.enrolled import Enrolled, enrolled
+from appliance.replication.enrolled import LOCK, Enrolled, enrolled
 from appliance.replication.holdings import Holdings
 from appliance.replication.https_target import HttpsTarget
 from appliance.replication.sending import Sender
@@ -27,8 +27,6 @@ from appliance.runtime.clock import Clock, now_ns
 from appliance.services.recording.signals import stop_on_signals
 from appliance.vault import homes, signing
 from appliance.vault.names import Home
-
-LOCK = "lock"
 
 Told = Callable[[str, ReplicationState], None]
 """Hears about once a second how it stands with the central of that name."""

@@ -17,6 +17,7 @@ from appliance.runtime import recorder_state
 from appliance.runtime.recorder_state import RecorderState
 from appliance.services.feeds import hearing
 from appliance.services.feeds.hearing import Hearing
+from appliance.services.replication_status import Replication, replication
 from appliance.vault import chain, journal, liveness, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
@@ -50,7 +51,8 @@ class NextDestruction:
 class Status:
     """The whole answer of `greffier status`; `size_bytes` is all that the chain fixes, and the chain.
 
-    `hearing` is None where sources.toml cannot be read, which is a fault.
+    `hearing` is None where sources.toml cannot be read, which is a fault; `replication` where the box is
+    enrolled at no central.
     """
 
     config: BoxConfig
@@ -67,6 +69,7 @@ class Status:
     certificates: tuple[tuple[int, Destroyed], ...]
     holds: tuple[HeldScope, ...]
     hearing: Hearing | None
+    replication: Replication | None
     faults: tuple[str, ...]
 
 
@@ -85,6 +88,7 @@ def status(home: Home, now_ns: int) -> Status:
         KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
     )
     heard, unreadable = _hearing(home, now_ns)
+    replicated, unsent = replication(home, catalogue, now_ns)
     return Status(
         config,
         _fingerprint(entries),
@@ -100,7 +104,8 @@ def status(home: Home, now_ns: int) -> Status:
         tuple(catalogue.certificates),
         tuple(holds.of_catalogue(catalogue, today)),
         heard,
-        (*unreadable, *_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
+        replicated,
+        (*unreadable, *unsent, *_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
     )
 
 

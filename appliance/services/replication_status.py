@@ -1,0 +1,96 @@
+"""How replication stands, for `status`: of each central what is left, and how many segments are safe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from appliance.model.errors import GreffierError
+from appliance.model.instants import HOUR_NS, day_of, to_iso
+from appliance.replication import accounts, state
+from appliance.replication.enrolled import LOCK, Enrolled, enrolled
+from appliance.replication.holdings import Holdings
+from appliance.replication.missing import Backlog, backlog, missing
+from appliance.replication.names import Kind
+from appliance.replication.state import ReplicationState
+from appliance.runtime import locks
+from appliance.vault.catalogue import Catalogue
+from appliance.vault.names import Home
+
+NEGLECTED_NS = HOUR_NS
+"""After so long without anybody sending, what is left is a fault: it is as lost as the box if that burns."""
+
+STUCK_NS = 60 * 10**9
+
+
+@dataclass(frozen=True)
+class KnownCentral:
+    """One central: who it is, what is left, and what the process that sends last said, if it ever ran."""
+
+    name: str
+    url: str
+    is_sending: bool
+    left: Backlog
+    receipts: int
+    state: ReplicationState | None
+
+
+@dataclass(frozen=True)
+class Replication:
+    """`safe` says how many segments so many centrals have signed for: [none, one, two or more]."""
+
+    centrals: tuple[KnownCentral, ...]
+    safe: tuple[int, int, int]
+
+
+def replication(home: Home, catalogue: Catalogue, now_ns: int) -> tuple[Replication | None, list[str]]:
+    """How it stands, and what is wrong in sentences; None where the box is enrolled nowhere."""
+    try:
+        known = enrolled(home)
+        signed = [accounts.read(central.folder).signed for central in known]
+    except GreffierError as error:
+        return None, [str(error)]
+    if not known:
+        return None, []
+    try:
+        centrals = tuple(_known(home, one, names, now_ns) for one, names in zip(known, signed, strict=True))
+    except GreffierError as error:
+        return None, [str(error)]
+    return Replication(centrals, _safe(catalogue, signed)), [*_faults(centrals, now_ns)]
+
+
+def _known(home: Home, central: Enrolled, signed: dict[str, str], now_ns: int) -> KnownCentral:
+    told = state.read(central.folder)
+    is_sending = locks.is_held(central.folder / LOCK)
+    if is_sending and told:
+        left = Backlog(told.objects, told.size_bytes, told.oldest_ns)
+    else:
+        holdings = Holdings(home, lambda: now_ns)
+        holdings.refresh()
+        left = backlog(missing(holdings.items, signed, day_of(now_ns)))
+    return KnownCentral(central.identity.name, central.url, is_sending, left, len(signed), told)
+
+
+def _safe(catalogue: Catalogue, signed: Sequence[dict[str, str]]) -> tuple[int, int, int]:
+    counts = [0, 0, 0]
+    for seal in catalogue.seals:
+        if seal.rows and seal.key_id not in catalogue.destroyed and seal.key_id not in catalogue.ordered:
+            folder = f"{Kind.SEGMENT}/{seal.vault}/{seal.day}"
+            places = sum(
+                all(names.get(f"{folder}/{file.name}") == file.sha256 for file in seal.files)
+                for names in signed
+            )
+            counts[min(places, 2)] += 1
+    return counts[0], counts[1], counts[2]
+
+
+def _faults(centrals: Sequence[KnownCentral], now_ns: int) -> Iterator[str]:
+    for central in centrals:
+        told = central.state
+        for alarm in told.alarms if told else ():
+            yield f"{alarm.message} (since {to_iso(alarm.since_ns)[:19]}Z)"
+        contact_ns = told.contact_ns if told else None
+        if not central.is_sending:
+            if central.left.objects and now_ns - (contact_ns or 0) > NEGLECTED_NS:
+                yield f"nothing is sent to central '{central.name}'; start 'greffier replicate'"
+        elif told and now_ns - told.updated_ns > STUCK_NS:
+            seen = to_iso(told.updated_ns)[:19]
+            yield f"replication to central '{central.name}' has said nothing since {seen}Z; restart it"
