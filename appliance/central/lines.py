@@ -112,7 +112,7 @@ def _keep_line(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -
     )
     for (other,) in beside.limit(1).tuples().execute(central.database):
         once = f"fork {site.fingerprint} {entry.hash}"
-        ledger.append("fork", site.fingerprint, once, seq_forked=entry.seq, line=entry.hash, beside=other)
+        ledger.append("fork", site.fingerprint, once, number=entry.seq, line=entry.hash, beside=other)
     Line.insert(
         site=site,
         hash=entry.hash,

@@ -10,15 +10,14 @@ import dataclasses
 import datetime as dt
 from typing import BinaryIO, cast
 
-from appliance.central import erasures, lines, proofs, sites
+from appliance.central import acceptance, erasures, lines, proofs, sites
 from appliance.central.contents import Claimed
-from appliance.central.databases import locking, writing
 from appliance.central.ledger import Ledger
 from appliance.central.objects import kept_until, path_of, receipt_of
 from appliance.central.places import Central
 from appliance.central.proofs import LIMIT_BYTES, ProvenLine
 from appliance.central.refusals import Malformed, NotAuthorised, TooLarge, Unproven
-from appliance.central.tables import Key, Site, Stored
+from appliance.central.tables import Site, Stored
 from appliance.model.errors import CentralError, ReplicationError, StorageError
 from appliance.model.instants import MINUTE_NS, day_of
 from appliance.replication import names
@@ -51,22 +50,21 @@ class Receiver:
         site = self._authorised(claim)
         self._check_size(name, claim)
         claimed = Claimed(content, claim)
-        known = self._known(site, claim)
+        known = acceptance.known(self._central, site, name)
         if known:
             return self._again(site, known, claim, claimed)
-        self._check_needed(site, name)
-        lines.check_fixed(self._central, site, name, claim)
+        acceptance.check(self._central, site, name, claim)
         line = self._store(site, name, claim, claimed)
         try:
-            received, needless = self._receive(site, name, claim, line)
+            accepted = acceptance.accept(self._central, site, name, claim, line, self._clock())
         except ReplicationError:
             self._discard(site, name, claim)
             raise
-        if isinstance(received, Stored):
-            return self._again(site, received, claim, claimed)
+        if isinstance(accepted, Stored):
+            return self._again(site, accepted, claim, claimed)
         with contextlib.suppress(StorageError, CentralError):  # there are rows for it, so it is done later
-            erasures.erase_paths(self._central, needless, day_of(self._clock()))
-        return received
+            erasures.erase_paths(self._central, accepted.needless, day_of(self._clock()))
+        return accepted.receipt
 
     def close(self) -> None:
         """Let this thread's connection go."""
@@ -88,11 +86,6 @@ class Receiver:
         limit_bytes = min(LIMIT_BYTES[name.kind], self._central.config.limits.object_mib << 20)
         if claim.size_bytes > limit_bytes:
             raise TooLarge(f"{name} has {claim.size_bytes} bytes, more than the {limit_bytes} taken here")
-
-    def _known(self, site: Site, claim: Claim) -> Stored | None:
-        query = Stored.select().where(Stored.site == site, Stored.name == claim.name)
-        found: Stored | None = query.get_or_none(self._central.database)
-        return found
 
     def _again(self, site: Site, row: Stored, claim: Claim, claimed: Claimed) -> Receipt:
         """The receipt that was given. Conflict for other bytes, Replaced if they are needed no more."""
@@ -118,16 +111,6 @@ class Receiver:
             stored=bytes(row.sha256).hex(),
             claim=claim.render().decode("ascii"),
         )
-
-    def _check_needed(self, site: Site, name: ObjectName) -> None:
-        """Raises Replaced for what a segment holds by now, and for what can be opened never again."""
-        if name.key_id is not None:
-            gone = Key.state.in_(("ordered", "destroyed"))
-            query = Key.select().where(Key.site == site, Key.key_id == name.key_id, gone)
-            if query.exists(self._central.database):
-                raise Replaced(f"the key of {name} has been destroyed here")
-        if name.kind is Kind.JOURNAL and lines.needless(self._central, site, name.text):
-            raise Replaced(f"a segment has replaced {name}")
 
     def _store(self, site: Site, name: ObjectName, claim: Claim, claimed: Claimed) -> ProvenLine | None:
         """Prove the bytes as far as they say something, and keep them durably. The line, if it is one."""
@@ -158,65 +141,6 @@ class Receiver:
             )
         except ValueError as error:
             raise Unproven(f"{name} {error}; nothing was stored") from None
-
-    def _receive(
-        self, site: Site, name: ObjectName, claim: Claim, line: ProvenLine | None
-    ) -> tuple[Receipt | Stored, list[str]]:
-        """One transaction: the receipt, and paths to erase. Or the row that was there sooner.
-
-        Raises Replaced, Unproven or NotAuthorised if that came true meanwhile.
-        """
-        database = self._central.database
-        with writing(database):
-            locked = locking(database, Site.select().where(Site.id == site.id)).get(database)
-            if locked.state != sites.ENROLLED:
-                raise NotAuthorised
-            if sooner := self._known(locked, claim):
-                return sooner, []
-            self._check_needed(locked, name)
-            lines.check_fixed(self._central, locked, name, claim)
-            receipt = self._insert(locked, name, claim)
-            return receipt, self._follow(locked, name, line)
-
-    def _insert(self, site: Site, name: ObjectName, claim: Claim) -> Receipt:
-        """The next receipt of a locked site, and its row."""
-        now, database = self._clock(), self._central.database
-        row = Stored(
-            site=site,
-            sequence=site.receipts + 1,
-            name=name.text,
-            kind=name.kind.value,
-            vault=name.vault,
-            day=name.day,
-            key_id=name.key_id,
-            sha256=bytes.fromhex(claim.sha256),
-            size_bytes=claim.size_bytes,
-            received_at_ns=now,
-            previous=bytes.fromhex(site.receipts_head),
-            claim_signature=bytes.fromhex(claim.signature),
-        )
-        receipt = receipt_of(self._central.signer, site, row)
-        Stored.insert(row.__data__).execute(database)
-        head = {"receipts": row.sequence, "receipts_head": receipt.hash, "heard_at_ns": now}
-        Site.update(head).where(Site.id == site.id).execute(database)
-        return receipt
-
-    def _follow(self, site: Site, name: ObjectName, line: ProvenLine | None) -> list[str]:
-        """What a stored object means for others; paths that may be erased."""
-        if name.kind is Kind.ENVELOPE:
-            self._keep_key(site, name)
-        if name.kind is Kind.SEGMENT:
-            return lines.replace(self._central, site, lines.seals_of(self._central, site, name.text))
-        if line is None:
-            return []
-        lines.follow(self._central, self._ledger, site, line)
-        return lines.replace(self._central, site, [line.entry.hash]) if line.needless else []
-
-    def _keep_key(self, site: Site, name: ObjectName) -> None:
-        values = {"site": site, "key_id": name.key_id, "vault": name.vault, "day": name.day, "state": "kept"}
-        Key.insert(values).on_conflict_ignore().execute(self._central.database)
-        announced = (Key.site == site) & (Key.key_id == name.key_id) & (Key.state == "announced")
-        Key.update(state="kept").where(announced).execute(self._central.database)
 
     def _discard(self, site: Site, name: ObjectName, claim: Claim) -> None:
         """Nothing stays of what was refused after it was stored: least of all an envelope."""

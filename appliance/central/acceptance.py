@@ -1,0 +1,116 @@
+"""Acceptance: the one transaction that gives a stored object its number and receipt, and what follows."""
+
+import dataclasses
+
+from appliance.central import expiry, holds, lines, sites
+from appliance.central.databases import locking, writing
+from appliance.central.ledger import Ledger
+from appliance.central.objects import receipt_of
+from appliance.central.places import Central
+from appliance.central.proofs import ProvenLine
+from appliance.central.refusals import NotAuthorised
+from appliance.central.tables import Key, Site, Stored
+from appliance.replication.claims import Claim
+from appliance.replication.names import Kind, ObjectName
+from appliance.replication.receipts import Receipt
+from appliance.replication.targets import Replaced
+from appliance.vault.seals import DestructionOrdered, Hold, HoldEnded
+
+
+@dataclasses.dataclass(frozen=True)
+class Accepted:
+    """A receipt, and the paths of journals that may be erased now."""
+
+    receipt: Receipt
+    needless: tuple[str, ...]
+
+
+def known(central: Central, site: Site, name: ObjectName) -> Stored | None:
+    """The row of an object, if a receipt was given for one of this name."""
+    query = Stored.select().where(Stored.site == site, Stored.name == name.text)
+    found: Stored | None = query.get_or_none(central.database)
+    return found
+
+
+def check(central: Central, site: Site, name: ObjectName, claim: Claim) -> None:
+    """What can be said before a byte was read, and is asked again at the end.
+
+    Raises Replaced for what a segment holds by now and for what can be opened never again; TooEarly and
+    Unproven as `lines.check_fixed`.
+    """
+    if name.vault is not None and name.day is not None and name.key_id is not None:
+        if expiry.is_gone(central.database, site, name.vault, name.day):
+            raise Replaced(f"the day of {name} has been destroyed here")
+        lines.check_fixed(central, site, name, claim)
+    if name.kind is Kind.JOURNAL and lines.needless(central, site, name.text):
+        raise Replaced(f"a segment has replaced {name}")
+
+
+def accept(
+    central: Central, site: Site, name: ObjectName, claim: Claim, line: ProvenLine | None, now_ns: int
+) -> Accepted | Stored:
+    """Durable on return; the row instead where another deposit of this name was quicker.
+
+    Raises what `check` does if that came true meanwhile, and NotAuthorised; then nothing has changed.
+    """
+    database = central.database
+    with writing(database):
+        locked = locking(database, Site.select().where(Site.id == site.id)).get(database)
+        if locked.state != sites.ENROLLED:
+            raise NotAuthorised
+        if sooner := known(central, locked, name):
+            return sooner
+        check(central, locked, name, claim)
+        receipt = _give(central, locked, name, claim, now_ns)
+        return Accepted(receipt, tuple(_follow(central, locked, name, line, now_ns)))
+
+
+def _give(central: Central, site: Site, name: ObjectName, claim: Claim, now_ns: int) -> Receipt:
+    """The next receipt of a locked site, and its row."""
+    row = Stored(
+        site=site,
+        sequence=site.receipts + 1,
+        name=name.text,
+        kind=name.kind.value,
+        vault=name.vault,
+        day=name.day,
+        key_id=name.key_id,
+        sha256=bytes.fromhex(claim.sha256),
+        size_bytes=claim.size_bytes,
+        received_at_ns=now_ns,
+        previous=bytes.fromhex(site.receipts_head),
+        claim_signature=bytes.fromhex(claim.signature),
+    )
+    receipt = receipt_of(central.signer, site, row)
+    Stored.insert(row.__data__).execute(central.database)
+    head = {"receipts": row.sequence, "receipts_head": receipt.hash, "heard_at_ns": now_ns}
+    Site.update(head).where(Site.id == site.id).execute(central.database)
+    return receipt
+
+
+def _follow(
+    central: Central, site: Site, name: ObjectName, line: ProvenLine | None, now_ns: int
+) -> list[str]:
+    """What a stored object means for others; paths that may be erased."""
+    if name.kind is Kind.ENVELOPE:
+        _keep_key(central, site, name)
+    if name.kind is Kind.SEGMENT:
+        return lines.replace(central, site, lines.seals_of(central, site, name.text))
+    if line is None:
+        return []
+    lines.follow(central, Ledger(central, lambda: now_ns), site, line)
+    match line.entry.body:
+        case (Hold() | HoldEnded()) as hold:
+            holds.of_line(central.database, site, hold, now_ns)
+        case DestructionOrdered() as order:
+            expiry.ordered_by_box(central, site, order, now_ns)
+        case _:
+            pass
+    return lines.replace(central, site, [line.entry.hash]) if line.needless else []
+
+
+def _keep_key(central: Central, site: Site, name: ObjectName) -> None:
+    values = {"site": site, "key_id": name.key_id, "vault": name.vault, "day": name.day, "state": "kept"}
+    Key.insert(values).on_conflict_ignore().execute(central.database)
+    announced = (Key.site == site) & (Key.key_id == name.key_id) & (Key.state == "announced")
+    Key.update(state="kept").where(announced).execute(central.database)
