@@ -1,11 +1,13 @@
 """Re-read and check everything that is kept: files, hashes, chain, signatures, an envelope for every day.
 
+What centrals have signed for must be here as they have it: a box that was rolled back cannot take that away.
 Needs no custodian. Exit code 1 and the exact place of every fault, if there is one. Note the head that is
 printed apart from the box: given back later with --known-head it proves that nothing before it was undone.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, print, and say by the exit code whether there is a fault."""
     from appliance.model.errors import FaultFound, UsageError
+    from appliance.replication import account_check
     from appliance.vault import chain, homes, verify
 
     try:
@@ -41,7 +44,11 @@ def run(args: argparse.Namespace) -> int:
     home = homes.existing(args.home)
     with _progress() as told:
         report = verify.verify(home, known, told)
-    print(json.dumps(_as_json(report)) if args.json else _as_sentences(report))
+    signed = account_check.check(home)
+    faults, notices = (*report.faults, *signed.faults), (*report.notices, *signed.notices)
+    report = dataclasses.replace(report, faults=faults, notices=notices)
+    receipts = dict(signed.counts)
+    print(json.dumps(_as_json(report, receipts)) if args.json else _as_sentences(report, receipts))
     if report.faults:
         raise FaultFound(
             f"{len(report.faults)} faults: what is kept is not as it was sealed; see the places named"
@@ -64,7 +71,7 @@ def _progress() -> Iterator["Progress"]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _as_json(report: "Report") -> dict[str, object]:
+def _as_json(report: "Report", receipts: dict[str, int]) -> dict[str, object]:
     return {
         "fingerprint": report.box,
         "head": str(report.head),
@@ -73,10 +80,11 @@ def _as_json(report: "Report") -> dict[str, object]:
         **{key: report.counts[key] for key in ("lines", "rows", "segments", "envelopes", "journal", "open")},
         "certificates": report.counts["certificates"],
         "bytes": report.counts["bytes"],
+        "receipts": receipts,
     }
 
 
-def _as_sentences(report: "Report") -> str:
+def _as_sentences(report: "Report", receipts: dict[str, int]) -> str:
     counts = report.counts
     lines = [f"FAULT   {fault.place}: {fault.what}" for fault in report.faults]
     lines += [f"notice  {notice.place}: {notice.what}" for notice in report.notices]
@@ -89,6 +97,7 @@ def _as_sentences(report: "Report") -> str:
         lines.append(f"{counts['certificates']:,} certificates of destruction.")
     if counts["open"]:
         lines.append(f"{counts['open']:,} files are being written by a recorder at work.")
+    lines += [f"{count:,} receipts of central '{name}'." for name, count in receipts.items()]
     lines.append(f"Box {report.box}\nHead {report.head}")
     lines.append("Not as it was sealed." if report.faults else "Everything is as it was sealed.")
     return "\n".join(lines)
