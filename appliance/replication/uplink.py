@@ -43,7 +43,8 @@ _DEAF_S = 1.0
 def limits(config: ReplicationConfig) -> Limits:
     """The rates of box.toml."""
     fixed = config.rate_kbit * KBIT if config.rate_kbit else None
-    return Limits(fixed=fixed, floor=config.floor_kbit * KBIT)
+    floor_kbit = min(config.floor_kbit, config.rate_kbit or config.floor_kbit)
+    return Limits(fixed=fixed, floor=floor_kbit * KBIT)
 
 
 UNLIMITED = Limits(fixed=math.inf)
