@@ -30,6 +30,21 @@ def of_files(files: list[Path]) -> Iterator[Callable[[int], None]]:
 
 
 @contextlib.contextmanager
+def of_bytes(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere; it is told how many bytes are done, and of how many."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(doing), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
 def of_addresses(count: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; it is told how many addresses were asked."""
     if not sys.stderr.isatty():
