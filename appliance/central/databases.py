@@ -130,6 +130,11 @@ class SqliteCatalogue(_Connections, SqliteDatabase):
             check_same_thread=False,  # so that all can be closed at the end
         )
 
+    def rollback(self) -> Any:
+        """As peewee's; SQLite has done it by itself where the disk was full."""
+        state: Any = self._state  # type: ignore[attr-defined]  # peewee's
+        return super().rollback() if state.conn is not None and state.conn.in_transaction else None
+
 
 class PostgresqlCatalogue(_Connections, PostgresqlDatabase):
     """A database of a PostgreSQL server, by its URL."""

@@ -133,7 +133,8 @@ class S3:
     def start(self) -> None:
         """Start it and wait until it has taken an object."""
         options = [f"-{name}.port={port}" for name, port in self._ports.items()]
-        options += [f"-{name}.port.grpc={_free_port()}" for name in self._ports]
+        options += [f"-{name}.port.grpc={port + 10_000}" for name, port in self._ports.items()]
+        options += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # which would be the same for every server
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -146,11 +147,14 @@ class S3:
         _until(self._answers, self._process, self.folder / "log")
 
     def stop(self) -> None:
-        """Kill it."""
+        """Kill it, and take away the sockets that it leaves behind then."""
         if self._process:
             self._process.kill()
             self._process.wait(START_S)
             self._process = None
+        for name, port in self._ports.items():
+            for socket_name in (f"{name}-{port}", f"{name}-grpc-{port + 10_000}"):
+                Path(f"/tmp/seaweedfs-{socket_name}.sock").unlink(missing_ok=True)
 
     def remove(self) -> None:
         self.stop()
@@ -193,16 +197,15 @@ def _until(answers: Any, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _free_ports() -> dict[str, int]:
-    return {name: _free_port() for name in ("s3", "master", "volume", "filer")}
-
-
-def _free_port() -> int:
-    """A free port of the loopback, below those that the kernel gives to clients."""
-    while True:
-        port = 10_000 + uuid.uuid4().int % 20_000
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    """Ports of the loopback that are free, and so 10,000 above; the kernel gives none of them to clients."""
+    found: list[int] = []
+    while len(found) < 4:
+        port = 10_000 + uuid.uuid4().int % 10_000
+        with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 10_000))
+            found += [port] if port not in found else []
+    return dict(zip(("s3", "master", "volume", "filer"), found, strict=True))
 
 
 @pytest.fixture(scope="session")

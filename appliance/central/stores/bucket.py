@@ -22,7 +22,9 @@ from appliance.config.central import PlaceConfig
 from appliance.model.errors import CentralError, StorageError
 from appliance.runtime.clock import now_ns
 
-CONNECT_S, READ_S, ATTEMPTS = 5, 60, 4
+CONNECT_S, READ_S, ATTEMPTS = 5, 60, 3
+_CLOCKS_S = 60
+"""How far the store's clock may be behind ours when a lock ends."""
 _PROBE = ".greffier-probe"
 
 
@@ -149,7 +151,7 @@ class Bucket:
                 return False
             raise
         until = found["Retention"].get("RetainUntilDate")
-        return until is not None and until.timestamp() * 1e9 > now_ns()
+        return until is not None and until.timestamp() > now_ns() / 1e9 - _CLOCKS_S
 
     @contextlib.contextmanager
     def told(self, what: str) -> Iterator[None]:

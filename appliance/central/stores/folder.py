@@ -133,18 +133,25 @@ def _write(new: Path, content: BinaryIO, size_bytes: int, sha256: str) -> None:
 def _name(new: Path, final: Path, sha256: str) -> None:
     """Give a written file its name, unless these bytes have it; durable on return."""
     for _ in range(100):
-        make_folder(final.parent)
         try:
-            os.link(new, final)
+            make_folder(final.parent)
+            if not _linked(new, final) and not _is(final, sha256):
+                os.rename(new, final)  # it was damaged
+            # Also where the bytes were there: whoever wrote them may have died before this.
+            sync_folder(final.parent)
         except FileNotFoundError:
             continue  # the folder was empty, and a deletion beside us took it away
-        except FileExistsError:
-            if not _is(final, sha256):
-                os.rename(new, final)  # it was damaged
-        # Also where the bytes were there: whoever wrote them may have died before this.
-        sync_folder(final.parent)
         return
     raise OSError(errno.EAGAIN, "the folder does not stay")
+
+
+def _linked(new: Path, final: Path) -> bool:
+    """Give a file its name; false if the name is taken."""
+    try:
+        os.link(new, final)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _is(final: Path, sha256: str) -> bool:
