@@ -3,13 +3,14 @@
 import dataclasses
 
 from appliance.central import expiry, holds, lines, sites
-from appliance.central.databases import locking, writing
+from appliance.central.databases import writing
 from appliance.central.ledger import Ledger
-from appliance.central.objects import receipt_of
 from appliance.central.places import Central
 from appliance.central.proofs import ProvenLine
 from appliance.central.refusals import NotAuthorised
+from appliance.central.statements import Statement
 from appliance.central.tables import Key, Site, Stored
+from appliance.replication import receipts
 from appliance.replication.claims import Claim
 from appliance.replication.names import Kind, ObjectName
 from appliance.replication.receipts import Receipt
@@ -25,11 +26,25 @@ class Accepted:
     needless: tuple[str, ...]
 
 
+_READ = (
+    "site_id", "sequence", "name", "kind", "key_id", "sha256", "size_bytes", "received_at_ns", "previous",
+    "claim_signature", "state",
+)  # fmt: skip
+_KNOWN = Statement(
+    lambda _, mark: Stored.select(*(getattr(Stored, name) for name in _READ)).where(
+        Stored.site == mark, Stored.name == mark
+    )
+)
+_INSERT = Statement(lambda _, mark: Stored.insert(dict.fromkeys(Stored._meta.sorted_fields, mark)))
+_ADVANCE = Statement(
+    lambda _, mark: Site.update(receipts=mark, receipts_head=mark, heard_at_ns=mark).where(Site.id == mark)
+)
+
+
 def known(central: Central, site: Site, name: ObjectName) -> Stored | None:
     """The row of an object, if a receipt was given for one of this name."""
-    query = Stored.select().where(Stored.site == site, Stored.name == name.text)
-    found: Stored | None = query.get_or_none(central.database)
-    return found
+    values = _KNOWN.first(central.database, site.id, name.text)
+    return None if values is None else Stored(**dict(zip(_READ, values, strict=True)))
 
 
 def check(central: Central, site: Site, name: ObjectName, claim: Claim) -> None:
@@ -55,7 +70,7 @@ def accept(
     """
     database = central.database
     with writing(database):
-        locked = locking(database, Site.select().where(Site.id == site.id)).get(database)
+        locked = sites.locked(central, site)
         if locked.state != sites.ENROLLED:
             raise NotAuthorised
         if sooner := known(central, locked, name):
@@ -67,24 +82,25 @@ def accept(
 
 def _give(central: Central, site: Site, name: ObjectName, claim: Claim, now_ns: int) -> Receipt:
     """The next receipt of a locked site, and its row."""
-    row = Stored(
-        site=site,
-        sequence=site.receipts + 1,
-        name=name.text,
-        kind=name.kind.value,
-        vault=name.vault,
-        day=name.day,
-        key_id=name.key_id,
-        sha256=bytes.fromhex(claim.sha256),
-        size_bytes=claim.size_bytes,
-        received_at_ns=now_ns,
-        previous=bytes.fromhex(site.receipts_head),
-        claim_signature=bytes.fromhex(claim.signature),
+    sequence = site.receipts + 1
+    receipt = receipts.sign(central.signer, claim, sequence, now_ns, site.receipts_head)
+    _INSERT.run(
+        central.database,
+        site.id,
+        sequence,
+        name.text,
+        name.kind.value,
+        name.vault and name.vault.value,
+        name.day and name.day.isoformat(),
+        name.key_id,
+        bytes.fromhex(claim.sha256),
+        claim.size_bytes,
+        now_ns,
+        bytes.fromhex(site.receipts_head),
+        bytes.fromhex(claim.signature),
+        "kept",
     )
-    receipt = receipt_of(central.signer, site, row)
-    Stored.insert(row.__data__).execute(central.database)
-    head = {"receipts": row.sequence, "receipts_head": receipt.hash, "heard_at_ns": now_ns}
-    Site.update(head).where(Site.id == site.id).execute(central.database)
+    _ADVANCE.run(central.database, sequence, receipt.hash, now_ns, site.id)
     return receipt
 
 

@@ -16,6 +16,7 @@ from appliance.central.databases import locking, writing
 from appliance.central.ledger import Ledger
 from appliance.central.objects import kept_until, path_of
 from appliance.central.places import Central
+from appliance.central.statements import Statement
 from appliance.central.tables import Erasure, Key, Site, Stored
 from appliance.model.instants import day_of, to_iso
 from appliance.replication.names import Kind
@@ -99,10 +100,13 @@ def ordered_by_box(central: Central, site: Site, order: DestructionOrdered, now_
 
 def is_gone(database: Any, site: Site, vault: VaultName, day: dt.date) -> bool:
     """Whether this vault's day of a site was destroyed here: no other key of it is taken any more."""
-    query = Key.select(Key.key_id).where(
-        Key.site == site, Key.vault == vault, Key.day == day, Key.state.in_(("ordered", "destroyed"))
-    )
-    return bool(query.exists(database))
+    states = _STATES.all(database, site.id, str(vault), day.isoformat())
+    return any(state not in LIVING for (state,) in states)
+
+
+_STATES = Statement(
+    lambda _, mark: Key.select(Key.state).where(Key.site == mark, Key.vault == mark, Key.day == mark)
+)
 
 
 def _due(central: Central, today: dt.date) -> Iterator[_Scope]:

@@ -13,6 +13,7 @@ from appliance.central.objects import path_of
 from appliance.central.places import Central
 from appliance.central.proofs import Fixing, ProvenLine
 from appliance.central.refusals import Unproven
+from appliance.central.statements import Statement
 from appliance.central.tables import Erasure, Fixed, Key, Line, Replacement, Site, Stored
 from appliance.model.instants import to_iso
 from appliance.replication import names
@@ -23,6 +24,14 @@ from appliance.vault.chain import NO_LINE
 from appliance.vault.seals import EnvelopeMade, Seal, kind_of
 
 _ROWS = 500
+_FIXED = Statement(
+    lambda _, mark: Fixed.select(Fixed.sha256, Fixed.size_bytes).where(Fixed.site == mark, Fixed.name == mark)
+)
+_REPLACING = Statement(
+    lambda _, mark: Replacement.select(Replacement.line).where(
+        Replacement.site == mark, Replacement.journal == mark
+    )
+)
 
 
 def check_predecessor(central: Central, site: Site, line: ProvenLine) -> None:
@@ -45,8 +54,8 @@ def check_predecessor(central: Central, site: Site, line: ProvenLine) -> None:
 
 def check_fixed(central: Central, site: Site, name: ObjectName, claim: Claim) -> None:
     """A file must be what a line fixes, if one does; a segment rests on its line. TooEarly, Unproven."""
-    query = Fixed.select(Fixed.sha256, Fixed.size_bytes).where(Fixed.site == site, Fixed.name == name.text)
-    said = [(bytes(digest).hex(), size) for digest, size in query.tuples().execute(central.database)]
+    rows = _FIXED.all(central.database, site.id, name.text)
+    said = [(bytes(digest).hex(), size) for digest, size in rows]
     if said and (claim.sha256, claim.size_bytes) not in said:
         raise Unproven(f"{name} is not the file that the chain fixes; nothing was stored")
     if not said and name.kind is Kind.SEGMENT:
@@ -70,10 +79,8 @@ def follow(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> No
 
 def needless(central: Central, site: Site, journal: str) -> bool:
     """Whether a seal replaces this journal and every file of it is stored."""
-    query = Replacement.select(Replacement.line).where(
-        Replacement.site == site, Replacement.journal == journal
-    )
-    return any(_is_whole(central, site, seal) for (seal,) in query.tuples().execute(central.database))
+    seals = _REPLACING.all(central.database, site.id, journal)
+    return any(_is_whole(central, site, seal) for (seal,) in seals)
 
 
 def seals_of(central: Central, site: Site, segment: str) -> list[str]:

@@ -100,7 +100,7 @@ class Receiver:
     def _hear(self, site: Site) -> None:
         now = self._clock()
         if site.heard_at_ns is None or not 0 <= now - site.heard_at_ns < _HEARD_EVERY_NS:
-            Site.update(heard_at_ns=now).where(Site.id == site.id).execute(self._central.database)
+            sites.heard(self._central, site, now)
 
     def _tell_conflict(self, site: Site, row: Stored, claim: Claim) -> None:
         self._ledger.append(

@@ -1,8 +1,11 @@
 """Sites: the boxes that a central knows, by fingerprint or by the name they were enrolled under."""
 
 import json
+from typing import Any
 
+from appliance.central.databases import locking
 from appliance.central.places import Central
+from appliance.central.statements import Statement
 from appliance.central.tables import Site
 from appliance.model.errors import CentralError
 
@@ -17,8 +20,19 @@ def every(central: Central) -> list[Site]:
 
 def known(central: Central, fingerprint: str) -> Site | None:
     """The site of a fingerprint, if there is one."""
-    found: Site | None = Site.select().where(Site.fingerprint == fingerprint).get_or_none(central.database)
+    return row_of(_BY_FINGERPRINT.first(central.database, fingerprint))
+
+
+def locked(central: Central, site: Site) -> Site:
+    """A site as it is now, its row locked until the caller's transaction ends."""
+    found = row_of(_LOCKED.first(central.database, site.id))
+    assert found is not None, "no site is ever deleted"
     return found
+
+
+def heard(central: Central, site: Site, at_ns: int) -> None:
+    """Note that a site has been heard."""
+    _HEARD.run(central.database, at_ns, site.id)
 
 
 def find(central: Central, text: str) -> Site:
@@ -40,6 +54,17 @@ def terms_of(site: Site) -> dict[str, int]:
     """Years that each vault's records are kept, by the site's contract."""
     terms: dict[str, int] = json.loads(site.terms)
     return terms
+
+
+def row_of(values: tuple[Any, ...] | None) -> Site | None:
+    """A row of the statements below."""
+    return None if values is None else Site(**dict(zip(_NAMES, values, strict=True)))
+
+
+_NAMES = tuple(Site._meta.sorted_field_names)
+_BY_FINGERPRINT = Statement(lambda _, mark: Site.select().where(Site.fingerprint == mark))
+_LOCKED = Statement(lambda database, mark: locking(database, Site.select().where(Site.id == mark)))
+_HEARD = Statement(lambda _, mark: Site.update(heard_at_ns=mark).where(Site.id == mark))
 
 
 def _is_meant(site: Site, wanted: str) -> bool:

@@ -149,7 +149,7 @@ class Key(Model):
 
     class Meta:
         primary_key = CompositeKey("site", "key_id")
-        indexes = ((("state", "day"), False),)
+        indexes = ((("state", "day"), False), (("site", "day", "vault"), False))
 
 
 class Hold(Model):
