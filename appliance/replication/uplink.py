@@ -142,19 +142,19 @@ class Uplink:
         markings = self._markings
         if self._refused_at_s is not None and now_s - self._refused_at_s < LE_AGAIN_S:
             markings = markings[1:]
-        failure = Unreachable("no way to central was tried")
+        failure: Unreachable | None = None
         for marking in markings:
             self._wait(self.pace.wait_s(now_s, _CONNECTING_BYTES))
             try:
                 made = connecting.connect(self._place, self._proxy, self._context, self._patience, marking)
             except Unreachable as error:
-                failure = error
+                failure = failure or error
                 continue
             if len(markings) > 1:
                 self._refused_at_s = None if marking == markings[0] else now_s
             self._connection = made
             return made
-        raise failure
+        raise failure or Unreachable("no way to central was tried")
 
     def _pieces(self, connection: ssl.SSLSocket, content: BinaryIO, size_bytes: int) -> Iterator[bytes]:
         """The content, each piece when it may leave."""
