@@ -121,7 +121,7 @@ def _carry_out(central: Central, site: Site, now_ns: int) -> Answer:
 def _order(central: Central, site: Site, now_ns: int) -> str:
     """What both operators sign: canonical JSON that a person can read."""
     mine = Stored.site == site
-    kept = Stored.select(fn.COUNT(), fn.COALESCE(fn.SUM(Stored.size_bytes), 0)).where(
+    kept = Stored.select(fn.COUNT(Stored.sequence), fn.COALESCE(fn.SUM(Stored.size_bytes), 0)).where(
         mine, Stored.state == "kept"
     )
     objects, size_bytes = kept.tuples().first(central.database)
