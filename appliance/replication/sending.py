@@ -51,6 +51,14 @@ class Watched:
         self._told(len(chunk))
         return chunk
 
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        """Back to where a connection that had gone idle failed: what went with it did not count."""
+        self._told(offset - self._file.tell())
+        return self._file.seek(offset)
+
 
 class Sender:
     """What one central has, lacks and refuses. Several threads may send, each through a target of its own.
