@@ -54,6 +54,12 @@ class Watched:
     def tell(self) -> int:
         return self._file.tell()
 
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
     def seek(self, offset: int) -> int:
         """Back to where a connection that had gone idle failed: what went with it did not count."""
         self._told(offset - self._file.tell())
