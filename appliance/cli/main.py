@@ -30,6 +30,7 @@ VERBS = {
     "status": "sources, last record, next destruction, faults",
     "enrol": "make a central known to the box, by its code",
     "replicate": "send what is kept to the centrals",
+    "courier": "carry what is kept to the centrals on a stick",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
 

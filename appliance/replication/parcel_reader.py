@@ -69,7 +69,8 @@ class Parcel:
 
     def __init__(self, path: Path) -> None:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        self.path = path
+        self.failures = 0
+        """Reads of contents that the stick refused."""
         self._handle = os.open(path, flags)
         status = os.fstat(self._handle)
         self.size_bytes = status.st_size
@@ -97,8 +98,16 @@ class Parcel:
 
     def content(self, found: Found) -> BinaryIO:
         """The bytes of an object. Reading raises OSError where the stick does not give them."""
-        raw = _Piece(self._handle, found.start, found.claim.size_bytes)
+        raw = _Piece(self, found.start, found.claim.size_bytes)
         return cast(BinaryIO, io.BufferedReader(raw, _SEARCH_BYTES))
+
+    def read_at(self, position: int, size_bytes: int) -> bytes:
+        """Some bytes of contents. Raises OSError, which is counted."""
+        try:
+            return os.pread(self._handle, size_bytes, position)
+        except OSError:
+            self.failures += 1
+            raise
 
     def _read_head(self, found: Contents) -> int:
         line = self._line(0, found)
@@ -192,8 +201,8 @@ def opened(path: Path) -> Iterator[Parcel]:
 class _Piece(io.RawIOBase):
     """Some bytes of an open file, as a file."""
 
-    def __init__(self, handle: int, start: int, size: int) -> None:
-        self._handle = handle
+    def __init__(self, parcel: Parcel, start: int, size: int) -> None:
+        self._parcel = parcel
         self._at = start
         self._end = start + size
 
@@ -202,7 +211,7 @@ class _Piece(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
         wanted = min(len(buffer), self._end - self._at)
-        content = os.pread(self._handle, wanted, self._at) if wanted else b""
+        content = self._parcel.read_at(self._at, wanted) if wanted else b""
         buffer[: len(content)] = content
         self._at += len(content)
         return len(content)

@@ -26,6 +26,8 @@ PARCEL = re.compile(r"([0-9a-f]{16})-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}-[0-9]{4}\.pa
 RECEIPTS = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.receipts", re.ASCII)
 _NAMES_LIMIT = 100_000
 """More files than any stick of ours has: the rest is not looked at."""
+_LINES_LIMIT = 1_000_000
+"""More receipts than any one reading of a central writes for one site: the rest is not read."""
 _SHORT = 16
 
 
@@ -70,6 +72,10 @@ class Stick:
                 each.mkdir()
                 sync_folder(each.parent)
 
+    def sync(self, folder: Path) -> None:
+        """Make the names in a folder durable, where the stick's file system can. Raises OSError."""
+        sync_folder(folder)
+
     def free_bytes(self) -> int:
         """What can still be written. Raises OSError."""
         room = os.statvfs(self.path)
@@ -92,7 +98,9 @@ def lines(path: Path) -> Iterator[bytes]:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         skipping = False
-        while line := file.readline(LIMIT_BYTES + 1):
+        for _ in range(_LINES_LIMIT):
+            if not (line := file.readline(LIMIT_BYTES + 1)):
+                return
             whole = line.endswith(b"\n")
             if whole and not skipping and len(line) <= LIMIT_BYTES:
                 yield line

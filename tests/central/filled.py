@@ -1,4 +1,4 @@
-"""A box with two days of records, a dead run's journal, living journals and statistics; centrals that hold it."""
+"""A box with two days of records, journals of dead runs and statistics; centrals that hold it."""
 
 import dataclasses
 import datetime as dt

@@ -12,6 +12,7 @@ VERBS = {
     "operator": "make an operator's key",
     "destroy": "end a site's contract: two operators sign, everything of it goes",
     "clock": "whether the clock is believed, and a person's word for it",
+    "courier": "take in what a stick brings from boxes, and write receipts on it",
     "verify": "re-read and check everything that is kept",
 }
 """Each is a file beside this one, with EXAMPLES, add_arguments and run."""
