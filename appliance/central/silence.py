@@ -14,14 +14,20 @@ class Silence:
     minutes: int
 
 
-def due(heard_at_ns: int, now_ns: int, levels_minutes: Sequence[int]) -> list[Silence]:
-    """The levels that the silence has reached, shortest first; none for an instant in the future."""
+def due(
+    heard_at_ns: int, now_ns: int, levels_minutes: Sequence[int], listening_since_ns: int = 0
+) -> list[Silence]:
+    """The levels that the silence has reached, shortest first; none for an instant in the future.
+
+    Central itself may have been away: since it listens again (UTC nanoseconds) a site has the time of the
+    shortest level to be heard before it is called silent.
+    """
+    levels = sorted(set(levels_minutes))
+    listened_ns = now_ns - max(heard_at_ns, listening_since_ns)
+    if not levels or listened_ns < levels[0] * _MINUTE_NS:
+        return []
     silent_ns = now_ns - heard_at_ns
-    return [
-        Silence(heard_at_ns, minutes)
-        for minutes in sorted(set(levels_minutes))
-        if silent_ns >= minutes * _MINUTE_NS
-    ]
+    return [Silence(heard_at_ns, minutes) for minutes in levels if silent_ns >= minutes * _MINUTE_NS]
 
 
 def level(heard_at_ns: int, now_ns: int, levels_minutes: Sequence[int]) -> int:

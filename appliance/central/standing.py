@@ -15,8 +15,8 @@ from appliance.central.places import Central
 from appliance.central.tables import Event, Hold, Key, Site, Stored
 from appliance.retention import policy
 
-ALARMS = ("fork", "conflict", "early-order")
-"""Somebody must look: a box was rolled back, other bytes came under a name, an order before its time."""
+ALARMS = ("fork", "conflict", "early-order", "mismatch")
+"""Somebody must look: a box rolled back, other bytes under a name, an order too early, a wrong file."""
 
 
 @dataclass(frozen=True)

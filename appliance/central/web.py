@@ -107,7 +107,7 @@ def _told(content: bytes) -> HTTPResponse:
 
 def _refused(refusal: Refusal, tallies: Tallies) -> HTTPResponse:
     tallies.count(refusal.reason)
-    answer = HTTPResponse(b"", refusal.status)
+    answer = HTTPResponse(b"", refusal.status, {"Content-Type": "application/octet-stream"})
     if refusal.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         answer.set_header("Retry-After", _RETRY_AFTER_S)
     return answer

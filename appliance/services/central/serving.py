@@ -1,6 +1,7 @@
 """Serves a central over HTTPS until it is asked to stop: gunicorn, with the settings that stand beside."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ def serve(
     central = places.open(folder)
     name = central.identity.name
     central.close()  # every process opens it for itself: no connection survives a fork
+    _allow_files()
     listener = _listen(address, port)
     at, open_port = listener.getsockname()[:2]
     gunicorn_wsgi.SERVER = "greffier"  # what answers call themselves: no program, no version
@@ -59,6 +61,15 @@ def serve(
         "worker_exit": lambda arbiter, worker: worker.app.wsgi().close(),
     }
     _Serving(folder, given).run()
+
+
+def _allow_files() -> None:
+    """As many open files as this account may have: a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * settings.worker_connections
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _listen(address: str, port: int) -> socket.socket:

@@ -1,89 +1,86 @@
 """gunicorn's threads with bounds: no peer holds one longer than what it sends may take.
 
-A connection has a thread only while it says something: before its first byte and between two requests it
-waits in the poller. From then on it has a deadline - for the handshake and the head, then for the body by its
-length - and is cut when it is over, whatever it trickles.
+A connection has a thread only for a request whose head has come whole. From then on it has a deadline, by the
+length of its body, and is cut when that is over, whatever it trickles.
 """
 
 import contextlib
 import errno
 import selectors
-import socket
 import ssl
 import threading
 import time
 from functools import partial
 from typing import Any
 
-from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.errors import NoMoreData, ParseException
+from gunicorn.workers import gthread
 
 from appliance.central.tallies import Reason
+from appliance.services.central.connections import Connection, State, cut
 
-HEAD_S = 15.0
-"""For handshake and head, and for the answer beyond the time that the body takes."""
+ANSWER_S = 60.0
+"""For everything but the bytes of the body: a catalogue that is busy makes a request wait for 30."""
 
-SLOWEST_BYTES_S = 2_000
-"""What a line brings at least: 16 kbit/s, an eighth of what boxes hold themselves back to at worst."""
+SLOWEST_BYTES_S = 1_000
+"""What a line brings at least: 8 kbit/s, the lowest floor that a box may be given."""
 
-LONGEST_S = 4 * 3600.0
+LONGEST_S = 24 * 3600.0
 
-FIRST_BYTE_S = 10.0
-"""For a new connection to say anything."""
-
+_DRAIN_S = 1.0
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 _EMPTY = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class BoundedWorker(ThreadWorker):  # type: ignore[misc]
+class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     """One process of a central."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lock = threading.Lock()
-        self._deadlines: dict[TConn, float] = {}
-        self._overdue: set[TConn] = set()
+        self._deadlines: dict[Connection, float] = {}
+        self._overdue: set[Connection] = set()
+        self._looked_at_s = 0.0
 
-    def enqueue_req(self, conn: TConn) -> None:
-        """Give a connection a thread; a new one only when it has said something."""
-        if conn.initialized or conn.data_ready:
-            super().enqueue_req(conn)
+    def accept(self, listener: Any) -> None:
+        """Take a connection; it waits in the poller until something comes of it."""
+        try:
+            accepted, client = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
             return
-        conn.sock.setblocking(False)
-        conn.timeout = time.monotonic() + FIRST_BYTE_S
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        self.nr_conns += 1
+        self._wait(Connection(self.cfg, accepted, client, listener.getsockname()))
 
     def notify(self) -> None:
-        """About once a second: tell the arbiter that we live, and cut who takes too long."""
+        """About once a second: tell the arbiter that we live, and let go who takes too long."""
         super().notify()
-        now = time.monotonic()
-        with self._lock:
-            late = [conn for conn, deadline in self._deadlines.items() if deadline < now]
-            for conn in late:
-                self._deadlines[conn] = float("inf")
-                self._overdue.add(conn)
-                with contextlib.suppress(OSError):
-                    # Not by the TLS socket's own way, which would go on in clear. The reader sees the end.
-                    socket.socket.shutdown(conn.sock, socket.SHUT_RDWR)
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s >= 1:
+            self._looked_at_s = now_s
+            self._end_waiting(now_s if self.alive else float("inf"))
+            self._end_requests(now_s)
 
-    def handle(self, conn: TConn) -> Any:
-        """One request on a connection, in a thread."""
-        self._allow(conn, HEAD_S)
+    def handle(self, conn: Connection) -> Any:
+        """In a thread: what has come of a connection, and one request, if its head is whole."""
         try:
-            return super().handle(conn)
-        finally:
-            with self._lock:
-                self._deadlines.pop(conn, None)
-                if conn in self._overdue:
-                    self._overdue.discard(conn)
-                    self._count(Reason.TOO_SLOW)
+            if conn.collect():
+                if kept := self._within_deadline(conn):
+                    return kept
+                conn.linger()
+        except NoMoreData:
+            return False
+        except (OSError, ParseException) as error:
+            self.handle_error(None, conn.sock, conn.client, error)
+            conn.linger()
+        return gthread._DEFER if self.alive else False
 
-    def handle_request(self, req: Any, conn: TConn) -> Any:
-        """The head has come: there is time for the body."""
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """The head was read: there is time for the body."""
         lengths = [value for name, value in req.headers if name == "CONTENT-LENGTH"]
         size = int(lengths[0]) if lengths else 0
-        self._allow(conn, min(HEAD_S + size / SLOWEST_BYTES_S, LONGEST_S))
+        self._allow(conn, min(ANSWER_S + size / SLOWEST_BYTES_S, LONGEST_S))
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
@@ -104,7 +101,50 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError, ValueError):
             client.sendall(_EMPTY % status)
 
-    def _allow(self, conn: TConn, seconds: float) -> None:
+    def _within_deadline(self, conn: Connection) -> Any:
+        self._allow(conn, ANSWER_S)
+        try:
+            return super().handle(conn)
+        finally:
+            with self._lock:
+                self._deadlines.pop(conn, None)
+                late = conn in self._overdue
+                self._overdue.discard(conn)
+            if late:
+                self._count(Reason.TOO_SLOW)
+
+    def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:
+        """Whether another request may follow: not behind a body that nobody wanted and that does not end."""
+        return bool(keepalive) and bool(conn.parser.finish_body(deadline=time.monotonic() + _DRAIN_S))
+
+    def _wait(self, conn: Connection) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = conn.ends_at_s
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def _end_waiting(self, now_s: float) -> None:
+        """Close what waits in the poller and has not become a request in its time."""
+        for conn in [one for one in self.pending_conns if one.ends_at_s < now_s]:
+            self.pending_conns.remove(conn)
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
+            if conn.state in (State.HANDSHAKE, State.HEAD):
+                self._count(Reason.TOO_SLOW)
+
+    def _end_requests(self, now_s: float) -> None:
+        """Cut what has a thread for too long: who reads there finds the end of the connection."""
+        with self._lock:
+            for conn in [one for one, deadline in self._deadlines.items() if deadline < now_s]:
+                self._deadlines[conn] = float("inf")
+                self._overdue.add(conn)
+                with contextlib.suppress(OSError):
+                    cut(conn.sock)
+
+    def _allow(self, conn: Connection, seconds: float) -> None:
         with self._lock:
             self._deadlines[conn] = time.monotonic() + seconds
 

@@ -1,0 +1,117 @@
+"""A connection before it has a thread: handshake and head come in without anybody waiting for them.
+
+Whoever connects and says nothing, or trickles, costs a file descriptor until its time is over, and no thread.
+"""
+
+import contextlib
+import socket
+import ssl
+import time
+from enum import Enum
+from typing import Any, cast
+
+from gunicorn import http, sock
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+from gunicorn.workers.gthread import TConn
+
+HEAD_BYTES = 8192
+"""A head with a claim has about 1,000; the claim is 2 KiB at most."""
+
+_LINGER_BYTES, _READ_BYTES = 1 << 20, 4096
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class State(Enum):
+    """What a connection is doing while it has no thread."""
+
+    HANDSHAKE, IDLE, HEAD, LINGER = range(4)
+
+
+_ALLOWED_S = {State.HANDSHAKE: 15.0, State.IDLE: 75.0, State.HEAD: 15.0, State.LINGER: 2.0}
+"""Seconds from its beginning on; IDLE is between two requests, and before the first."""
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """gunicorn's, but it collects the head of a request by itself. `ends_at_s` is when its time is over."""
+
+    def __init__(self, cfg: Any, plain: socket.socket, client: Any, server: Any) -> None:
+        super().__init__(cfg, plain, client, server)
+        self.sock: socket.socket = plain
+        self.initialized: bool = False
+        self._dropped_bytes = 0
+        self._enter(State.HANDSHAKE if cfg.is_ssl else State.IDLE)
+
+    def collect(self) -> bool:
+        """Take what has come; whether the head of a request is whole, so that reading it waits for nobody.
+
+        Raises NoMoreData at the end of the connection, ParseException for a head without end, OSError.
+        """
+        try:
+            self.sock.setblocking(False)
+            if self.state is State.LINGER:
+                return self._drop()
+            self._begin()
+            if self.state is State.HANDSHAKE:
+                cast(ssl.SSLSocket, self.sock).do_handshake()
+                self._enter(State.IDLE)
+            while not self._is_whole():
+                self._take(self.sock.recv(_READ_BYTES))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            return False
+        self._enter(State.IDLE)
+        return True
+
+    def close(self, graceful: bool = False) -> None:
+        """At once: whoever was answered has had its time in the thread that answered, see `linger`."""
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+    def linger(self) -> None:
+        """Say that nothing more comes; what the peer still sends is read and dropped until its time is over.
+
+        Closed at once while something unread is on its way, the connection would break before the peer has
+        read its answer (RFC 9112 section 9.6).
+        """
+        self._enter(State.LINGER)
+        with contextlib.suppress(OSError):
+            cut(self.sock, socket.SHUT_WR)
+
+    def _drop(self) -> bool:
+        while self._dropped_bytes < _LINGER_BYTES:
+            received = socket.socket.recv(self.sock, _READ_BYTES)  # whatever it means: not by way of TLS
+            self._dropped_bytes += len(received)
+            if not received:
+                break
+        raise NoMoreData
+
+    def _begin(self) -> None:
+        """What `TConn.init` does, without waiting for a handshake."""
+        if not self.initialized:
+            self.initialized = True
+            if self.cfg.is_ssl:
+                self.sock = sock.ssl_wrap_socket(self.sock, self.cfg)
+            self.parser = http.get_parser(self.cfg, self.sock, self.client)
+
+    def _take(self, received: bytes) -> None:
+        if not received:
+            raise NoMoreData
+        self.parser.unreader.unread(self.parser.unreader.take_buffered() + received)
+        if self.state is not State.HEAD:
+            self._enter(State.HEAD)
+
+    def _is_whole(self) -> bool:
+        held: bytes = self.parser.unreader.buf.getvalue()
+        if _END_OF_HEAD in held:
+            return True
+        if len(held) > HEAD_BYTES:
+            raise LimitRequestHeaders("a head without end")
+        return False
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.ends_at_s = time.monotonic() + _ALLOWED_S[state]
+
+
+def cut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+    """Shut the TCP connection down. Not by the TLS socket's own way, which would go on in clear. OSError."""
+    socket.socket.shutdown(connection, how)
