@@ -60,7 +60,9 @@ class Receiver:
         except ReplicationError:
             self._discard(site, name, claim)
             raise
-        if isinstance(accepted, Stored):
+        if isinstance(accepted, Stored):  # it came twice at one moment, and the other was first
+            if bytes(accepted.sha256).hex() != claim.sha256 or accepted.state != "kept":
+                self._discard(site, name, claim)
             return self._again(site, accepted, claim, claimed)
         with contextlib.suppress(StorageError, CentralError):  # there are rows for it, so it is done later
             erasures.erase_paths(self._central, accepted.needless, day_of(self._clock()))
