@@ -25,8 +25,16 @@ from appliance.runtime.clock import now_ns
 from appliance.vault import chain, seals, signing
 from appliance.vault.chain import Chain
 from tests.central.made_sites import Sender, events, make_sender, stored
-from tests.central.servers import FOLDER
+from tests.central.servers import FOLDER, SERVERS
 from tests.vault.made_homes import DAY, SOURCES, run_that_dies, traffic
+
+both = pytest.mark.parametrize("central_kind", [FOLDER, SERVERS], indirect=True)
+"""On a folder and SQLite, and on S3 and PostgreSQL; the other tests are of what both share."""
+
+
+@pytest.fixture
+def central_kind(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", FOLDER))
 
 
 class Untouchable(io.BytesIO):
@@ -43,6 +51,7 @@ def sender(central: Central, tmp_path: Path) -> Sender:
     return made
 
 
+@both
 def test_a_whole_home_is_taken_and_each_receipt_follows_from_the_one_before(sender: Sender) -> None:
     sent = dict(sender.everything())
     receipts = sender.send_everything()
@@ -64,6 +73,7 @@ def test_a_whole_home_is_taken_and_each_receipt_follows_from_the_one_before(send
     assert stored(sender.central) == expected
 
 
+@both
 def test_the_same_bytes_again_give_the_same_receipt_and_are_not_stored(sender: Sender) -> None:
     first = {receipt.name: receipt.render() for receipt in sender.send_everything()}
     for path in stored(sender.central):
@@ -81,6 +91,7 @@ def test_the_same_bytes_again_give_the_same_receipt_and_are_not_stored(sender: S
     assert len(sender.rows()) == len(first)
 
 
+@both
 def test_other_bytes_under_a_name_are_a_conflict_that_is_told_once_and_changes_nothing(
     sender: Sender,
 ) -> None:
@@ -112,6 +123,7 @@ def test_bytes_that_are_not_as_claimed_leave_nothing(sender: Sender, change: str
         sender.deposit(name, content)
 
 
+@both
 @pytest.mark.parametrize("change", ["shorter", "other"])
 def test_a_segment_that_is_not_as_claimed_leaves_nothing(sender: Sender, change: str) -> None:
     for name, content in sender.lines().items():
@@ -124,6 +136,7 @@ def test_a_segment_that_is_not_as_claimed_leaves_nothing(sender: Sender, change:
     sender.deposit(name, content)
 
 
+@both
 def test_whoever_is_not_a_site_learns_nothing_and_is_not_read(
     sender: Sender, central: Central, tmp_path: Path
 ) -> None:
@@ -205,6 +218,7 @@ def test_what_rests_on_something_waits_for_it(sender: Sender) -> None:
     assert sender.send_everything()
 
 
+@both
 def test_a_journal_goes_when_every_file_of_its_seal_is_there_and_not_before(sender: Sender) -> None:
     *most, (last, content) = sender.everything()
     assert last.startswith("segments/")
@@ -231,6 +245,7 @@ def test_a_journal_that_comes_after_its_segment_is_not_stored(sender: Sender) ->
     assert not [path for path in stored(sender.central) if "/journal/" in path]
 
 
+@both
 def test_a_seal_of_two_days_is_whole_with_both(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     with sender.box.recording() as (_, writer):
@@ -260,6 +275,7 @@ def test_the_journal_of_a_run_that_died_stays(central: Central, tmp_path: Path) 
     assert [row.state for row in sender.rows() if row.name == name] == ["kept"]
 
 
+@both
 def test_an_adopted_journal_is_taken_only_as_the_chain_fixed_it(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     run_that_dies(sender.box, traffic(5))
@@ -273,6 +289,7 @@ def test_an_adopted_journal_is_taken_only_as_the_chain_fixed_it(central: Central
     sender.deposit(name, content)
 
 
+@both
 def test_a_line_that_fixes_what_is_stored_otherwise_is_told(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     run_that_dies(sender.box, traffic(5))
@@ -287,6 +304,7 @@ def test_a_line_that_fixes_what_is_stored_otherwise_is_told(central: Central, tm
     assert (told["name"], told["fixed"]) == (name, hashlib.sha256(content).hexdigest())
 
 
+@both
 def test_a_box_that_was_rolled_back_keeps_both_its_chains_here_and_is_told_of_once(
     sender: Sender, tmp_path: Path
 ) -> None:
@@ -426,7 +444,6 @@ class Locked(DirectoryStore):
         return self.refusal and super().delete(path)
 
 
-@pytest.mark.parametrize("central_kind", [FOLDER], indirect=True)
 @pytest.mark.parametrize("refusal", [False, StorageError("the disk refuses")])
 def test_what_could_not_be_erased_at_once_is_erased_later(
     sender: Sender, refusal: bool | StorageError
