@@ -1,7 +1,7 @@
 """Delivery to one central: looks what is missing there, sends it, waits after failures, says how it stands.
 
-Two lanes, each with a connection of its own: what secures the last minutes never waits behind a segment that
-takes minutes on a slow line.
+Two lanes, each with a connection of its own: both take what is next, but one of them nothing large, so that
+what secures the last minutes never waits behind a segment that takes minutes on a slow line.
 """
 
 import contextlib
@@ -27,15 +27,16 @@ LOOK_S = 2.0
 SIGN_OF_LIFE_S = 240.0
 """Central calls a site silent after 15 minutes."""
 
-TRIES = 5
+TRIES = 4
 """Failures in a row after which a delivery that is to end once gives up: half a minute or so."""
 
 _PATIENCE_S = 5.0
+_TURN_S, _GLANCE_S = 0.02, 0.25
 _TIDY_S = 3600.0
 
 
 class Lane:
-    """One way to a central: the urgent one takes envelopes and journals, the other all the rest."""
+    """One way to a central: the urgent one takes envelopes and journals only, the other whatever is next."""
 
     def __init__(
         self,
@@ -85,7 +86,8 @@ class Lane:
         self._holdings.refresh(LOOK_S / 2)
         waiting = [item for item in self._sender.due(self._may_bulk()) if self._takes(item)]
         if waiting:
-            self._send(waiting)
+            if not self._send(waiting):
+                self._stopping.wait(_TURN_S)  # all of it is on its way by the other lane
             return False
         if self._once:
             return True
@@ -95,19 +97,26 @@ class Lane:
         return False
 
     def _takes(self, item: Item) -> bool:
-        return (item.urgency <= Urgency.JOURNAL) == self._is_urgent
+        return item.urgency <= Urgency.JOURNAL or not self._is_urgent
 
-    def _send(self, waiting: list[Item]) -> None:
-        until = time.monotonic() + LOOK_S
+    def _send(self, waiting: list[Item]) -> int:
+        """Send for a while, in order, what the other lane does not; how many."""
+        until, count = time.monotonic() + LOOK_S, 0
+        upsets = self._sender.upsets
         for item in waiting:
-            upsets, contact_ns = self._sender.upsets, self._sender.contact_ns
-            self._sender.send(self._target, item, self._standing.sent)
+            with self._sender.holding(item) as is_ours:
+                if not is_ours:
+                    continue
+                contact_ns = self._sender.contact_ns
+                self._sender.send(self._target, item, self._standing.sent)
+            count += 1
             if self._sender.contact_ns != contact_ns:
                 self._failures = 0
                 self._greeted_at = time.monotonic()
                 self._standing.worked(self._who)
             if self._stopping.is_set() or time.monotonic() > until or self._sender.upsets != upsets:
-                return
+                break
+        return count
 
     def _greet(self) -> None:
         """Nothing to say is said, too: the newest line again, which costs central nothing."""
@@ -128,8 +137,15 @@ class Lane:
         if self._once and self._failures >= TRIES:
             self.error = error
             return True
-        self._stopping.wait(wait_s)
+        self._wait(wait_s)
         return False
+
+    def _wait(self, wait_s: float) -> None:
+        """Until it is time again, or the other lane got an answer."""
+        begun = time.monotonic()
+        while (left := begun + wait_s - time.monotonic()) > 0 and self._standing.worked_at <= begun:
+            if self._stopping.wait(min(left, _GLANCE_S)):
+                return
 
 
 def _kind(error: GreffierError) -> str:

@@ -4,6 +4,7 @@ Of central nothing is ever learnt but its receipts and why it did not take somet
 set aside, told as an alarm and tried again later; everything else goes on.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,12 +55,6 @@ class Watched:
     def tell(self) -> int:
         return self._file.tell()
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
     def seek(self, offset: int) -> int:
         """Back to where a connection that had gone idle failed: what went with it did not count."""
         self._told(offset - self._file.tell())
@@ -82,6 +77,7 @@ class Sender:
         self._lock = threading.RLock()
         self._needless: dict[str, str] = {}
         self._aside: dict[str, _Aside] = {}
+        self._under_way: set[str] = set()
         self._refusals = 0
         self._lacking: list[Item] = []
         self._compared: tuple[object, ...] = ()
@@ -123,6 +119,19 @@ class Sender:
             of_kind = [one for one in standing if one.kind == kind]
             more = f" (and {len(of_kind) - 1:,} more)" if len(of_kind) > 1 else ""
             yield kind, of_kind[0].message + more
+
+    @contextlib.contextmanager
+    def holding(self, item: Item) -> Iterator[bool]:
+        """Whether nobody else sends it just now; nobody will while the block runs."""
+        with self._lock:
+            is_ours = item.name not in self._under_way
+            self._under_way.add(item.name)
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                with self._lock:
+                    self._under_way.discard(item.name)
 
     def newest_signed_line(self) -> Item | None:
         """The last line that central has signed for: sent again, it is a sign of life."""

@@ -33,6 +33,7 @@ class Standing:
         self._waiting: dict[str, int] = {}
         self._failing_since_ns: int | None = None
         self._failure = ""
+        self.worked_at = 0.0
 
     def sent(self, count: int) -> None:
         """So many bytes have gone."""
@@ -42,6 +43,7 @@ class Standing:
     def worked(self, who: str) -> None:
         """Central answered one of the senders as itself."""
         with self._lock:
+            self.worked_at = time.monotonic()
             self._waiting.pop(who, None)
             self._failing_since_ns = None
             for kind in ("unreachable", "untrusted", "refused_all", "storage"):
