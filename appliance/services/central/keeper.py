@@ -11,12 +11,10 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from peewee import PeeweeException
-
-from appliance.central import attendance, certificates, enrolment, erasures, places
+from appliance.central import attendance, certificates, contract_end, enrolment, erasures, expiry, places
 from appliance.central.places import Central
 from appliance.central.tallies import Tallies
-from appliance.model.errors import GreffierError
+from appliance.model.errors import CentralError, GreffierError
 from appliance.model.instants import day_of
 from appliance.runtime import locks
 from appliance.runtime.clock import Clock, now_ns
@@ -24,9 +22,16 @@ from appliance.runtime.clock import Clock, now_ns
 TURN_S = 20.0
 """How late the silence of a site may be noticed, and its end."""
 
-_HOUR_NS = 3600 * 10**9
+_HOUR_NS, _AGAIN_NS = 3600 * 10**9, 300 * 10**9
 
 Work = Callable[[Central, int], object]
+
+
+def _expire(central: Central, now_ns: int) -> None:
+    """Raises CentralError where the clock is not believed: somebody must vouch for it."""
+    outcome = expiry.expire(central, now_ns)
+    if outcome.doubt:
+        raise CentralError(outcome.doubt)
 
 
 def _renew(central: Central, now_ns: int) -> None:
@@ -34,10 +39,12 @@ def _renew(central: Central, now_ns: int) -> None:
 
 
 HOURLY: tuple[tuple[str, Work], ...] = (
+    ("destroy what has passed its term", _expire),
+    ("go on with contracts that have ended", contract_end.finish),
     ("empty lapsed codes", enrolment.lapse),
     ("renew its certificate", _renew),
 )
-"""What is done once an hour and at the start."""
+"""What is done once an hour and at the start; what failed, after five minutes."""
 
 EACH_TURN: tuple[tuple[str, Work], ...] = (
     ("look who is silent", attendance.notice),
@@ -68,7 +75,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._lock: int | None = None
-        self._hourly_at_ns = 0
+        self._next_ns: dict[str, int] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -86,15 +93,15 @@ class Keeper:
     def turn(self) -> None:
         """Everything that is due now; what fails is said, and tried again in the next turn."""
         self._try("write what was refused", self._write_tallies)
-        if not self._leads():
+        if not self._try("take its lock", self._lead) or self._lock is None:
             return
         now = self._clock()
         for what, work in EACH_TURN:
             self._try(what, partial(work, self._central, now))
-        if now - self._hourly_at_ns >= _HOUR_NS or now < self._hourly_at_ns:
-            done = [self._try(what, partial(work, self._central, now)) for what, work in HOURLY]
-            if all(done):
-                self._hourly_at_ns = now
+        for what, work in HOURLY:
+            if not now < self._next_ns.get(what, 0) <= now + _HOUR_NS:  # also after the clock was set back
+                done = self._try(what, partial(work, self._central, now))
+                self._next_ns[what] = now + (_HOUR_NS if done else _AGAIN_NS)
 
     def _run(self) -> None:
         while True:
@@ -106,21 +113,20 @@ class Keeper:
     def _write_tallies(self) -> None:
         self._tallies.write(self._central.database, day_of(self._clock()))
 
-    def _leads(self) -> bool:
-        """Whether this is the keeper at work; a lock once taken is held to the end."""
+    def _lead(self) -> None:
+        """Be the keeper at work, if no other is; a lock once taken is held to the end."""
         if self._lock is None:
             self._lock = locks.attempt(self._central.folder / "keeper.lock")
-        return self._lock is not None
 
     def _try(self, what: str, work: Callable[[], object]) -> bool:
         try:
             work()
-        except (GreffierError, PeeweeException, OSError) as error:
+        except Exception as error:  # noqa: BLE001  a keeper that ends would destroy nothing any more
             self._told(f"cannot {what}: {_in_words(error)}; it is tried again")
             return False
         return True
 
 
 def _in_words(error: Exception) -> str:
-    """Errors of ours say what they mean; a catalogue's may hold anything."""
+    """Errors of ours say what they mean; others may hold anything."""
     return str(error) if isinstance(error, GreffierError) else type(error).__name__
