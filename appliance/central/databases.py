@@ -6,6 +6,7 @@ transaction fails with CentralError and is not repeated here.
 """
 
 import contextlib
+import errno
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 from peewee import InterfaceError, OperationalError, PeeweeException, PostgresqlDatabase, SqliteDatabase
 
+from appliance.central.turns import Turns
 from appliance.model.errors import CentralError, StorageError
 
 BUSY_S = 30
 """How long a writer waits for another: a keeper's long transaction is no reason to refuse a box."""
 CONNECT_S = 5
 QUERY_S = 120
+_READS = ("SELECT", "PRAGMA", "WITH")
 _FULL = ("disk is full", "No space left")
 
 
@@ -113,7 +116,8 @@ class _Connections:
         except (OperationalError, InterfaceError) as error:
             why = str(error).strip().partition("\n")[0]
             if any(text in why for text in _FULL):
-                raise StorageError(f"{self.title} has no room left; free its disk") from error
+                full = OSError(errno.ENOSPC, why)
+                raise StorageError(f"{self.title} has no room left; free its disk") from full
             raise CentralError(f"{self.title} does not answer as it should: {why}; see to it") from error
 
 
@@ -122,6 +126,7 @@ class SqliteCatalogue(_Connections, SqliteDatabase):
 
     def __init__(self, path: Path) -> None:
         self.title = str(path)
+        self._turns = Turns()
         super().__init__(
             str(path),
             pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "secure_delete": 1},
@@ -130,10 +135,41 @@ class SqliteCatalogue(_Connections, SqliteDatabase):
             check_same_thread=False,  # so that all can be closed at the end
         )
 
+    def begin(self, *args: Any, **kwargs: Any) -> None:
+        """As peewee's, when it is this thread's turn. Raises CentralError."""
+        self._take_turn()
+        try:
+            super().begin(*args, **kwargs)
+        except BaseException:
+            self._turns.give()
+            raise
+
+    def commit(self) -> Any:
+        """As peewee's; if it fails, the rollback that follows ends the turn."""
+        super().commit()
+        self._turns.give()
+
     def rollback(self) -> Any:
         """As peewee's; SQLite has done it by itself where the disk was full."""
         state: Any = self._state  # type: ignore[attr-defined]  # peewee's
-        return super().rollback() if state.conn is not None and state.conn.in_transaction else None
+        try:
+            if state.conn is not None and state.conn.in_transaction:
+                super().rollback()
+        finally:
+            self._turns.give()
+
+    def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
+        if self._turns.has() or sql.startswith(_READS):
+            return super()._execute_cursor(sql, params, **options)
+        self._take_turn()
+        try:
+            return super()._execute_cursor(sql, params, **options)
+        finally:
+            self._turns.give()
+
+    def _take_turn(self) -> None:
+        if not self._turns.take(BUSY_S):
+            raise CentralError(f"{self.title} is busy: others wrote to it for {BUSY_S} s; try again")
 
 
 class PostgresqlCatalogue(_Connections, PostgresqlDatabase):

@@ -109,12 +109,12 @@ class Ledger:
         wrong = []
         if (row.seq, entry.seq) != (seq, seq):
             wrong.append(f"has the number {entry.seq}: lines were added, taken away or reordered")
-        if fields["prev"] != previous:
+        if fields.get("prev") != previous:
             wrong.append("does not follow from the line before it")
         if (row.at_ns, row.kind, row.site) != (entry.at_ns, entry.kind, entry.site):
             wrong.append("stands in the catalogue under another time, kind or site than it says")
-        signature = fields.pop("sig")
-        if not signing.holds(self._central.signer.box, PURPOSE, canonical.encode(fields), signature):
+        signature, box = str(fields.pop("sig", "")), self._central.signer.box
+        if not signing.holds(box, PURPOSE, canonical.encode(fields), signature):
             wrong.append("is not signed by this central")
         return wrong
 
@@ -126,4 +126,4 @@ def _entry(line: str) -> Entry:
 
 
 def _hash(line: str) -> str:
-    return canonical.sha256(line.encode("ascii") + b"\n")
+    return canonical.sha256(line.encode("utf-8", "replace") + b"\n")

@@ -83,7 +83,9 @@ class Folder:
         with told(f"cannot use {self.root}"):
             disk = os.statvfs(self.root)
         if self._free_bytes and disk.f_bavail * disk.f_frsize < self._free_bytes + size_bytes:
-            raise StorageError(f"the disk of {self.root} is as full as its settings allow; give it room")
+            raise StorageError(
+                f"the disk of {self.root} is as full as its settings allow; give it room"
+            ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _walk(self, folder: Path) -> Iterator[tuple[str, int]]:
         try:
