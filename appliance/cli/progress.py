@@ -113,3 +113,17 @@ def of_feeds() -> "Iterator[Callable[[Sequence[SourceCounts]], None]]":
 
     with Console(stderr=True).status("listening") as line:
         yield lambda sources: line.update(told(sources))
+
+
+@contextlib.contextmanager
+def of_objects() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere; it is told how many objects are done, and of how many."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("objects", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

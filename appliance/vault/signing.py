@@ -69,6 +69,11 @@ def load(path: Path) -> Signer:
     """The signer of a home's box.key. Raises HomeError."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError:
+        raise HomeError(
+            f"{path} is not here, so this home can be read and not continued; restore it from the box's "
+            "backup, or make a new box with 'greffier init'"
+        ) from None
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise HomeError(
             f"cannot use the box's key {path}: {error}; restore it from the box's backup"

@@ -227,7 +227,7 @@ def _check_unknown(home: Home, paths: set[Path], catalogue: Catalogue, findings:
     unclosed = set(liveness.unclosed(home))
     for path in sorted(paths):
         where = str(path.relative_to(home.path))
-        run = None if path.is_symlink() else _writer_of(path, catalogue)
+        run = None if path.is_symlink() else _writer_of(home, path, catalogue)
         if path.name in catalogue.replaced:
             findings.notices.append(Fault(where, "was replaced by a segment; the next start removes it"))
         elif path.name.startswith(".") and path.name.endswith(".new") and path.parent != home.path:
@@ -243,15 +243,24 @@ def _check_unknown(home: Home, paths: set[Path], catalogue: Catalogue, findings:
             )
 
 
-def _writer_of(path: Path, catalogue: Catalogue) -> str | None:
+def _drawn_and_cut_off(home: Home, header: journal.Header) -> bool:
+    """Whether the envelope of a journal's key lies here, and its run was cut off before a line told of it.
+
+    So it is in a home that was restored from a central: envelopes and journals are sent before the lines.
+    """
+    envelope = home.envelopes(header.vault, header.day) / f"{header.key_id}.envelope"
+    return envelope.exists() and header.run in liveness.unclosed(home)
+
+
+def _writer_of(home: Home, path: Path, catalogue: Catalogue) -> str | None:
     """The run that wrote a file under a key the chain knows (an envelope names its run itself)."""
     try:
         match path.suffix:
             case ".journal":
                 with path.open("rb") as file:
                     header = journal.parse_header(file.readline(4096))
-                made = catalogue.envelopes.get(header.key_id)
-                return header.run if made and header.name == path.name else None
+                known = header.key_id in catalogue.envelopes or _drawn_and_cut_off(home, header)
+                return header.run if known and header.name == path.name else None
             case ".parquet" | ".index":
                 made = catalogue.envelopes.get(path.name.split("-")[1])
                 return made.run if made else None

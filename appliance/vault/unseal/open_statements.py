@@ -112,7 +112,8 @@ def copies(home: Home, place: Path) -> None:
             _copy(home.path / name, place / "settings" / Path(name).name)
     for path in sorted(home.statistics.glob("*/*.jsonl")):
         _copy(path, place / "statistics" / path.parent.name / path.name)
-    for path in sorted((home.path / "replication").glob("*/*.json*")):
+    told = [*(home.path / "replication").glob("*/*.json*"), *home.state.glob("restored/*.json*")]
+    for path in sorted(told):
         if path.name in ("central.json", "receipts.jsonl", "evidence.jsonl"):
             _copy(path, place / "receipts" / path.parent.name / path.name)
 
