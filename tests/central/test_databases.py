@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -196,4 +197,76 @@ def test_a_full_disk_is_said_as_such(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="has no room left"):
         add(database, "much", "x" * 100_000)
     assert "much" not in keys(database)
+    database.close_all()
+
+
+def test_threads_write_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    """SQLite alone lets them sleep and try again, and some never come to it."""
+    database = databases.connect("", tmp_path)
+    tables.create(database)
+    begun: list[int] = []
+    wrote: list[int] = []
+
+    def work(number: int) -> None:
+        begun.append(number)
+        with databases.writing(database):
+            wrote.append(number)
+            tables.About.insert(key=f"turn {number}", value="x").execute(database)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(10)]
+    with databases.writing(database):
+        for thread in threads:
+            thread.start()
+            time.sleep(0.05)
+    for thread in threads:
+        thread.join(30)
+    assert wrote == begun == list(range(10))
+    database.close_all()
+
+
+@pytest.mark.parametrize("how", ["raises", "nested", "single", "no begin"])
+def test_a_turn_ends_with_its_transaction_however_it_ends(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "BUSY_S", 1)
+    database, elsewhere = (databases.connect("", tmp_path) for _ in range(2))
+    tables.create(database)
+    if how == "raises":
+        with pytest.raises(IntegrityError), databases.writing(database):
+            tables.About.insert_many([{"key": "undone", "value": "x"}] * 2).execute(database)
+        assert "undone" not in keys(database)
+    elif how == "nested":
+        with databases.writing(database), databases.writing(database):
+            add(database, "deep")
+    elif how == "single":
+        tables.About.insert(key="single", value="x").execute(database)
+    else:
+        with databases.writing(elsewhere), pytest.raises(CentralError):
+            add(database, "never")
+    other = threading.Thread(target=add, args=(database, "other"))
+    other.start()
+    other.join(30)
+    assert "other" in keys(database)
+    database.close_all()
+    elsewhere.close_all()
+
+
+def test_whoever_waits_for_his_turn_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = databases.connect("", tmp_path)
+    tables.create(database)
+    monkeypatch.setattr(databases, "BUSY_S", 0.1)
+    said: list[str] = []
+
+    def work() -> None:
+        try:
+            add(database, "waits")
+        except CentralError as error:
+            said.append(str(error))
+
+    other = threading.Thread(target=work)
+    with databases.writing(database):
+        other.start()
+        other.join(30)
+    assert "is busy" in said[0]
+    add(database, "afterwards")
     database.close_all()
