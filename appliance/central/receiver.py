@@ -20,7 +20,7 @@ from appliance.central.refusals import Malformed, NotAuthorised, TooLarge, Unpro
 from appliance.central.tables import Site, Stored
 from appliance.model.errors import CentralError, ReplicationError, StorageError
 from appliance.model.instants import MINUTE_NS, day_of
-from appliance.replication import names
+from appliance.replication import claims, names
 from appliance.replication.claims import Claim
 from appliance.replication.names import Kind, ObjectName
 from appliance.replication.receipts import Receipt
@@ -46,7 +46,7 @@ class Receiver:
         `targets.Target` (Refused as one of `central.refusals`), StorageError (nothing counts as kept), and
         CentralError if the catalogue does not answer.
         """
-        name = _parse(claim.name)
+        name = _parse(claim)
         site = self._authorised(claim)
         self._check_size(name, claim)
         claimed = Claimed(content, claim)
@@ -153,11 +153,12 @@ class Receiver:
             self._central.store.delete(path)
 
 
-def _parse(text: str) -> ObjectName:
+def _parse(claim: Claim) -> ObjectName:
+    """The name of a claim of the right form, wherever it came from. Raises Malformed."""
     try:
-        return names.parse(text)
+        return names.parse(claims.parse(claim.render()).name)
     except ValueError as error:
-        raise Malformed(f"'{text[:100]}' {error}") from None
+        raise Malformed(f"'{claim.name[:100]}' {error}") from None
 
 
 def _locked_until(site: Site, name: ObjectName) -> dt.date | None:

@@ -18,7 +18,7 @@ from appliance.vault import chain, signing
 from tests.vault.made_homes import SOURCES, Box, make_box, traffic
 
 
-@dataclass
+@dataclass(repr=False)
 class Sender:
     """A box that sends to one central. `kept` holds journal files that the box has dropped since."""
 
