@@ -66,6 +66,7 @@ class Holdings:
         self._statistics: dict[Path, tuple[int, list[Item]]] = {}
         self._hashes: dict[tuple[str, int, int], str] = {}
         self._journals: set[str] = set()
+        self._headed: set[str] = set()
         self._loose: list[Item] = []
         self._lock = threading.Lock()
         self._refreshed_at = -1e9
@@ -119,16 +120,13 @@ class Holdings:
         if item.urgency is Urgency.LINE:
             return self._line(item)
         try:
-            handle = os.open(
-                self._home.path / item.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            )
+            file = _opened(self._home.path / item.name)
         except FileNotFoundError:
             raise Gone from None
         except OSError as error:
             raise ReplicationError(
                 f"cannot read {item.name}: {error.strerror}; see 'greffier verify'"
             ) from error
-        file = os.fdopen(handle, "rb")
         try:
             return self._checked(item, file)
         except BaseException:
@@ -144,8 +142,6 @@ class Holdings:
                 raise ReplicationError(f"{item.name} is not as the chain fixes it; see 'greffier verify'")
             return Content(item.sha256, item.size_bytes, file)
         if item.urgency is Urgency.JOURNAL:
-            if not _is_headed(file, item.name):
-                raise Gone
             with contextlib.suppress(OSError):  # what central has must not be lost here by a power cut
                 os.fdatasync(file.fileno())
         return Content(self._hash(item.name, file, known), known.st_size, file)
@@ -190,9 +186,22 @@ class Holdings:
                     live[run] = liveness.is_live(self._home, run)
                 begun = _begun(text)
                 whole = now >= begun + _WHOLE_NS and now - found.changed_ns >= _STILL_NS
-                if whole or not live[run]:
+                if (whole or not live[run]) and self._is_headed(folder / text):
                     yield Item(name, Urgency.JOURNAL, begun, found.size_bytes, None, found.name.day)
         self._journals = present
+        self._headed &= present
+
+    def _is_headed(self, path: Path) -> bool:
+        """Whether a journal file has its header: one that a power cut left without holds nothing."""
+        name = str(path.relative_to(self._home.path))
+        if name not in self._headed:
+            try:
+                with _opened(path) as file:
+                    if journal.parse_header(file.readline(4096)).name == path.name:
+                        self._headed.add(name)
+            except (OSError, ValueError):
+                return False
+        return name in self._headed
 
     def _written_statistics(self) -> Iterator[Item]:
         folders = list(_day_folders(self._home.statistics, 1))
@@ -258,9 +267,7 @@ def _begun(text: str) -> int:
     return from_iso(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z")
 
 
-def _is_headed(file: BinaryIO, name: str) -> bool:
-    """Whether a journal file has its header: one that a power cut left without holds nothing."""
-    try:
-        return f"{journal.parse_header(file.readline(4096)).name}" == name.rpartition("/")[2]
-    except ValueError:
-        return False
+def _opened(path: Path) -> BinaryIO:
+    """A file itself, never what a link leads to; and without waiting for the other end of a pipe."""
+    more = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | more))
