@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from demo.centrals import Centrals
 from demo.commands import ask, greffier
 
 CAPTURES = [Path(__file__).resolve().parent / "captures" / name for name in ("iphone.pcap", "android.pcap")]
@@ -24,12 +25,14 @@ NETWORKS = ["192.168.2.0/24", "fe80::/10"]
 PHONES = {"192.168.2.17": "c4:61:8b:35:82:a9", "192.168.2.16": "4c:6a:f6:9f:f6:27"}
 ACCESS_POINT = "02:ca:fe:00:00:01"
 CUSTODIANS = ["owner.key", "lawyer.key"]
+CENTRALS = ["Lyon", "Lille"]
 ROWS_SHOWN = 18
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 
 WHAT_HAPPENED = """What happened: two phones' connections were written down as they passed, on disk within a
 second and sealed, without a word of what they said. The box that wrote them cannot read them, nor can one
-custodian alone; both together can. After a year the day's keys are destroyed, and every copy is dead with
+custodian alone; both together can. Two centrals keep a copy that they cannot read, and gave it back
+when the box was gone. After a year the day's keys are destroyed, and every copy is dead with
 them."""
 
 
@@ -148,6 +151,43 @@ def look_at_totals(folder: Path) -> None:
     greffier(folder, "statistics", "--home", "box")
 
 
+def replicate(folder: Path) -> None:
+    tell(
+        "11. The box could burn. Two centrals, at two places, are to keep a copy: here both are on this "
+        "machine. Their operators start them and give the box a code each."
+    )
+    for name in CENTRALS:
+        greffier(folder, "central", "init", "--dir", name, "--name", name, "--host", "127.0.0.1")
+    with Centrals(folder, CENTRALS) as urls:
+        for name, url in urls.items():
+            said = ask(folder, "central", "enrol", "--dir", name, "--site", "Demo Café", "--json")
+            greffier(folder, "enrol", "--home", "box", "--to", url, "--code", json.loads(said)["code"])
+        tell("The box sends what they lack, encrypted as it lies there, and each signs for what it has.")
+        greffier(folder, "replicate", "--home", "box", "--once")
+    tell("Do both have the same?")
+    greffier(folder, "central", "compare", *CENTRALS)
+
+
+def lose_the_box(folder: Path) -> None:
+    before = connections(folder, "box")
+    shutil.rmtree(folder / "box")
+    tell(
+        "12. The box burns, and all that is in it. Lyon gives its home back, as sealed as it was; the two "
+        "custodians read it again."
+    )
+    greffier(folder, "central", "restore", "--dir", "Lyon", "--site", "Demo Café", "--to", "restored")
+    if connections(folder, "restored/home", shown=True) != before:
+        raise SystemExit("the demonstration ends here: central did not give back what the box had")
+    print(f"    the same {len(before)} connections, to the last byte", flush=True)
+
+
+def connections(folder: Path, home: str, shown: bool = False) -> list[dict[str, Any]]:
+    keys = [word for name in CUSTODIANS for word in ("--identity", name)]
+    command = ["search", "--home", home, *keys, "--format", "jsonl"]
+    said = greffier(folder, *command, quiet=True) if shown else ask(folder, *command)
+    return [json.loads(line) for line in said.splitlines()]
+
+
 def show_bindings(rows: list[dict[str, Any]]) -> None:
     columns = ("address", "held by", "access point", "first seen (UTC)", "evidence")
     show_table(
@@ -204,6 +244,8 @@ def main() -> int:
         be_the_thief(folder)
         read_back(folder)
         look_at_totals(folder)
+        replicate(folder)
+        lose_the_box(folder)
         tell(WHAT_HAPPENED)
     finally:
         if os.environ.get("KEEP"):

@@ -32,12 +32,15 @@ def all_is_told(said: str) -> None:
     assert "Everything is as it was sealed" in said
     assert "Name service" in said
     assert "Other" in said
-    assert "TLS" not in said.partition("10. And")[2]
+    assert "TLS" not in said.partition("10. And")[2].partition("11. ")[0]
     for phone in ("192.168.2.16", "192.168.2.17"):
         assert f"{phone}, as text and in binary: 0 times" in said
         assert f"│ {phone} " in said
     assert "2 messages became 0 traffic records and 2 bindings" in said
     assert said.count("│ 02:ca:fe:00:00:01 │") > 10
+    assert said.count("lacks nothing") == 2
+    assert "The two are equal" in said
+    assert "connections, to the last byte" in said
 
 
 @pytest.mark.skipif(not may_make(), reason="needs root to lay a cable")

@@ -22,6 +22,9 @@ EXAMPLES = """  greffier central sites --dir /var/lib/greffier-central
 
 MOST_EVENTS = 20
 
+_SIGNS_OF_LIFE = ("running",)
+"""What central says of itself every day, and nobody waits for."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
@@ -46,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         sites = standing.standings(central, now)
         since = now - args.days * DAY_NS
-        events = list(itertools.islice(Ledger(central).newest(since), MOST_EVENTS))[::-1]
+        told = (event for event in Ledger(central).newest(since) if event.kind not in _SIGNS_OF_LIFE)
+        events = list(itertools.islice(told, MOST_EVENTS))[::-1]
         refused = tallies.refused_on(central.database, day_of(now))
         name, fingerprint = central.identity.name, central.identity.fingerprint
     finally:
