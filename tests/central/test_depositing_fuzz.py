@@ -23,7 +23,8 @@ from tests.central.made_sites import Sender, make_sender, stored
 _KEYS = [
     "seq", "prev", "at", "kind", "vault", "vaults", "day", "key_id", "run", "name", "rows", "first", "last",
     "files", "file", "replaces", "coverage", "custodians", "quorum", "box", "site", "format", "until",
-    "reference", "first_day", "last_day", "key_ids", "term_years", "now", "cut_bytes", "lost_seq", "lost_hash", "shares",
+    "reference", "first_day", "last_day", "key_ids",
+    "term_years", "now", "cut_bytes", "lost_seq", "lost_hash", "shares",
     "commitment", "recipient", "sealed", "index", "more",
 ]  # fmt: skip
 _values = st.recursive(
