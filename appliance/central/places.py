@@ -126,7 +126,9 @@ def _assembled(folder: Path, new: bool) -> Central:
     try:
         signer = signing.load(folder / KEY)
     except HomeError as error:
-        raise CentralError(str(error).replace("box's", "central's")) from error
+        raise CentralError(
+            f"cannot use the key {folder / KEY}; restore it from a copy: nobody else can sign as this central"
+        ) from error
     identity = _identity(folder / IDENTITY)
     if identity.key != signer.box:
         raise CentralError(f"{folder / IDENTITY} is not of the key {KEY}; restore both from one copy")
