@@ -83,6 +83,14 @@ def reference(filled: Filled, keys: dict[str, Path], tmp_path_factory: pytest.Te
     return made.folder
 
 
+@pytest.fixture
+def here(reference: Path, tmp_path: Path) -> Iterator[Central]:
+    """A copy of it, opened: for what does not depend on what a central stands on."""
+    opened = places.open(copied(reference, tmp_path / "here"))
+    yield opened
+    opened.close()
+
+
 def come(central: Central, keys: dict[str, Path], number: int) -> Operator:
     return operators.come(central, keys[NAMES[number]])
 
@@ -104,15 +112,15 @@ def openssl_verifies(folder: Path, public_key: str, message: bytes, signature: s
     return done.returncode == 0
 
 
-def test_one_operator_alone_destroys_nothing(full: Central, keys: dict[str, Path]) -> None:
-    before, now, site = stored(full), now_ns(), sites.find(full, "Hotel du Port")
-    answer = contract_end.sign(full, site, come(full, keys, 0), now)
+def test_one_operator_alone_destroys_nothing(here: Central, keys: dict[str, Path]) -> None:
+    before, now, site = stored(here), now_ns(), sites.find(here, "Hotel du Port")
+    answer = contract_end.sign(here, site, come(here, keys, 0), now)
     assert answer.certificate is None
     with pytest.raises(UsageError, match="another operator has to"):
-        contract_end.sign(full, site, come(full, keys, 0), now + HOUR_NS)
-    late = contract_end.sign(full, site, come(full, keys, 1), now + DAY_NS)
+        contract_end.sign(here, site, come(here, keys, 0), now + HOUR_NS)
+    late = contract_end.sign(here, site, come(here, keys, 1), now + DAY_NS)
     assert (late.certificate, late.signed_by) == (None, (NAMES[1],))  # the first word has lapsed: this is one
-    assert stored(full) == before
+    assert stored(here) == before
 
 
 def test_two_operators_destroy_the_site_and_not_its_neighbour(
@@ -194,22 +202,22 @@ def _ledger_of(central: Central) -> str:
 
 
 def test_openssl_verifies_both_signatures_and_the_certificate(
-    full: Central, keys: dict[str, Path], tmp_path: Path
+    here: Central, keys: dict[str, Path], tmp_path: Path
 ) -> None:
-    end(full, keys, now_ns())
-    [path] = (full.folder / contract_end.CERTIFICATES).iterdir()
+    end(here, keys, now_ns())
+    [path] = (here.folder / contract_end.CERTIFICATES).iterdir()
     fields = json.loads(path.read_bytes())
     order = b"greffier contract end 1\n" + fields["order"].encode()
     signed = {one["operator"]: one for one in fields["signatures"]}
     assert set(signed) == set(NAMES)
     for name, one in signed.items():
-        assert one["key"] == full.config.operators[name]
+        assert one["key"] == here.config.operators[name]
         assert openssl_verifies(tmp_path, one["key"], order, one["sig"])
         assert not openssl_verifies(tmp_path, one["key"], order + b" ", one["sig"])
     signature = fields.pop("sig")
     said = b"greffier ledger 1\n" + json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-    assert openssl_verifies(tmp_path, full.identity.key, said, signature)
-    [event] = Event.select().where(Event.kind == contract_end.ENDED).execute(full.database)
+    assert openssl_verifies(tmp_path, here.identity.key, said, signature)
+    [event] = Event.select().where(Event.kind == contract_end.ENDED).execute(here.database)
     assert path.read_text() == event.line + "\n"
 
 

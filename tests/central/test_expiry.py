@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def copied(reference: Path, to: Path) -> Path:
     return to
 
 
+@pytest.fixture
+def here(reference: Path, tmp_path: Path) -> Iterator[Central]:
+    """A copy of it, opened: for what does not depend on what a central stands on."""
+    opened = places.open(copied(reference, tmp_path / "here"))
+    yield opened
+    opened.close()
+
+
 def of_day(central: Central, day: dt.date) -> set[str]:
     """Paths of what central keeps of a day's records and keys; statistics name nobody and stay."""
     return {path for path in stored(central) if f"/{day}/" in path and "/statistics/" not in path}
@@ -102,11 +111,11 @@ def test_the_day_before_nothing_goes_and_on_the_day_all_of_it(full: Central) -> 
     assert expiry.expire(full, OVER_NS).destroyed == ()
 
 
-def test_the_ledger_states_the_order_before_and_the_certificate_after(full: Central) -> None:
-    expiry.expire(full, OVER_NS)
-    kinds = [entry.kind for entry in Ledger(full).entries()]
+def test_the_ledger_states_the_order_before_and_the_certificate_after(here: Central) -> None:
+    expiry.expire(here, OVER_NS)
+    kinds = [entry.kind for entry in Ledger(here).entries()]
     assert kinds[-2:] == ["destruction-ordered", "destroyed"]
-    ordered, done = [json.loads(event.line) for kind in kinds[-2:] for event in events(full, kind)]
+    ordered, done = [json.loads(event.line) for kind in kinds[-2:] for event in events(here, kind)]
     assert ordered["key_ids"] == done["key_ids"]
     assert (ordered["term_years"], ordered["day"]) == (1, YESTERDAY.isoformat())
 
@@ -143,47 +152,47 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_a_longer_term_of_the_contract_is_kept(full: Central) -> None:
+def test_a_longer_term_of_the_contract_is_kept(here: Central) -> None:
     from appliance.central.tables import Site
 
-    Site.update(terms=json.dumps({"traffic": 2, "source": 1})).execute(full.database)
-    assert expiry.expire(full, OVER_NS).destroyed == ()
-    believed.confirm(full, start_of(destroyed_on(YESTERDAY, 2)), start_of(destroyed_on(YESTERDAY, 2)))
-    assert [gone.day for gone in expiry.expire(full, start_of(destroyed_on(YESTERDAY, 2))).destroyed] == [
+    Site.update(terms=json.dumps({"traffic": 2, "source": 1})).execute(here.database)
+    assert expiry.expire(here, OVER_NS).destroyed == ()
+    believed.confirm(here, start_of(destroyed_on(YESTERDAY, 2)), start_of(destroyed_on(YESTERDAY, 2)))
+    assert [gone.day for gone in expiry.expire(here, start_of(destroyed_on(YESTERDAY, 2))).destroyed] == [
         YESTERDAY
     ]
 
 
-def test_a_held_day_stays_until_its_hold_ends_and_its_neighbour_goes(full: Central) -> None:
-    [site] = sites.every(full)
-    holds.place(full, site, ORDER, lambda: OVER_NS)
+def test_a_held_day_stays_until_its_hold_ends_and_its_neighbour_goes(here: Central) -> None:
+    [site] = sites.every(here)
+    holds.place(here, site, ORDER, lambda: OVER_NS)
     both_over = start_of(OVER + dt.timedelta(days=1))
-    held = of_day(full, YESTERDAY)
-    outcome = expiry.expire(full, both_over)
+    held = of_day(here, YESTERDAY)
+    outcome = expiry.expire(here, both_over)
     assert [gone.day for gone in outcome.destroyed] == [DAY]
     assert outcome.held == 1
-    assert of_day(full, YESTERDAY) == held
-    assert expiry.expire(full, start_of(ORDER.until)).destroyed == ()
-    assert [gone.day for gone in expiry.expire(full, start_of(ORDER.until) + DAY_NS).destroyed] == [YESTERDAY]
+    assert of_day(here, YESTERDAY) == held
+    assert expiry.expire(here, start_of(ORDER.until)).destroyed == ()
+    assert [gone.day for gone in expiry.expire(here, start_of(ORDER.until) + DAY_NS).destroyed] == [YESTERDAY]
 
 
-def test_the_order_of_a_thief_with_the_boxs_key_destroys_nothing(full: Central) -> None:
-    [site] = sites.every(full)
-    before = stored(full)
+def test_the_order_of_a_thief_with_the_boxs_key_destroys_nothing(here: Central) -> None:
+    [site] = sites.every(here)
+    before = stored(here)
     for years, at_ns in ((1, OVER_NS - 2 * DAY_NS), (0, OVER_NS)):
         order = DestructionOrdered(VaultName.TRAFFIC, DAY, ("0123456789abcdef",), years, OVER_NS * 2)
-        expiry.ordered_by_box(full, site, order, at_ns)
-        expiry.ordered_by_box(full, site, order, at_ns)
-    assert len(events(full, "early-order")) == 2
-    expiry.expire(full, OVER_NS - 2 * DAY_NS + HOUR_NS * 47)
-    assert stored(full) == before
+        expiry.ordered_by_box(here, site, order, at_ns)
+        expiry.ordered_by_box(here, site, order, at_ns)
+    assert len(events(here, "early-order")) == 2
+    expiry.expire(here, OVER_NS - 2 * DAY_NS + HOUR_NS * 47)
+    assert stored(here) == before
 
 
-def test_an_order_in_its_time_is_no_event(full: Central) -> None:
-    [site] = sites.every(full)
+def test_an_order_in_its_time_is_no_event(here: Central) -> None:
+    [site] = sites.every(here)
     order = DestructionOrdered(VaultName.TRAFFIC, YESTERDAY, ("0123456789abcdef",), 1, OVER_NS)
-    expiry.ordered_by_box(full, site, order, OVER_NS)
-    assert events(full, "early-order") == []
+    expiry.ordered_by_box(here, site, order, OVER_NS)
+    assert events(here, "early-order") == []
 
 
 def test_what_the_chain_says_of_holds_and_orders_counts_at_central(
@@ -206,12 +215,12 @@ def test_what_the_chain_says_of_holds_and_orders_counts_at_central(
     assert [gone.day for gone in expiry.expire(central, OVER_NS).destroyed] == [YESTERDAY]
 
 
-def test_after_a_fork_holds_unite(full: Central) -> None:
-    [site] = sites.every(full)
+def test_after_a_fork_holds_unite(here: Central) -> None:
+    [site] = sites.every(here)
     other = seals.Hold("order 12", (VaultName.SOURCE,), YESTERDAY, DAY, ORDER.until + dt.timedelta(days=5))
     for body in (ORDER, other, ORDER):
-        holds.of_line(full.database, site, body, OVER_NS)
-    [hold] = holds.of_site(full, site)
+        holds.of_line(here.database, site, body, OVER_NS)
+    [hold] = holds.of_site(here, site)
     assert (hold.vaults, hold.first_day, hold.last_day, hold.until) == (
         "source traffic",
         YESTERDAY,
@@ -220,16 +229,16 @@ def test_after_a_fork_holds_unite(full: Central) -> None:
     )
 
 
-def test_a_box_does_not_lift_what_central_placed(full: Central) -> None:
-    [site] = sites.every(full)
-    holds.place(full, site, ORDER, lambda: OVER_NS)
-    holds.of_line(full.database, site, seals.HoldEnded(ORDER.reference), OVER_NS)
-    assert len(holds.holding(full, site, OVER)) == 1
+def test_a_box_does_not_lift_what_central_placed(here: Central) -> None:
+    [site] = sites.every(here)
+    holds.place(here, site, ORDER, lambda: OVER_NS)
+    holds.of_line(here.database, site, seals.HoldEnded(ORDER.reference), OVER_NS)
+    assert len(holds.holding(here, site, OVER)) == 1
     with pytest.raises(UsageError, match="used before"):
-        holds.place(full, site, ORDER, lambda: OVER_NS)
-    holds.end(full, site, ORDER.reference, lambda: OVER_NS)
-    assert holds.holding(full, site, OVER) == []
-    assert [entry.kind for entry in Ledger(full).entries()][-2:] == ["hold", "hold-ended"]
+        holds.place(here, site, ORDER, lambda: OVER_NS)
+    holds.end(here, site, ORDER.reference, lambda: OVER_NS)
+    assert holds.holding(here, site, OVER) == []
+    assert [entry.kind for entry in Ledger(here).entries()][-2:] == ["hold", "hold-ended"]
 
 
 @pytest.mark.parametrize("jump_ns", [41 * DAY_NS, 400 * DAY_NS, -2 * HOUR_NS])
