@@ -50,8 +50,8 @@ def sign(central: Central, site: Site, operator: Operator, now_ns: int) -> Answe
     if len(central.config.operators) < 2:
         raise UsageError("central.toml names fewer than two operators, and two have to sign; add [operators]")
     with writing(central.database):
-        locking(central.database, Site.select().where(Site.id == site.id)).get(central.database)
-        if site.state == sites.ENROLLED:
+        locked = locking(central.database, Site.select().where(Site.id == site.id)).get(central.database)
+        if locked.state == sites.ENROLLED:
             asked = _asked(central, site, now_ns)
             if asked is None:
                 order = _order(central, site, now_ns)
