@@ -53,9 +53,10 @@ class Delivery:
         return self.new + self.known
 
     @property
-    def is_whole(self) -> bool:
-        """Whether nothing of the parcel is left to be brought again."""
-        return self.state is State.WHOLE and not (self.early or self.unreadable or self.refused)
+    def is_taken(self) -> bool:
+        """Whether everything that lies in the parcel was taken; one that was cut off has no more."""
+        readable = self.state in (State.WHOLE, State.CUT_OFF)
+        return readable and not (self.early or self.unreadable or self.refused)
 
     def refuse(self, name: str, why: str) -> None:
         """Note an object that was not taken."""

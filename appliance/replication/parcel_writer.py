@@ -1,5 +1,6 @@
 """Writes a parcel: object after object, each whole or not at all, and in the end how many they are."""
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass, field
@@ -73,10 +74,11 @@ class ParcelWriter:
         return self._handle >= 0
 
     def abandon(self) -> None:
-        """Let the file go as it is."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        """Let the file go as it is; a stick that is gone has nothing more to say about it."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            with contextlib.suppress(OSError):
+                os.close(handle)
 
     def _copy(self, claim: Claim, content: BinaryIO) -> bool:
         digest = hashlib.sha256()

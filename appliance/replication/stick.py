@@ -9,11 +9,12 @@ permissions and no file of 4 GiB, for FAT32 and exFAT know none. No file is ever
 """
 
 import contextlib
+import errno
 import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.model.errors import StorageError, UsageError
@@ -33,9 +34,14 @@ _SHORT = 16
 
 @dataclass(frozen=True)
 class Stick:
-    """The folder where a stick is mounted."""
+    """The folder where a stick is mounted. Once it is gone nothing is written there, into what is beneath."""
 
     path: Path
+    _device: int = field(default=-1, init=False)
+
+    def __post_init__(self) -> None:
+        """Raises OSError."""
+        object.__setattr__(self, "_device", os.stat(self.path).st_dev)
 
     @property
     def parcels(self) -> Path:
@@ -67,6 +73,7 @@ class Stick:
 
     def make_folder(self, folder: Path) -> None:
         """Create one of the folders. Raises OSError."""
+        self._check_plugged()
         for each in (self.path / "greffier", folder):
             if not each.is_dir() or each.is_symlink():
                 each.mkdir()
@@ -78,8 +85,13 @@ class Stick:
 
     def free_bytes(self) -> int:
         """What can still be written. Raises OSError."""
+        self._check_plugged()
         room = os.statvfs(self.path)
         return room.f_bavail * room.f_frsize
+
+    def _check_plugged(self) -> None:
+        if os.stat(self.path).st_dev != self._device:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
 
 
 def at(path: Path) -> Stick:

@@ -124,7 +124,7 @@ def two(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_to_the_bytes_of_one_is_mended_and_of_both_is_named(
     filled: Filled, two: Path, tmp_path: Path, data: st.DataObject
@@ -250,7 +250,7 @@ def test_by_hand_and_interrupted(filled: Filled, two: Path, tmp_path: Path) -> N
         path.unlink()
     assert run("central", "verify", "--dir", first).returncode == 1
     assert run("central", "compare", first, third).returncode == 1
-    for number in (1, 5, 14, 31):
+    for number in (1, 14):
         subprocess.run(
             ["strace", "-f", "-qqq", "-e", "trace=fdatasync,link", "-e",
              f"inject=fdatasync,link:signal=KILL:when={number}",

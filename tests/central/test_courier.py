@@ -102,7 +102,7 @@ def test_the_whole_way_on_both_kinds_of_central(filled: Filled, central: Central
     assert (written.objects, written.size_bytes) == (len(everything), sum(map(len, everything.values())))
     assert signed(filled) == {}
     report = take_in(central, stick)
-    assert [one.is_whole for one in report.deliveries] == [True]
+    assert [one.is_taken for one in report.deliveries] == [True]
     assert report.receipts == len(everything)
     assert signed(filled) == {}
     (came,) = bring(filled, stick)
@@ -200,7 +200,7 @@ def test_one_stick_whose_parcels_lie_the_wrong_way_round(
         for path, name in zip(found, reversed(found), strict=True):
             shutil.copy(path, turned.parcels / name.name)
         report = take_in(central, turned)
-        assert all(one.is_whole for one in report.deliveries)
+        assert all(one.is_taken for one in report.deliveries)
         bring(filled, turned)
         assert_all_is_home(filled, central)
 
@@ -282,7 +282,7 @@ def take_in_conflict(filled: Filled, central: Central, folder: Path) -> list[tup
     return [pair for one in report.deliveries for pair in one.named]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_done_to_a_stick_nothing_false_is_kept_or_counted(
     made: Filled, tmp_path: Path, data: st.DataObject

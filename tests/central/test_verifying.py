@@ -106,7 +106,7 @@ def _flip(path: Path, at: int, bit: int) -> None:
     path.write_bytes(content)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_are_named(whole: Path, tmp_path: Path, data: st.DataObject) -> None:
     shutil.rmtree(tmp_path / "central", ignore_errors=True)
@@ -171,7 +171,7 @@ def _other(value: object) -> object:
             return f"{str(value)[:-1]}{'1' if str(value)[-1] != '1' else '2'}"
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_deleted_or_exchanged_row_is_found(
     whole: Path, tmp_path: Path, data: st.DataObject

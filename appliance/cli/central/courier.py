@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             f"{report.lost:,} receipts could not be written on the stick ({report.refusal}): what they are "
             "for is kept; make room on the stick, or unlock it, and read it again"
         )
-    if any(not delivery.is_whole for delivery in report.deliveries):
+    if any(not delivery.is_taken for delivery in report.deliveries):
         raise FaultFound("not everything on the stick could be taken in; see what is said of each parcel")
     return 0
 
@@ -95,4 +95,6 @@ def _came_of(one: "Delivery") -> str:
     ):
         if count:
             parts.append(f"{count:,} {words}")
+    if one.state == "cut off":
+        parts.append("the rest never came on the stick: the box writes it again")
     return ", ".join(parts)
