@@ -25,6 +25,7 @@ LE, CS1, UNMARKED = 1, 8, 0
 HEAD_BYTES = 8192
 _HEADERS = 32
 _ADDRESSES = 4
+_PARTING_S, _PARTING_READS = 0.5, 8
 _IPV6_TCLASS = 67  # <linux/in6.h>; the socket module of some builds lacks it
 _TCP_NOTSENT_LOWAT, _TCP_USER_TIMEOUT = 25, 18
 
@@ -127,6 +128,20 @@ def connect(
     except BaseException:
         connection.close()
         raise
+
+
+def part(connection: ssl.SSLSocket) -> None:
+    """Let a connection go, and hear its peer out for a moment.
+
+    What comes when nobody holds the socket is answered by the kernel, which marks that as it likes.
+    """
+    until_s = time.monotonic() + _PARTING_S
+    with contextlib.suppress(OSError), connection:
+        connection.shutdown(socket.SHUT_WR)  # from here on its bytes are TCP's, not TLS's
+        for _ in range(_PARTING_READS):
+            connection.settimeout(max(0.001, until_s - time.monotonic()))
+            if not connection.recv(HEAD_BYTES):
+                return
 
 
 def _reach(place: Place, patience: Patience, marking: int, who: str) -> socket.socket:

@@ -31,6 +31,9 @@ RECOVERY_S = 8.0
 REACTION_S = 0.25
 """Between two halvings, or two round trips: an effect must be able to show before the next."""
 
+LATE_S = 0.02
+"""What a wait that took too long left unused may be made up for, so much of it."""
+
 CHUNK_S = 0.05
 CHUNK_LEAST, CHUNK_MOST = 2_800, 1 << 16
 """What leaves at once: 50 ms of the rate, but two full packets, which a receiver acknowledges without
@@ -45,6 +48,9 @@ tells nothing: a receiver acknowledges every second packet, or later."""
 
 TRAINS = 5
 """The uplink is the median of so many trains: one alone may have met somebody else's, or a shaper's burst."""
+
+CAUTION = 0.9
+"""So much of what trains show is believed: shapers, and the timing of acknowledgements, flatter."""
 
 TRAIN_EVERY_S, FIRST_TRAINS_EVERY_S = 600.0, 10.0
 """Between two trains, and between the first TRAINS of them."""
@@ -72,8 +78,8 @@ class Line:
 
     @property
     def uplink(self) -> float | None:
-        """Bytes a second as measured; None as long as nothing was."""
-        return statistics.median_low(self._trains) if self._trains else None
+        """Bytes a second as measured, with caution; None as long as nothing was."""
+        return CAUTION * statistics.median_low(self._trains) if self._trains else None
 
     @property
     def rate(self) -> float:
@@ -86,9 +92,9 @@ class Line:
     def reserve(self, now_s: float, size_bytes: int) -> float:
         """Take room for so many bytes; how many seconds later they may leave."""
         with self._guard:
-            begins_s = max(self._free_at_s, now_s)
+            begins_s = max(self._free_at_s, now_s - LATE_S)
             self._free_at_s = begins_s + size_bytes / self.rate
-            return begins_s - now_s
+            return max(0.0, begins_s - now_s)
 
     def train_bytes(self, now_s: float) -> int:
         """How long a train is due now, 0 if none; asking takes it."""
@@ -134,10 +140,9 @@ class Pace:
         """Take room for so many bytes; how many seconds later they may leave."""
         if math.isinf(self.rate):
             return 0.0
-        own_s = max(self._free_at_s, now_s) - now_s
-        waits_s = max(own_s, self.line.reserve(now_s, size_bytes))
-        self._free_at_s = now_s + waits_s + size_bytes / self.rate
-        return waits_s
+        begins_s = max(self._free_at_s, now_s - LATE_S)
+        self._free_at_s = begins_s + size_bytes / self.rate
+        return max(0.0, begins_s - now_s, self.line.reserve(now_s, size_bytes))
 
     def sampled(self, now_s: float, rtt_us: int, retransmitted: int) -> None:
         """Take what the kernel says of a connection: its delay, and how many segments it sent again."""

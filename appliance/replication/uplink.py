@@ -102,7 +102,7 @@ class Uplink:
     def close(self) -> None:
         """Let the connection go; the next request makes another."""
         if self._connection is not None:
-            self._connection.close()
+            connecting.part(self._connection)
             self._connection = None
 
     def _ask(self, connection: ssl.SSLSocket, request: Request, content: BinaryIO) -> Answer:

@@ -51,10 +51,9 @@ def _verify(folder: Path, key: str, message: bytes, signature: str) -> bool:
     (folder / "message").write_bytes(message)
     (folder / "signature").write_bytes(bytes.fromhex(signature))
     (folder / "public").write_bytes(_openssl("pkey", "-in", str(VECTORS / key), "-pubout"))
-    done = subprocess.run(
-        "openssl pkeyutl -verify -rawin -pubin -inkey public -in message -sigfile signature".split(),
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
+    command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "public"]
+    command += ["-in", "message", "-sigfile", "signature"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return done.returncode == 0 and "Successfully" in done.stdout
 
 
