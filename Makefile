@@ -8,10 +8,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench bench-live bench-feeds fuzz fuzz-wire lock clean
+.PHONY: help setup demo test lint bench bench-live bench-feeds bench-central faults fuzz fuzz-wire lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.with-run ## prepare .venv with .venv/bin/greffier
 	@echo '.venv/bin/greffier is ready'
@@ -43,6 +43,14 @@ bench-live: .venv/.with-run ## the same peers live: frames sent at given rates, 
 bench-feeds: .venv/.with-run ## feeds decoded, recorded and received, beside nfcapd, nfacctd and rsyslog
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench.feeds
+
+bench-central: .venv/.with-run ## a backlog that drains, and sites by the thousand at one central: SQLite, PostgreSQL
+	@.ci/debian-packages bench
+	@$(BIN)/python -m bench.central $(BENCH)
+
+faults: .venv/.with-dev ## FAULTS=500 faults between a box and two centrals, then what lies where; SEED=N again (root)
+	@.ci/debian-packages demo test
+	@$(BIN)/python -m tests.system.campaign $(or $(FAULTS),500) $(SEED)
 
 fuzz: .venv/.with-dev ## coverage-guided fuzzing until Ctrl-C; FUZZ=-max_total_time=60 bounds it
 	@mkdir -p build/fuzz
