@@ -22,11 +22,12 @@ from appliance.replication import claims, names
 from appliance.replication.receipts import NO_RECEIPT
 from appliance.replication.targets import Conflict, Refused, Replaced, TooEarly
 from appliance.runtime.clock import now_ns
-from appliance.vault import chain, seals, signing
+from appliance.vault import chain, envelopes, seals, signing
 from appliance.vault.chain import Chain
 from tests.central.made_sites import Sender, events, make_sender, stored
 from tests.central.servers import FOLDER, SERVERS
 from tests.vault.made_homes import DAY, SOURCES, run_that_dies, traffic
+from tests.vault.made_rows import day_key
 
 both = pytest.mark.parametrize("central_kind", [FOLDER, SERVERS], indirect=True)
 """On a folder and SQLite, and on S3 and PostgreSQL; the other tests are of what both share."""
@@ -403,6 +404,19 @@ def test_an_envelope_or_a_journal_under_another_name_is_refused(sender: Sender, 
     with pytest.raises(Unproven):  # an envelope of another box
         sender.deposit(name, content)
     assert stored(sender.central) == {}
+
+
+def test_another_envelope_of_the_same_key_is_not_what_was_claimed(sender: Sender) -> None:
+    key = day_key()
+    first, second = (
+        envelopes.seal_key(key, "0123abcd", sender.box.config.custodians, 2, sender.signer) for _ in range(2)
+    )
+    assert len(first) == len(second)
+    name = f"envelopes/traffic/{key.day}/{key.key_id}.envelope"
+    with pytest.raises(Unproven):
+        sender.receiver.deposit(sender.claim(name, first), io.BytesIO(second))
+    assert stored(sender.central) == {}
+    sender.deposit(name, second)
 
 
 def test_a_line_of_another_box_is_refused(sender: Sender, tmp_path: Path) -> None:
