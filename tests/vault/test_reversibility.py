@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.cli.main import main
-from appliance.model.errors import CustodyError, StorageError
+from appliance.model.errors import CustodyError, HomeError, StorageError
 from appliance.model.instants import DAY_NS, HOUR_NS, NS, start_of, to_iso
 from appliance.retention.destruction import destroy
 from appliance.retention.policy import destroyed_on
@@ -281,6 +281,27 @@ def test_destroyed_days_and_missing_files_are_said(filled: Box, tmp_path: Path) 
     assert told == outcome.missing
     assert not list((tmp_path / "out" / "traffic").glob(f"{DAY}*"))
     assert '"destroyed"' in (tmp_path / "out" / "destroyed.jsonl").read_text()
+
+
+def test_a_damaged_file_is_named_and_the_rest_is_given(filled: Box, tmp_path: Path) -> None:
+    """A bit flipped in a segment, in an index and in a journal; `search` alone refuses at the first."""
+    box = filled.copy_to(tmp_path / "copy")
+    whole = write(filled, tmp_path / "whole").rows["traffic"]
+    segment, index = box.files("segments/traffic", ".parquet")[0], box.files("segments", ".index")[-1]
+    journal = box.files("journal")[0]
+    for path in (segment, index, journal):
+        content = bytearray(path.read_bytes())
+        content[min(400, len(content) // 2)] ^= 1
+        path.write_bytes(content)
+    outcome = write(box, tmp_path / "out")
+    named = {str(one["name"]).partition(".")[0] for one in outcome.missing}
+    assert {segment.stem, index.stem} <= named
+    assert 1000 < outcome.rows["traffic"] < whole
+    files = (tmp_path / "out" / "traffic").glob("*.parquet")
+    found = as_rows([pq.read_table(file) for file in files])
+    assert set(found) < set(searched(filled))
+    with pytest.raises(HomeError):
+        searched(box)
 
 
 def test_too_few_custodians_get_nothing_at_all(filled: Box, tmp_path: Path) -> None:

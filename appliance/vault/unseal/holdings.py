@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -44,9 +45,13 @@ _FEW = 16
 class Holdings:
     """The intervals of one home that answer a question. Times are UTC ns."""
 
-    def __init__(self, home: Home, opener: Opener, question: Question) -> None:
+    def __init__(
+        self, home: Home, opener: Opener, question: Question, damaged: dict[Path, str] | None = None
+    ) -> None:
+        """With `damaged` files that do not open are noted there and left out."""
+        self._damaged = damaged
         self._home, self._opener = home, opener
-        self._shelves = Shelves(home, VaultName.SOURCE, opener, question)
+        self._shelves = Shelves(home, VaultName.SOURCE, opener, question, damaged=damaged)
         self._destroyed: set[dt.date] = set()
 
     @property
@@ -106,7 +111,7 @@ class Holdings:
         inside = pc.unique(some["ip"].drop_null()).to_pylist()
         for ip in inside if len(inside) <= _FEW else [None]:
             question = Question(client_ip=ip, or_unknown=True)
-            shelves = Shelves(self._home, VaultName.SOURCE, self._opener, question)
+            shelves = Shelves(self._home, VaultName.SOURCE, self._opener, question, damaged=self._damaged)
             near = self._by_day(shelves, int(when.min()) - DAY_NS, int(when.max()) + DAY_NS)
             parts += [found.filter(pc.not_equal(found["evidence"], _NAT_NAME)) for found in near]
             self._destroyed |= shelves.destroyed

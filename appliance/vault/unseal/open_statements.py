@@ -59,8 +59,10 @@ class PatientOpener:
             raise DestroyedError(str(error)) from error
 
 
-def missing(home: Home, catalogue: Catalogue, opener: PatientOpener) -> list[dict[str, object]]:
-    """Files that the chain fixes and that are not there, and days whose key could not be had."""
+def missing(
+    home: Home, catalogue: Catalogue, opener: PatientOpener, damaged: Mapping[Path, str]
+) -> list[dict[str, object]]:
+    """Files that the chain fixes and that are not there or do not open, and days without their key."""
     found = []
     for seal in catalogue.seals:
         if seal.day and seal.key_id not in catalogue.ordered:
@@ -73,6 +75,9 @@ def missing(home: Home, catalogue: Catalogue, opener: PatientOpener) -> list[dic
         gone = made.key_id in catalogue.ordered or name in catalogue.replaced
         if not gone and not (home.journal(made.vault, made.day) / name).exists():
             found.append(_lack(made.vault, made.day, name, "is not there"))
+    for path, why in damaged.items():
+        scope = VaultName(path.parent.parent.name), dt.date.fromisoformat(path.parent.name)
+        found.append(_lack(*scope, path.name, why))
     for (vault, day, key_id), error in opener.failed.items():
         found.append(_lack(vault, day, f"{key_id}.envelope", str(error)))
     return found

@@ -53,8 +53,8 @@ Progress = Callable[[int, int], None]
 def write(home: Home, opener: KeyOpener, out: Path, wish: Wish, progress: Progress) -> Outcome:
     """Write everything of a home into the empty folder `out`, made if need be.
 
-    Raises CustodyError if these custodians open nothing of it, HomeError for a damaged file, StorageError (a
-    full disk): then run it again.
+    What is damaged or not there is named and left out. Raises CustodyError if these custodians open nothing
+    of it, HomeError for a chain that cannot be read, StorageError (a full disk): then run it again.
     """
     place = _begin(out)
     try:
@@ -95,16 +95,17 @@ def _written(home: Home, opener: PatientOpener, place: Path, wish: Wish, progres
     catalogue = Catalogue.of(entries)
     outcome = Outcome()
     days = _open_all(catalogue, opener, wish)
-    search = Search(home, opener, Question(wish.from_ns, wish.to_ns))
+    damaged: dict[Path, str] = {}
+    search = Search(home, opener, Question(wish.from_ns, wish.to_ns), damaged)
     rows = search.parts() if wish.parts else search.connections()
     outcome.rows["traffic"] = _records(
         place / "traffic", rows, JOINED_SCHEMA, "first_seen", wish, days, progress
     )
-    holdings = Holdings(home, opener, Question())
+    holdings = Holdings(home, opener, Question(), damaged)
     held = holdings.everything(wish.from_ns, wish.to_ns)
     outcome.rows["bindings"] = _records(place / "bindings", held, SHOWN_SCHEMA, "from", wish, days, progress)
     progress(len(days), len(days))
-    outcome.missing += missing(home, catalogue, opener)
+    outcome.missing += missing(home, catalogue, opener, damaged)
     outcome.destroyed += sorted({(made.vault, made.day) for _, made in catalogue.certificates})
     statements(place, entries, outcome)
     (place / "chain").mkdir()

@@ -10,6 +10,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -35,15 +36,18 @@ BEYOND_NS = DAY_NS
 class Search:
     """One question put to one home, by custodians who are present (`opener`)."""
 
-    def __init__(self, home: Home, opener: Opener, question: Question) -> None:
+    def __init__(
+        self, home: Home, opener: Opener, question: Question, damaged: dict[Path, str] | None = None
+    ) -> None:
+        """With `damaged` files that do not open are noted there and left out, and do not end the search."""
         self._question = question
         # Whatever the period: the other parts of a connection are wanted too. Whose MAC it was, and what its
         # address was after NAT, may be known only once bindings are joined.
         wanted = replace(question.during(0, FOREVER_NS), nat_ip=None, nat_port=None, or_unknown=True)
-        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, wanted)
+        self._traffic = Shelves(home, VaultName.TRAFFIC, opener, wanted, damaged=damaged)
         # Of bindings, all of an address: the point is to see who else claimed it; and all associations.
         holder = Question(client_ip=question.client_ip, or_unknown=True)
-        self._source = Shelves(home, VaultName.SOURCE, opener, holder)
+        self._source = Shelves(home, VaultName.SOURCE, opener, holder, damaged=damaged)
 
     @property
     def destroyed(self) -> list[dt.date]:

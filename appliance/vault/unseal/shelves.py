@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +41,8 @@ class Shelved:
     index: Index
 
 
+Found = TypeVar("Found")
+
 Piece = tuple[int, int, Shelved | None]
 """From and to, and the segment; none where only a journal has rows."""
 
@@ -69,6 +72,8 @@ class Shelves:
     question: Question
     destroyed: set[dt.date] = field(default_factory=set)
     """Days met that nobody can read any more."""
+    damaged: dict[Path, str] | None = None
+    """Files that do not open, and why, where the rest is wanted all the same; else the first is an error."""
 
     def __post_init__(self) -> None:
         self.schema = TRAFFIC_SCHEMA if self.vault is VaultName.TRAFFIC else BINDING_SCHEMA
@@ -87,7 +92,7 @@ class Shelves:
     def rows(self, span: Span) -> Iterator[pa.Table]:
         """Every row of a span that answers, as written: a part may be there more than once."""
         for held in span.segments:
-            yield from segments.read(held.path, held.key, held.index, self.question)
+            yield from self._bearing(held.path, segments.read(held.path, held.key, held.index, self.question))
         journalled = self._day(day_of(span.from_ns)).journalled
         begin = instants(journalled, self._first)
         inside = (begin >= span.from_ns) & (begin < span.to_ns)
@@ -116,8 +121,8 @@ class Shelves:
         ]
         for path in sorted(self.home.segments(self.vault, day).glob("*.parquet")):
             key = self._key(day, path)
-            if key:
-                index = segments.read_index(path, key)
+            for index in self._bearing(path, self._index(path, key)):
+                assert key is not None
                 pieces.append((index.first_ns, index.last_ns + 1, Shelved(path, key, index)))
         return _Day(list(_spans(pieces)), journalled)
 
@@ -125,14 +130,26 @@ class Shelves:
         held: list[pa.Table] = [self.schema.empty_table()]
         for path in sorted(self.home.journal(self.vault, day).glob("*.journal")):
             try:
-                held.extend(
-                    table.filter(pa.array(self._asked(table))) for table in journal.read(path, self.opener)
-                )
+                tables = self._bearing(path, journal.read(path, self.opener))
+                held.extend(table.filter(pa.array(self._asked(table))) for table in tables)
             except DestroyedError:
                 self.destroyed.add(day)
             if sum(map(len, held)) > _JOURNAL_ROWS_AT_ONCE and self.vault is VaultName.TRAFFIC:
                 held = [once(pa.concat_tables(held))]
         return pa.concat_tables(held)
+
+    def _index(self, path: Path, key: DayKey | None) -> Iterator[Index]:
+        if key:
+            yield segments.read_index(path, key)
+
+    def _bearing(self, path: Path, found: Iterator[Found]) -> Iterator[Found]:
+        """What a file gives, until it proves damaged; then its name is noted, where that is wished."""
+        try:
+            yield from found
+        except HomeError as error:
+            if self.damaged is None:
+                raise
+            self.damaged[path] = str(error)
 
     def _asked(self, table: pa.Table) -> Mask:
         names = [segments.ASKED.get(name, name) for name in table.column_names]
