@@ -153,3 +153,19 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
         pass
     with pytest.raises(ValueError, match="not a plain file"), parcel_reader.opened(tmp_path / "pipe"):
         pass
+
+
+def test_the_vector_of_the_protocol() -> None:
+    """courier.parcel is the two lines of the whole conversation, on a stick."""
+    vectors = Path(__file__).parent / "vectors"
+    with parcel_reader.opened(vectors / "courier.parcel") as parcel:
+        contents = parcel.contents()
+        found = [(one.claim.render(), parcel.content(one).read()) for one in contents.found]
+    box = signing.load(vectors / "box.key").box
+    assert contents.state is State.WHOLE
+    assert contents.closing is not None
+    assert contents.closing.holds(box)
+    assert found == [
+        ((vectors / f"claim-{number}.json").read_bytes(), (vectors / f"line-{number}").read_bytes())
+        for number in (0, 1)
+    ]
