@@ -27,7 +27,6 @@ from appliance.vault.chain import Chain
 from tests.central.made_sites import Sender, events, make_sender, stored
 from tests.central.servers import FOLDER, SERVERS
 from tests.vault.made_homes import DAY, SOURCES, run_that_dies, traffic
-from tests.vault.made_rows import day_key
 
 both = pytest.mark.parametrize("central_kind", [FOLDER, SERVERS], indirect=True)
 """On a folder and SQLite, and on S3 and PostgreSQL; the other tests are of what both share."""
@@ -407,12 +406,13 @@ def test_an_envelope_or_a_journal_under_another_name_is_refused(sender: Sender, 
 
 
 def test_another_envelope_of_the_same_key_is_not_what_was_claimed(sender: Sender) -> None:
-    key = day_key()
-    first, second = (
-        envelopes.seal_key(key, "0123abcd", sender.box.config.custodians, 2, sender.signer) for _ in range(2)
-    )
+    name, first = next(iter(sender.files("envelopes").items()))
+    fields = json.loads(first)
+    del fields["signature"]
+    fields["commitment"] = "0" * 64
+    signature = sender.signer.sign(envelopes.PURPOSE, _canonical(fields))
+    second = _canonical({**fields, "signature": signature}) + b"\n"
     assert len(first) == len(second)
-    name = f"envelopes/traffic/{key.day}/{key.key_id}.envelope"
     with pytest.raises(Unproven):
         sender.receiver.deposit(sender.claim(name, first), io.BytesIO(second))
     assert stored(sender.central) == {}
