@@ -108,6 +108,14 @@ def open(folder: Path) -> Central:  # noqa: A001 - places.open, as the rooms abo
     return central
 
 
+def prospect(folder: Path, config: CentralConfig) -> Central:
+    """The central of a folder with other places, its buckets made, its catalogue not yet.
+
+    Raises CentralError, StorageError.
+    """
+    return _assembled(folder, True, config)
+
+
 def _make(folder: Path) -> None:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -121,8 +129,8 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _assembled(folder: Path, new: bool) -> Central:
-    config = central_toml.read(folder / central_toml.NAME)
+def _assembled(folder: Path, new: bool, given: CentralConfig | None = None) -> Central:
+    config = given or central_toml.read(folder / central_toml.NAME)
     try:
         signer = signing.load(folder / KEY)
     except HomeError as error:

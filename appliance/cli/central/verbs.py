@@ -15,6 +15,7 @@ VERBS = {
     "courier": "take in what a stick brings from boxes, and write receipts on it",
     "verify": "re-read and check everything that is kept",
     "compare": "check two centrals against each other, and mend what one lacks",
+    "move": "take a central that is outgrown to S3 and PostgreSQL",
     "restore": "a home out of this central alone, and its records in open formats",
 }
 """Each is a file beside this one, with EXAMPLES, add_arguments and run."""

@@ -1,0 +1,162 @@
+"""Moves a central to other places: from its folder to S3 and PostgreSQL, or on to others, or back.
+
+Receipts go on where they ended, so that no box notices. First the bytes, each hashed on the way; then the
+catalogue in one transaction; then the settings, by which it counts. Broken off before that nothing has
+changed, and the next try goes on. Last, envelopes are destroyed where they lay: there must be one copy here.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.central import places, tables
+from appliance.central.custody import FolderCustody
+from appliance.central.databases import writing
+from appliance.central.objects import kept_until, path_of
+from appliance.central.places import Central
+from appliance.central.tables import About, Hold, Site, Stored
+from appliance.config import central_toml
+from appliance.config.central import CentralConfig
+from appliance.model.errors import CentralError
+from appliance.replication.names import Kind
+from appliance.runtime import locks
+from appliance.runtime.files import write_once
+from appliance.vault.names import VaultName
+
+Progress = Callable[[int, int], None]
+_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How many files, envelopes among them, and rows of the catalogue were taken to their new places."""
+
+    files: int
+    envelopes: int
+    rows: int
+
+
+def move(folder: Path, wanted: CentralConfig, told: Progress = lambda done, total: None) -> Moved:
+    """Move to the catalogue, the store and the custody of `wanted`; other settings stay.
+
+    Nobody may serve meanwhile. Raises CentralError if somebody does, if the new catalogue is in use, or if a
+    file is not as the catalogue says; StorageError.
+    """
+    with _alone(folder), contextlib.closing(places.open(folder)) as old:
+        parts = {name: getattr(wanted, name) for name in ("catalogue", "store", "custody")}
+        with contextlib.closing(places.prospect(folder, dataclasses.replace(old.config, **parts))) as new:
+            files, envelopes = _bytes(old, new, told)
+            rows = 0 if new.config.catalogue == old.config.catalogue else _catalogue(old, new)
+            write_once(folder / central_toml.NAME, central_toml.render(new.config).encode("utf-8"))
+            if new.config.custody != old.config.custody:
+                _destroy(old)
+        if new.config.custody.is_s3:
+            _destroy(dataclasses.replace(old, custody=FolderCustody(folder / "custody")))
+    return Moved(files, envelopes, rows)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold what the keeper of a central that serves holds."""
+    handle = locks.attempt(folder / "keeper.lock")
+    if handle is None:
+        raise CentralError(f"the central in {folder} is at work; stop it on every machine, then move it")
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _bytes(old: Central, new: Central, told: Progress) -> tuple[int, int]:
+    """Copy what the catalogue says is kept and whose place changes; how many files, how many envelopes."""
+    sites = {site.id: site for site in Site.select().execute(old.database)}
+    query = Stored.select().where(Stored.state == "kept").order_by(Stored.site, Stored.sequence)
+    total = query.count(old.database)
+    files = envelopes = 0
+    for done, row in enumerate(query.iterator(old.database), start=1):
+        site = sites[row.site_id]
+        with _as_it_was(row):
+            if row.kind == Kind.ENVELOPE:
+                envelopes += _envelope(old, new, site, row)
+            else:
+                files += _object(old, new, site, row)
+        told(done, total)
+    return files + envelopes, envelopes
+
+
+def _envelope(old: Central, new: Central, site: Site, row: Stored) -> int:
+    if new.config.custody == old.config.custody:
+        return 0
+    path = _path(site, row)
+    new.custody.put(path, old.custody.get(path))
+    return 1
+
+
+def _object(old: Central, new: Central, site: Site, row: Stored) -> int:
+    if new.config.store == old.config.store:
+        return 0
+    locked = None
+    if row.kind == Kind.SEGMENT and row.vault and row.day:
+        locked = kept_until(site, VaultName(row.vault), row.day)
+    path = _path(site, row)
+    with contextlib.closing(old.store.open(path)) as content:
+        new.store.put(path, content, row.size_bytes, row.sha256.hex(), locked)
+    return 1
+
+
+def _path(site: Site, row: Stored) -> str:
+    return path_of(site.fingerprint, row.name, row.sha256.hex())
+
+
+@contextlib.contextmanager
+def _as_it_was(row: Stored) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, ValueError):
+        raise CentralError(
+            f"{row.name} is lost or damaged; mend it with 'greffier central compare --mend', then move"
+        ) from None
+
+
+def _catalogue(old: Central, new: Central) -> int:
+    """Copy every row, all or none; how many."""
+    count = 0
+    with writing(new.database):
+        if new.database.table_exists(About._meta.table_name):
+            raise CentralError("the new catalogue has tables already; give this central an empty database")
+        tables.create(new.database)
+        About.delete().execute(new.database)
+        for model in tables.MODELS:
+            fields = model._meta.sorted_fields
+            for rows in _batches(model.select(*fields).tuples().iterator(old.database)):
+                model.insert_many(rows, fields=fields).execute(new.database)
+                count += len(rows)
+        if new.config.catalogue:
+            _count_on(new)
+    return count
+
+
+def _count_on(new: Central) -> None:
+    """PostgreSQL numbers new rows after those that came with their numbers."""
+    database: Any = new.database
+    for model in (Site, Hold):
+        name = model._meta.table_name
+        database.execute_sql(
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"  # noqa: S608
+        )
+
+
+def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, _ROWS)):
+        yield batch
+
+
+def _destroy(central: Central) -> None:
+    for path in list(central.custody.names("")):
+        central.custody.destroy(path)
