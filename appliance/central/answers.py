@@ -22,6 +22,10 @@ class Refusal:
     reason: Reason
 
 
+class BrokenOff(targets.Unreachable):
+    """The sender went before it had sent all: no answer reaches it."""
+
+
 _BY_KIND: tuple[tuple[type[Exception], Refusal], ...] = (
     (targets.Conflict, Refusal(HTTPStatus.CONFLICT, Reason.CONFLICT)),
     (targets.Replaced, Refusal(HTTPStatus.GONE, Reason.REPLACED)),
@@ -30,6 +34,7 @@ _BY_KIND: tuple[tuple[type[Exception], Refusal], ...] = (
     (NotAuthorised, Refusal(HTTPStatus.FORBIDDEN, Reason.NOT_AUTHORISED)),
     (TooLarge, Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Reason.TOO_LARGE)),
     (targets.Refused, Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, Reason.NOT_AS_CLAIMED)),
+    (BrokenOff, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Reason.BROKEN_OFF)),
     (targets.Unreachable, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Reason.BUSY)),
     (CentralError, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Reason.BUSY)),
     (PeeweeException, Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Reason.BUSY)),

@@ -15,12 +15,11 @@ from typing import Any, BinaryIO, cast
 from bottle import Bottle, HTTPResponse, request
 
 from appliance.central import enrolment
-from appliance.central.answers import Refusal, refusal_of
+from appliance.central.answers import BrokenOff, Refusal, refusal_of
 from appliance.central.places import Central
 from appliance.central.receiver import Receiver
 from appliance.central.tallies import Reason, Tallies
 from appliance.replication import claims
-from appliance.replication.targets import Unreachable
 from appliance.runtime.clock import Clock, now_ns
 
 ENROLMENT_LIMIT_BYTES = 4096
@@ -81,7 +80,7 @@ def _content_length() -> int:
 
 
 class _Body:
-    """The body of a request: exactly as many bytes as it announced. Raises Unreachable when it breaks off."""
+    """The body of a request: exactly as many bytes as it announced. Raises BrokenOff."""
 
     def __init__(self, stream: Any, size_bytes: int) -> None:
         self._stream = stream
@@ -94,9 +93,9 @@ class _Body:
         try:
             piece = bytes(self._stream.read(wanted))
         except Exception as error:  # whatever a server raises for a peer that is gone
-            raise Unreachable("the sender broke off") from error
+            raise BrokenOff("the sender broke off") from error
         if not piece:
-            raise Unreachable("the sender broke off")
+            raise BrokenOff("the sender broke off")
         self._left -= len(piece)
         return piece
 

@@ -74,7 +74,11 @@ def test_a_worker_that_is_killed_is_replaced(place: Place) -> None:
     until(lambda: set(children(place.pid)) - set(before) and place.answers())
 
 
-def test_a_stop_finishes_what_is_under_way_and_leaves_nothing_behind(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_stop_finishes_what_is_under_way_and_leaves_nothing_behind(
+    place: Place, tmp_path: Path, whole_group: bool
+) -> None:
+    """By SIGTERM as systemd sends it, and by Ctrl-C, which every process of a terminal gets."""
     place.start()
     box = make_box(tmp_path, ["10.0.0.0/8"])
     enrol(box, place)
@@ -82,7 +86,10 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_nothing_behind(place: Plac
     with connect(place) as connection:
         connection.sendall(head + body[:20])
         time.sleep(0.5)
-        os.kill(place.pid, signal.SIGTERM)
+        if whole_group:
+            os.killpg(place.pid, signal.SIGINT)
+        else:
+            os.kill(place.pid, signal.SIGTERM)
         time.sleep(1)
         connection.sendall(body[20:])
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")

@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         sites = standing.standings(central, now)
         since = now - args.days * DAY_NS
-        told = (event for event in Ledger(central).newest(since) if event.kind not in _SIGNS_OF_LIFE)
-        events = list(itertools.islice(told, MOST_EVENTS))[::-1]
+        heard = (event for event in Ledger(central).newest(since) if event.kind not in _SIGNS_OF_LIFE)
+        events = list(itertools.islice(heard, MOST_EVENTS))[::-1]
         refused = tallies.refused_on(central.database, day_of(now))
         name, fingerprint = central.identity.name, central.identity.fingerprint
     finally:

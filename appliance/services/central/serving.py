@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.http import wsgi as gunicorn_wsgi
 
 from appliance.central import places
@@ -17,6 +18,14 @@ from appliance.services.central.wsgi import CentralApplication
 
 Ready = Callable[[str, str, int], None]
 """Told the name of the central, and the address and port that are open."""
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's first process; Ctrl-C is as good a way to end it as SIGTERM."""
+
+    def handle_int(self) -> None:
+        """Finish what is under way, then end."""
+        self.handle_term()
 
 
 class _Serving(BaseApplication):  # type: ignore[misc]
@@ -31,6 +40,10 @@ class _Serving(BaseApplication):  # type: ignore[misc]
         ours = {name: value for name, value in vars(settings).items() if name in self.cfg.settings}
         for name, value in (ours | self._given).items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        """Ends by SystemExit."""
+        _Master(self).run()
 
     def load(self) -> CentralApplication:
         """In each process, after it was forked."""

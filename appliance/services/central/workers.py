@@ -7,6 +7,7 @@ length of its body, and is cut when that is over, whatever it trickles.
 import contextlib
 import errno
 import selectors
+import signal
 import ssl
 import threading
 import time
@@ -41,6 +42,11 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._deadlines: dict[Connection, float] = {}
         self._overdue: set[Connection] = set()
         self._looked_at_s = 0.0
+
+    def init_signals(self) -> None:
+        """Ctrl-C reaches every process of a terminal: the first one says what is to be done."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def accept(self, listener: Any) -> None:
         """Take a connection; it waits in the poller until something comes of it."""
