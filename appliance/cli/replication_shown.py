@@ -45,6 +45,8 @@ def _central(central: "KnownCentral") -> str:
         return told + "; NOT RUNNING."
     if state and state.doing == "waiting" and state.again_ns is not None:
         return told + f"; tried again at {to_iso(state.again_ns)[:19]}Z."
+    if state and state.doing == "resting":
+        return told + "; what is left waits for its hours, or is refused."
     if state and left.objects and state.bytes_per_s:
         return told + f"; {state.bytes_per_s * 8 // 1000:,} kbit/s."
     return told + "."

@@ -99,12 +99,12 @@ class Lane:
     def _takes(self, item: Item) -> bool:
         return item.urgency <= Urgency.JOURNAL or not self._is_urgent
 
-    def _send(self, waiting: list[Item]) -> int:
+    def _send(self, waiting: list[Item], again: bool = False) -> int:
         """Send for a while, in order, what the other lane does not; how many."""
         until, count = time.monotonic() + LOOK_S, 0
         upsets = self._sender.upsets
         for item in waiting:
-            with self._sender.holding(item) as is_ours:
+            with self._sender.holding(item, again) as is_ours:
                 if not is_ours:
                     continue
                 contact_ns = self._sender.contact_ns
@@ -113,7 +113,7 @@ class Lane:
             if self._sender.contact_ns != contact_ns:
                 self._failures = 0
                 self._greeted_at = time.monotonic()
-                self._standing.worked(self._who)
+                self._standing.worked()
             if self._stopping.is_set() or time.monotonic() > until or self._sender.upsets != upsets:
                 break
         return count
@@ -123,7 +123,7 @@ class Lane:
         if time.monotonic() - self._greeted_at >= SIGN_OF_LIFE_S:
             self._greeted_at = time.monotonic()
             line = self._sender.newest_signed_line()
-            self._send([line] if line else [])
+            self._send([line] if line else [], again=True)
 
     def _failed(self, error: GreffierError) -> bool:
         """Wait longer after each failure; true if it is given up."""
@@ -185,6 +185,7 @@ class Delivery:
             for is_urgent in (True, False)
         ]
         self._stopping = stopping
+        self._may_bulk = may_bulk
         self.name = name
 
     @property
@@ -214,7 +215,8 @@ class Delivery:
         """How it stands now, which is also written where `status` reads it."""
         self._accounts.flush()
         book = self._accounts.book
-        state = self._standing.state(len(book), book.absent, is_over)
+        is_due = bool(self._sender.due(self._may_bulk()))
+        state = self._standing.state(len(book), book.absent, is_due, is_over)
         self._state_file.write(state)
         self._told(state)
         return state

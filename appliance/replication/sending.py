@@ -112,7 +112,11 @@ class Sender:
             return due(self.lacking(), self._aside, stopped, may_bulk)
 
     def troubles(self) -> Iterator[tuple[str, str]]:
-        """(kind, sentence) of what is set aside: the first of each kind, and how many more."""
+        """(kind, sentence) of what stands in the way: of what is set aside the first of each kind."""
+        if self._holdings.fault:
+            yield "chain", self._holdings.fault
+        if not self._accounts.is_saved:
+            yield "unsaved", "receipts cannot be written, so much will be sent again; free or repair the disk"
         with self._lock:
             standing = list(self._aside.values())
         for kind in dict.fromkeys(one.kind for one in standing if one.kind):
@@ -121,11 +125,13 @@ class Sender:
             yield kind, of_kind[0].message + more
 
     @contextlib.contextmanager
-    def holding(self, item: Item) -> Iterator[bool]:
-        """Whether nobody else sends it just now; nobody will while the block runs."""
+    def holding(self, item: Item, again: bool = False) -> Iterator[bool]:
+        """Whether nobody else sends it just now, or has sent it meanwhile unless it is to go `again`."""
         with self._lock:
-            is_ours = item.name not in self._under_way
-            self._under_way.add(item.name)
+            is_there = not again and not missing([item], self._accounts.book.signed, day_of(self._clock()))
+            is_ours = item.name not in self._under_way and not is_there
+            if is_ours:
+                self._under_way.add(item.name)
         try:
             yield is_ours
         finally:

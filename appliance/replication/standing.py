@@ -40,11 +40,11 @@ class Standing:
         with self._lock:
             self._sent += count
 
-    def worked(self, who: str) -> None:
+    def worked(self) -> None:
         """Central answered one of the senders as itself."""
         with self._lock:
             self.worked_at = time.monotonic()
-            self._waiting.pop(who, None)
+            self._waiting.clear()  # whoever waits sees that central is back
             self._failing_since_ns = None
             for kind in ("unreachable", "untrusted", "refused_all", "storage"):
                 self._alarms.pop(kind, None)
@@ -60,14 +60,17 @@ class Standing:
             else:
                 self._rise(kind, f"central '{self._name}': {message}")
 
-    def state(self, receipts: int, absent: int, is_over: bool = False) -> ReplicationState:
-        """How things stand now."""
+    def state(
+        self, receipts: int, absent: int, is_due: bool = True, is_over: bool = False
+    ) -> ReplicationState:
+        """How things stand now. `is_due`: some of what is left may go at this hour."""
         left = backlog(self._sender.lacking())
         now_ns = self._clock()
         with self._lock:
             self._watch(now_ns)
             waiting = [at_ns for at_ns in self._waiting.values() if at_ns > now_ns]
-            doing = "waiting" if waiting else "sending" if left.objects else "idle"
+            rests = "resting" if left.objects else "idle"
+            doing = "waiting" if waiting else "sending" if is_due and left.objects else rests
             return ReplicationState(
                 os.getpid(),
                 now_ns,
@@ -91,7 +94,7 @@ class Standing:
             told = f"central '{self._name}' cannot be reached: {self._failure}"
             self._alarms["unreachable"] = Alarm("unreachable", since_ns, told)
         troubles = dict(self._sender.troubles())
-        for kind in ("conflict", "refused", "damaged"):
+        for kind in ("conflict", "refused", "damaged", "chain", "unsaved"):
             if kind in troubles:
                 self._rise(kind, f"central '{self._name}' did not get everything: {troubles[kind]}")
             else:

@@ -20,7 +20,8 @@ _ROOM_BYTES = 4096
 class ReplicationState:
     """How it stands with one central. Instants in UTC nanoseconds, None where there was none yet.
 
-    `doing` is sending, waiting (after a failure, until `again_ns`), idle or ended. `contact_ns` is when it
+    `doing` is sending, waiting (after a failure, until `again_ns`), resting (what is left has to wait for its
+    hours, or is refused), idle or ended. `contact_ns` is when it
     last answered as itself, `receipt_ns` when it last signed for something new. `receipts` is how many count;
     `objects`, `size_bytes` and `oldest_ns` are what is still to go.
     """

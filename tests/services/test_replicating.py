@@ -1,0 +1,204 @@
+"""Replication of a home to two real centrals in folders: what is slow, away or refused stops nothing else."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from appliance.config.replication import ReplicationConfig
+from appliance.model.errors import ReplicationError
+from appliance.model.instants import HOUR_NS
+from appliance.replication import state
+from appliance.replication.claims import Claim
+from appliance.replication.enrolled import Enrolled
+from appliance.replication.targets import Target, Unreachable, Untrusted
+from appliance.services.replicating import Outcome, Replicating
+from appliance.services.replication_status import replication
+from appliance.vault import chain
+from appliance.vault.catalogue import Catalogue
+from tests.replication.centrals_here import Here, at_home, central_for
+from tests.system.warm import wait_for
+from tests.vault.made_homes import Box, make_box, run_that_dies
+from tests.vault.made_rows import traffic
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    made = make_box(tmp_path / "box")
+    for seed in range(3):
+        made.record(traffic(40, seed))
+        made.clock.now_ns += HOUR_NS
+    return made
+
+
+@pytest.fixture
+def heres(box: Box, tmp_path: Path) -> list[Here]:
+    return [central_for(box, tmp_path / name, name) for name in ("north", "south")]
+
+
+def targets(heres: list[Here]) -> Callable[[Enrolled], Target]:
+    by_url = {here.enrolled.url: here for here in heres}
+    return lambda central: by_url[central.url].target()
+
+
+def replicating(
+    box: Box, heres: list[Here], stopping: threading.Event, once: bool, hours: str = ""
+) -> Replicating:
+    config = ReplicationConfig(hours=hours, time_zone="UTC")
+    known = [here.enrolled for here in heres]
+    return Replicating(box.home, known, config, stopping, once, make_target=targets(heres), clock=box.clock)
+
+
+def once(box: Box, heres: list[Here]) -> list[Outcome]:
+    return replicating(box, heres, threading.Event(), True).run()
+
+
+@contextmanager
+def at_work(box: Box, heres: list[Here], hours: str = "") -> Iterator[list[Outcome]]:
+    stopping, ended = threading.Event(), list[Outcome]()
+    service = replicating(box, heres, stopping, False, hours)
+    thread = threading.Thread(target=lambda: ended.extend(service.run()))
+    thread.start()
+    try:
+        yield ended
+    finally:
+        stopping.set()
+        thread.join(15)
+        assert not thread.is_alive(), "it ends quickly"
+
+
+def test_both_centrals_get_everything_and_segments_are_safe(box: Box, heres: list[Here]) -> None:
+    catalogue = Catalogue.of(chain.read(box.home))
+    found, faults = replication(box.home, catalogue, box.clock())
+    assert found
+    assert (found.safe, len(faults)) == ((3, 0, 0), 2)
+    once(box, heres[:1])
+    found, faults = replication(box.home, catalogue, box.clock())
+    assert found
+    assert (found.safe, len(faults)) == ((0, 3, 0), 1)
+    outcomes = once(box, heres)
+    assert [(one.error, one.state.objects, one.state.doing) for one in outcomes] == [(None, 0, "ended")] * 2
+    for here in heres:
+        assert here.objects() == at_home(box)
+        assert max(here.asked.values()) == 1
+    found, faults = replication(box.home, catalogue, box.clock())
+    assert found
+    assert (found.safe, faults) == ((0, 0, 3), [])
+
+
+def test_a_central_that_hangs_keeps_nobody_waiting(box: Box, heres: list[Here]) -> None:
+    hanging = threading.Event()
+    heres[0].before = lambda claim: void(hanging.wait(60))
+    try:
+        with at_work(box, heres):
+            wait_for(lambda: heres[1].objects() == at_home(box), 20, "the other central to have everything")
+            assert not heres[0].taken
+    finally:
+        hanging.set()
+
+
+def void(_: object) -> None:
+    return None
+
+
+def test_a_segment_on_a_slow_line_keeps_no_journal_waiting(box: Box, heres: list[Here]) -> None:
+    slow = threading.Event()
+
+    def slowly(claim: Claim) -> None:
+        if claim.name.startswith("segments/"):
+            slow.wait(60)
+
+    heres[0].before = slowly
+    try:
+        with at_work(box, heres[:1]):
+            wait_for(lambda: any("segments/" in name for name in heres[0].asked), 20, "a segment on its way")
+            run_that_dies(box, traffic(5, 9))
+            wait_for(
+                lambda: any("journal/" in name for name in heres[0].taken), 20, "the journal to be there"
+            )
+            assert not any("segments/" in name for name in heres[0].taken)
+            slow.set()
+    finally:
+        slow.set()
+
+
+def test_segments_wait_for_their_hours_and_the_rest_does_not(box: Box, heres: list[Here]) -> None:
+    run_that_dies(box, traffic(5, 9))
+    with at_work(box, heres[:1], hours="22:00-23:30"):  # it is 18:00
+        wait_for(lambda: told(heres[0]) == "resting", 20, "all but segments to be sent")
+        kinds = {name.partition("/")[0] for name in heres[0].objects()}
+        assert kinds == {"envelopes", "journal", "chain"}
+        box.clock.now_ns += 5 * HOUR_NS
+        wait_for(lambda: heres[0].objects() == at_home(box), 20, "segments to be sent in their hours")
+
+
+def told(here: Here) -> str:
+    said = state.read(here.enrolled.folder)
+    return said.doing if said else ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("untrusted", Untrusted("not it")), ("", Unreachable("a hiccup"))]
+)
+def test_a_failure_is_waited_out_and_told(
+    box: Box, heres: list[Here], kind: str, error: ReplicationError
+) -> None:
+    failing = threading.Event()
+    failing.set()
+
+    def fail(claim: Claim) -> None:
+        if failing.is_set():
+            raise error
+
+    heres[0].before = fail
+    with at_work(box, heres[:1]):
+        wait_for(lambda: told(heres[0]) == "waiting", 20, "it to wait")
+        said = state.read(heres[0].enrolled.folder)
+        assert said
+        assert [alarm.kind for alarm in said.alarms] == ([kind] if kind else [])
+        assert (said.contact_ns, said.receipt_ns) == (None, None)
+        failing.clear()
+        wait_for(lambda: heres[0].objects() == at_home(box), 30, "everything to be sent")
+        wait_for(lambda: told(heres[0]) == "idle", 20, "it to say so")
+        said = state.read(heres[0].enrolled.folder)
+        assert said
+        assert (said.alarms, said.objects, said.receipts) == ((), 0, len(at_home(box)))
+
+
+def test_an_outage_of_a_minute_and_more_is_an_alarm(box: Box, heres: list[Here]) -> None:
+    def away(claim: Claim) -> None:
+        raise Unreachable("no way there")
+
+    heres[0].before = away
+    with at_work(box, heres[:1]):
+        wait_for(lambda: told(heres[0]) == "waiting", 20, "it to wait")
+        box.clock.now_ns += HOUR_NS
+        wait_for(lambda: bool((said := state.read(heres[0].enrolled.folder)) and said.alarms), 20, "an alarm")
+        found, faults = replication(box.home, Catalogue.of(chain.read(box.home)), box.clock())
+        assert found
+        assert [one.is_sending for one in found.centrals if one.name == "north"] == [True]
+        assert any("'north' cannot be reached: no way there (since 2026-03-14T18:00" in one for one in faults)
+
+
+def test_what_central_will_not_take_is_an_alarm_and_left(box: Box, heres: list[Here]) -> None:
+    path = box.files("segments", ".index")[0]
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))
+    [outcome] = once(box, heres[:1])
+    assert (outcome.error, outcome.state.objects) == (None, 1)
+    [alarm] = outcome.state.alarms
+    assert alarm.kind == "refused"
+    path.write_bytes(content)
+    assert once(box, heres[:1])[0].state.objects == 0
+
+
+def test_two_processes_do_not_send_to_one_central(box: Box, heres: list[Here]) -> None:
+    with at_work(box, heres[:1]):
+        wait_for(lambda: told(heres[0]) == "idle", 20, "it to run")
+        with pytest.raises(ReplicationError, match="already"):
+            once(box, heres)
+        assert not heres[1].taken
+        once(box, heres[1:])
+    assert heres[1].objects() == at_home(box)
