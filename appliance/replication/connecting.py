@@ -4,42 +4,25 @@ Only the authority of the enrolment counts, no store of the machine; nothing is 
 central. What goes wrong is Untrusted where somebody else answered, else Unreachable, each with what to do.
 """
 
-import base64
 import contextlib
-import ipaddress
-import re
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
-
-import h11
+from dataclasses import dataclass
 
 from appliance.model.errors import ReplicationError
+from appliance.replication import tunnel
+from appliance.replication.addresses import Place
 from appliance.replication.targets import Unreachable, Untrusted
 
 LE, CS1, UNMARKED = 1, 8, 0
 """DSCP: Lower-Effort (RFC 8622), its forerunner (RFC 4594), and the default class."""
 
 HEAD_BYTES = 8192
-_HEADERS = 32
 _ADDRESSES = 4
 _PARTING_S, _PARTING_READS = 0.5, 8
 _IPV6_TCLASS = 67  # <linux/in6.h>; the socket module of some builds lacks it
 _TCP_NOTSENT_LOWAT, _TCP_USER_TIMEOUT = 25, 18
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something listens; `credentials` (NAME:PASSWORD) are for a proxy."""
-
-    host: str
-    port: int
-    credentials: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,49 +32,6 @@ class Patience:
     connect_s: float = 10.0
     quiet_s: float = 30.0
     answer_s: float = 60.0
-
-
-def central(url: str) -> Place:
-    """Where the central of a URL listens: https only. Raises ReplicationError."""
-    place = _place(url, "https", 443)
-    if place is None or place.credentials:
-        raise ReplicationError(
-            "a central is reached over HTTPS only; give its address as https://HOST or https://HOST:PORT"
-        )
-    return place
-
-
-def proxy(url: str) -> Place | None:
-    """Where the proxy of a URL listens; None for an empty one. Raises ReplicationError."""
-    if not url:
-        return None
-    place = _place(url, "http", 3128)
-    if place is None:
-        raise ReplicationError("give the proxy as http://HOST:PORT or http://NAME:PASSWORD@HOST:PORT")
-    return place
-
-
-def _place(url: str, scheme: str, port: int) -> Place | None:
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna").decode("ascii")
-        found = parts.port if parts.port is not None else port
-    except ValueError:  # UnicodeError is one
-        return None
-    if parts.scheme != scheme or parts.path not in ("", "/") or parts.query or parts.fragment or not found:
-        return None
-    if not (re.fullmatch(r"[a-z0-9._-]+", host) or _is_ipv6(host)):
-        return None
-    if parts.username is None:
-        return Place(host, found)
-    return Place(host, found, f"{unquote(parts.username)}:{unquote(parts.password or '')}")
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).version == 6
-    except ValueError:
-        return False
 
 
 def trusting(authority: str | None) -> ssl.SSLContext:
@@ -123,7 +63,7 @@ def connect(
     connection = _reach(through or place, patience, marking, "the proxy" if through else "central")
     try:
         if through:
-            _tunnel(connection, through, place, patience)
+            tunnel.dig(connection, through, place, patience.connect_s)
         return _encrypt(connection, place, context, through)
     except BaseException:
         connection.close()
@@ -180,59 +120,6 @@ def _prepare(connection: socket.socket, marking: int, patience: Patience) -> Non
     with contextlib.suppress(OSError):  # of comfort; older kernels refuse
         connection.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, 16 << 10)
         connection.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, round(patience.quiet_s * 1_000))
-
-
-def _tunnel(connection: socket.socket, through: Place, place: Place, patience: Patience) -> None:
-    """Have an HTTP proxy connect to central (RFC 9110 section 9.3.6)."""
-    headers = [("Host", str(place))]
-    if through.credentials:
-        token = base64.b64encode(through.credentials.encode()).decode("ascii")
-        headers.append(("Proxy-Authorization", f"Basic {token}"))
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
-    asked = http.send(h11.Request(method="CONNECT", target=str(place), headers=headers))
-    until_s = time.monotonic() + patience.connect_s
-    try:
-        connection.sendall(asked or b"")
-        status = _proxy_status(connection, http, until_s)
-    except h11.RemoteProtocolError:
-        raise Unreachable(f"what answers at {through} is no HTTP proxy; check the proxy's address") from None
-    except OSError as error:
-        raise Unreachable(
-            f"the proxy {through} ended without an answer ({error}); look at the proxy"
-        ) from None
-    if not 200 <= status < 300:
-        raise Unreachable(_refusal(through, place, status))
-    if http.trailing_data[0]:
-        raise Unreachable(f"the proxy {through} speaks in central's place; look at the proxy")
-
-
-def _proxy_status(connection: socket.socket, http: h11.Connection, until_s: float) -> int:
-    spoken = 0
-    while True:
-        event = http.next_event()
-        if isinstance(event, h11.Response):
-            if len(event.headers) > _HEADERS:
-                raise h11.RemoteProtocolError("too many headers")
-            return event.status_code
-        left_s = until_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("timed out")
-        connection.settimeout(left_s)
-        received = connection.recv(1024)
-        spoken += len(received)
-        if not received or spoken > HEAD_BYTES:
-            raise ConnectionResetError("closed" if not received else "its answer is endless")
-        http.receive_data(received)
-
-
-def _refusal(through: Place, place: Place, status: int) -> str:
-    if status == 407:
-        return f"the proxy {through} wants a name and password, or refuses these; give the right ones"
-    if status in (502, 503, 504):
-        return (
-            f"the proxy {through} does not reach central {place} ({status}); check the address and the line"
-        )
-    return f"the proxy {through} refuses connections to {place} ({status}); allow them there"
 
 
 def _encrypt(

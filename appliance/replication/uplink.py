@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
-from appliance.replication import connecting, pacing, tcp_info
+from appliance.replication import addresses, connecting, pacing, tcp_info
 from appliance.replication.connecting import CS1, LE, UNMARKED, Patience
 from appliance.replication.exchange import Answer, Exchange, Request, Silent
 from appliance.replication.pacing import KBIT, Limits, Line, Pace
@@ -67,8 +67,8 @@ class Uplink:
         patience: Patience | None = None,
     ) -> None:
         config = config or ReplicationConfig()
-        self._place = connecting.central(url)
-        self._proxy = connecting.proxy(config.proxy)
+        self._place = addresses.central(url)
+        self._proxy = addresses.proxy(config.proxy)
         self._context = connecting.trusting(authority)
         self._markings = MARKINGS[config.dscp]
         self._refused_at_s: float | None = None

@@ -204,6 +204,8 @@ def test_this_code_sends_exactly_this_request_and_takes_exactly_this_answer(tmp_
 def test_the_document_shows_these_examples() -> None:
     text = PROTOCOL.read_text()
     for name in VECTORS.iterdir():
+        if name.suffix == ".parcel":
+            continue  # the stick's, which has a test of its own
         assert f"`{name.name}`" in text, name
     shown = re.findall(r"^\{.*\}$", text, re.MULTILINE)
     assert _bytes("claim-1.json").decode() in shown

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
-from appliance.replication import connecting, tcp_info
+from appliance.replication import addresses, tcp_info
 from appliance.replication.connecting import Patience
 from appliance.replication.exchange import Request
 from appliance.replication.https_target import HttpsTarget
@@ -480,11 +480,11 @@ def test_a_proxy_that_takes_centrals_place_is_told_nothing(tmp_path: Path) -> No
 @pytest.mark.parametrize("url", ["https://proxy.example:3128", "proxy.example", "http://", "http://p/path"])
 def test_a_proxy_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(ReplicationError, match="give the proxy as"):
-        connecting.proxy(url)
+        addresses.proxy(url)
 
 
 def test_credentials_of_a_proxy_may_hold_any_sign() -> None:
-    place = connecting.proxy("http://b%40x:a%3Ab%2F%25@proxy.example:8080")
+    place = addresses.proxy("http://b%40x:a%3Ab%2F%25@proxy.example:8080")
     assert place is not None
     assert (place.host, place.port, place.credentials) == ("proxy.example", 8080, "b@x:a:b/%")
     assert "a:b" not in repr(place)
