@@ -3,7 +3,7 @@
 Everything here runs inside the transaction that gives the line, or the file, its receipt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from peewee import JOIN, chunked
@@ -11,7 +11,7 @@ from peewee import JOIN, chunked
 from appliance.central.ledger import Ledger
 from appliance.central.objects import path_of
 from appliance.central.places import Central
-from appliance.central.proofs import Fixing, ProvenLine
+from appliance.central.proofs import ProvenLine
 from appliance.central.refusals import Unproven
 from appliance.central.statements import Statement
 from appliance.central.tables import Erasure, Fixed, Key, Line, Replacement, Site, Stored
@@ -24,6 +24,9 @@ from appliance.vault.chain import NO_LINE
 from appliance.vault.seals import EnvelopeMade, Seal, kind_of
 
 _ROWS = 500
+_LINES_OF_A_SEAL = 5000
+"""A seal has a line for each day of its rows, which are of years where captures are replayed."""
+
 _FIXED = Statement(
     lambda _, mark: Fixed.select(Fixed.sha256, Fixed.size_bytes).where(Fixed.site == mark, Fixed.name == mark)
 )
@@ -65,8 +68,7 @@ def check_fixed(central: Central, site: Site, name: ObjectName, claim: Claim) ->
 def follow(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None:
     """Keep what a line says; a fork, and a stored file that is not as the line says, are events."""
     _keep_line(central, ledger, site, line)
-    for fixing in line.fixes:
-        _fix(central, ledger, site, line, fixing)
+    _fix(central, ledger, site, line)
     match line.entry.body:
         case EnvelopeMade(vault=vault, day=day, key_id=key_id):
             values = {"site": site, "key_id": key_id, "vault": vault, "day": day, "state": "announced"}
@@ -130,20 +132,25 @@ def _keep_line(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -
     ).execute(central.database)
 
 
-def _fix(central: Central, ledger: Ledger, site: Site, line: ProvenLine, fixing: Fixing) -> None:
-    Fixed.insert(
-        site=site,
-        name=fixing.name.text,
-        sha256=bytes.fromhex(fixing.sha256),
-        size_bytes=fixing.size_bytes,
-        line=line.entry.hash,
-    ).on_conflict_ignore().execute(central.database)
-    query = Stored.select(Stored.sha256).where(Stored.site == site, Stored.name == fixing.name.text)
-    found = query.tuples().first(central.database)
-    if found is not None and bytes(found[0]).hex() != fixing.sha256:
-        once = f"mismatch {site.fingerprint} {line.entry.hash} {fixing.name}"
-        said = {"name": fixing.name.text, "stored": bytes(found[0]).hex(), "fixed": fixing.sha256}
-        ledger.append("mismatch", site.fingerprint, once, **said, line=line.entry.hash)
+def _fix(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None:
+    rows = [
+        {
+            "site": site,
+            "name": fixing.name.text,
+            "sha256": bytes.fromhex(fixing.sha256),
+            "size_bytes": fixing.size_bytes,
+            "line": line.entry.hash,
+        }
+        for fixing in line.fixes
+    ]
+    _insert(central, Fixed, rows)
+    fixed = {fixing.name.text: fixing.sha256 for fixing in line.fixes}
+    for name, sha256 in _chosen(central, Stored, ("name", "sha256"), site, list(fixed)):
+        stored = bytes(sha256).hex()
+        if stored != fixed[name]:
+            once = f"mismatch {site.fingerprint} {line.entry.hash} {name}"
+            said = {"name": name, "stored": stored, "fixed": fixed[name], "line": line.entry.hash}
+            ledger.append("mismatch", site.fingerprint, once, **said)
 
 
 def _open_seal(line: ProvenLine) -> str | None:
@@ -164,14 +171,14 @@ def _close_seal(central: Central, site: Site, line: ProvenLine) -> None:
     while found := _line(central, site, at):
         if found[1] != together:
             break
+        if len(lines) == _LINES_OF_A_SEAL:
+            return  # nothing is let go for a seal that no box writes
         lines.append(at)
         at = found[0]
     for some in chunked(lines, _ROWS):
         Fixed.update(seal=last).where(Fixed.site == site, Fixed.line.in_(some)).execute(central.database)
-    names_of = (_journal(central, site, str(body.vault), file) for file in line.needless)
-    _insert(
-        central, Replacement, [{"site": site, "journal": name, "line": last} for name in names_of if name]
-    )
+    journals = _journals(central, site, str(body.vault), line.needless)
+    _insert(central, Replacement, [{"site": site, "journal": name, "line": last} for name in journals])
 
 
 def _line(central: Central, site: Site, digest: str) -> tuple[str, str | None] | None:
@@ -180,12 +187,26 @@ def _line(central: Central, site: Site, digest: str) -> tuple[str, str | None] |
     return found
 
 
-def _journal(central: Central, site: Site, vault: str, file: str) -> str | None:
-    """The name of the object that a journal file is: its key tells its day, and is announced before."""
-    key_id = names.parse(f"{Kind.JOURNAL}/{vault}/2000-01-01/{file}").key_id
-    query = Key.select(Key.day).where(Key.site == site, Key.key_id == key_id, Key.vault == vault)
-    found = query.tuples().first(central.database)
-    return f"{Kind.JOURNAL}/{vault}/{found[0].isoformat()}/{file}" if found else None
+def _journals(central: Central, site: Site, vault: str, files: Sequence[str]) -> list[str]:
+    """The names of the objects that journal files are: a key, announced before, tells its day."""
+    keys = {file: names.parse(f"{Kind.JOURNAL}/{vault}/2000-01-01/{file}").key_id for file in files}
+    wanted = sorted({key_id for key_id in keys.values() if key_id})
+    days = {
+        key_id: day.isoformat()
+        for key_id, of_vault, day in _chosen(central, Key, ("key_id", "vault", "day"), site, wanted)
+        if of_vault == vault
+    }
+    return [f"{Kind.JOURNAL}/{vault}/{days[key]}/{file}" for file, key in keys.items() if key in days]
+
+
+def _chosen(
+    central: Central, model: Any, columns: tuple[str, ...], site: Site, values: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """These columns of a site's rows whose first column is one of some values."""
+    fields = [getattr(model, column) for column in columns]
+    for some in chunked(values, _ROWS):
+        query = model.select(*fields).where(model.site == site, fields[0].in_(some))
+        yield from list(query.tuples().execute(central.database))
 
 
 def _is_whole(central: Central, site: Site, seal: str) -> bool:
