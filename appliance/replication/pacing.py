@@ -34,6 +34,9 @@ REACTION_S = 0.25
 LATE_S = 0.02
 """What a wait that took too long left unused may be made up for, so much of it."""
 
+AT_WORK_S = 10.0
+"""Who has sent nothing for so long leaves his part of the floor to the others."""
+
 CHUNK_S = 0.05
 CHUNK_LEAST, CHUNK_MOST = 2_800, 1 << 16
 """What leaves at once: 50 ms of the rate, but two full packets, which a receiver acknowledges without
@@ -75,6 +78,7 @@ class Line:
         self._trains: deque[float] = deque(maxlen=TRAINS)
         self._train_at_s = -math.inf
         self._free_at_s = -math.inf
+        self._used_at_s: dict[int, float] = {}
 
     @property
     def uplink(self) -> float | None:
@@ -89,9 +93,16 @@ class Line:
             return limits.fixed
         return max(limits.floor, min(limits.ceiling, limits.share * (self.uplink or 0.0)))
 
-    def reserve(self, now_s: float, size_bytes: int) -> float:
-        """Take room for so many bytes; how many seconds later they may leave."""
+    def floor_each(self, now_s: float) -> float:
+        """What each pace that is at work now is left, whatever happens: together they have the floor."""
         with self._guard:
+            self._used_at_s = {who: at_s for who, at_s in self._used_at_s.items() if now_s - at_s < AT_WORK_S}
+            return self.limits.floor / max(1, len(self._used_at_s))
+
+    def reserve(self, now_s: float, size_bytes: int, who: object = None) -> float:
+        """Take room for so many bytes of a pace; how many seconds later they may leave."""
+        with self._guard:
+            self._used_at_s[id(who)] = now_s
             begins_s = max(self._free_at_s, now_s - LATE_S)
             self._free_at_s = begins_s + size_bytes / self.rate
             return max(0.0, begins_s - now_s)
@@ -119,7 +130,7 @@ class Pace:
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self._allowed = line.limits.floor
+        self._allowed = self._floor = line.limits.floor
         self._least: deque[tuple[int, int]] = deque(maxlen=BASE_MINUTES)
         self._retransmitted = 0
         self._sampled_at_s = self._fell_at_s = self._free_at_s = -math.inf
@@ -129,7 +140,7 @@ class Pace:
         """What may leave for this central now."""
         if self.line.limits.fixed is not None:
             return self.line.rate
-        return min(self._allowed, self.line.rate)
+        return min(max(self._allowed, self._floor), self.line.rate)
 
     @property
     def chunk_bytes(self) -> int:
@@ -142,7 +153,9 @@ class Pace:
             return 0.0
         begins_s = max(self._free_at_s, now_s - LATE_S)
         self._free_at_s = begins_s + size_bytes / self.rate
-        return max(0.0, begins_s - now_s, self.line.reserve(now_s, size_bytes))
+        waits_s = max(0.0, begins_s - now_s, self.line.reserve(now_s, size_bytes, self))
+        self._floor = self.line.floor_each(now_s)
+        return waits_s
 
     def sampled(self, now_s: float, rtt_us: int, retransmitted: int) -> None:
         """Take what the kernel says of a connection: its delay, and how many segments it sent again."""
@@ -156,10 +169,10 @@ class Pace:
         if queue_us > TARGET_US or lost:
             if now_s - self._fell_at_s >= max(REACTION_S, 2e-6 * rtt_us):
                 self._fell_at_s = now_s
-                self._allowed = max(self.line.limits.floor, self.rate / 2)
+                self._allowed = max(self._floor, self.rate / 2)
         else:
             step = self.line.rate * since_s / RECOVERY_S * (1 - queue_us / TARGET_US)
-            self._allowed = max(self.line.limits.floor, min(self.line.rate, self._allowed + step))
+            self._allowed = max(self._floor, min(self.line.rate, self._allowed + step))
 
     def _base(self, now_s: float, rtt_us: int) -> int:
         """The least delay of the last BASE_MINUTES."""

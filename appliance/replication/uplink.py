@@ -178,9 +178,12 @@ class Uplink:
             self._sample(connection)
 
     def _train(self, connection: ssl.SSLSocket, left: int) -> Train | None:
-        """A train, where one is due, there is enough for it, and nobody else seems to send."""
+        """A train, where one is due, there is enough for it, and nobody else seems to send.
+
+        None through a proxy: what the kernel knows ends there, and the site's uplink lies behind it.
+        """
         now_s = time.monotonic()
-        if left < pacing.TRAIN_LEAST or self.pace.rate < self.line.rate:
+        if self._proxy or left < pacing.TRAIN_LEAST or self.pace.rate < self.line.rate:
             return None
         size_bytes = min(left, self.line.train_bytes(now_s))
         if not size_bytes:

@@ -86,6 +86,22 @@ def test_two_centrals_share_one_line() -> None:
     assert sent == pytest.approx(10 * MBIT, rel=0.02)
 
 
+def test_the_floor_is_that_of_the_line_however_many_centrals_it_serves() -> None:
+    """Two centrals, each over two connections, on a line that guests have filled."""
+    line = _known(100 * MBIT)
+    paces = [Pace(line) for _ in range(4)]
+    sent, ready, begun_s = 0, [0.0] * 4, 10.0
+    while min(ready) < begun_s + 20:
+        turn = ready.index(min(ready))
+        pace, now_s = paces[turn], ready[turn]
+        size = pace.chunk_bytes
+        ready[turn] = now_s + pace.wait_s(now_s, size)
+        pace.sampled(ready[turn], BASE_US + (300_000 if now_s > 5 else 0), 0)
+        sent += size if now_s >= begun_s else 0
+    assert sent == pytest.approx(20 * 256 * KBIT, rel=0.1)
+    assert _send(paces[0], 60.0, 20.0, BASE_US + 300_000) == pytest.approx(20 * 256 * KBIT, rel=0.1)
+
+
 def test_unlimited_waits_for_nothing() -> None:
     pace = Pace(Line(Limits(fixed=math.inf)))
     assert [pace.wait_s(0.0, 1 << 30) for _ in range(3)] == [0, 0, 0]

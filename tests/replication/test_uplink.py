@@ -385,6 +385,21 @@ def test_through_a_proxy(tmp_path: Path) -> None:
         assert f"CONNECT 127.0.0.1:{server.where[1]}" in seen
 
 
+def test_through_a_proxy_the_uplink_is_not_measured_and_the_floor_is_kept(tmp_path: Path) -> None:
+    """The kernel sees the way to the proxy, a cable's length; the narrow line comes after it."""
+    content = os.urandom(60_000)
+    with _central(tmp_path) as (central, server), _tinyproxy(tmp_path) as (where, _):
+        for config, is_measured in (
+            (ReplicationConfig(proxy=f"http://{where}"), False),
+            (ReplicationConfig(), True),
+        ):
+            target = HttpsTarget(server.url, central.identity, config, patience=PATIENCE)
+            with contextlib.closing(target):
+                target.deposit(claimed(BOX, content), io.BytesIO(content))
+            assert (target.uplink.line.uplink is not None) == is_measured
+            assert (target.uplink.line.rate == 32_000) != is_measured
+
+
 def test_through_a_proxy_that_knows_names_and_passwords(tmp_path: Path) -> None:
     with _central(tmp_path) as (central, server), _tinyproxy(tmp_path, "BasicAuth box s3cret") as (where, _):
         _deposit(server.url, central.identity, f"http://box:s3cret@{where}")
