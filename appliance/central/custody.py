@@ -44,8 +44,8 @@ class FolderCustody:
     """A `Custody` in a folder, which is made if need be. Whether a disk keeps old blocks: see THREATS.md."""
 
     def __init__(self, root: Path) -> None:
-        self._folder = Folder(root)
-        self._folder.tidy(_shred_leftover, _OLD_S)
+        self._folder = Folder(root, _shred_copy)
+        self._folder.tidy(_OLD_S)
 
     def put(self, path: str, content: bytes) -> None:
         """See `Custody`."""
@@ -87,8 +87,8 @@ def _shred(path: Path) -> None:
         path.unlink()
 
 
-def _shred_leftover(path: Path) -> None:
-    """One that has its name already is the envelope itself, under its second name: that only goes."""
+def _shred_copy(path: Path) -> None:
+    """Take a temporary file away: overwritten, unless it is the envelope itself under a second name."""
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_nlink > 1:
             path.unlink()

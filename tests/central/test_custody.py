@@ -137,6 +137,25 @@ def test_a_file_is_overwritten_before_it_is_deleted(root: Path) -> None:
     assert not (root / SITE).exists()
 
 
+def test_a_second_copy_is_shredded_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written and turns out to be there already, or not to be right, leaves no blocks either."""
+    left: list[bytes] = []
+    unlink = Path.unlink
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        if path.exists() and path.stat().st_nlink == 1:
+            left.append(path.read_bytes())
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    custody = FolderCustody(root)
+    custody.put(PATH, ENVELOPE)
+    assert left == []
+    custody.put(PATH, ENVELOPE)
+    assert left == [bytes(len(ENVELOPE))]
+    assert custody.get(PATH) == ENVELOPE
+
+
 def test_only_its_owner_can_look(root: Path) -> None:
     FolderCustody(root).put(PATH, ENVELOPE)
     assert (root / PATH).stat().st_mode & 0o777 == 0o600

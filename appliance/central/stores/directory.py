@@ -12,8 +12,8 @@ class DirectoryStore:
     """A `store.Store` in a folder, which is made if need be; some room of its disk is left alone."""
 
     def __init__(self, root: Path, free_bytes: int = 0) -> None:
-        self._folder = Folder(root, free_bytes)
-        self._folder.tidy(_remove)
+        self._folder = Folder(root, _remove, free_bytes)
+        self._folder.tidy()
 
     def put(
         self, path: str, content: BinaryIO, size_bytes: int, sha256: str, locked_until: dt.date | None

@@ -24,10 +24,14 @@ _numbers = itertools.count()
 
 
 class Folder:
-    """Files by path beneath `root`, which is made if need be. Raises StorageError."""
+    """Files by path beneath `root`, which is made if need be; `discard` takes away what is not wanted.
 
-    def __init__(self, root: Path, free_bytes: int = 0) -> None:
+    `free_bytes` of its disk are left alone. Raises StorageError.
+    """
+
+    def __init__(self, root: Path, discard: Callable[[Path], None], free_bytes: int = 0) -> None:
         self.root = root
+        self._discard = discard
         self._free_bytes = free_bytes
         with told(f"cannot use {root}"):
             make_folder(root / NEW)
@@ -47,7 +51,7 @@ class Folder:
                 _name(new, final, sha256)
         finally:
             with contextlib.suppress(OSError):
-                new.unlink()
+                self._discard(new)
 
     def names(self, prefix: str) -> Iterator[tuple[str, int]]:
         """As `store.Store.names`."""
@@ -69,13 +73,13 @@ class Folder:
             folder = folder.parent
         sync_folder(folder)
 
-    def tidy(self, clear: Callable[[Path], None], age_s: int = _DAY_S) -> int:
+    def tidy(self, age_s: int = _DAY_S) -> int:
         """Take away what processes that died were writing, once it is so old; how many files."""
         count = 0
         with told(f"cannot tidy {self.root / NEW}"):
             for path in sorted((self.root / NEW).iterdir()):
                 if _age_s(path) > age_s:
-                    clear(path)
+                    self._discard(path)
                     count += 1
         return count
 
