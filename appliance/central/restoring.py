@@ -103,7 +103,7 @@ def _chain(copying: Copying, branch: Branch, path: Path) -> Restored:
     with home.chain.open("wb") as file:
         for line in branches.read(copying, branch):
             file.write(line)
-    home.chain.chmod(0o600)
+    _close_to_others(home.chain)
     if not branch.lines:
         raise CentralError(f"the first line of the chain of '{copying.site.name}' {branch.faults[0][1]}")
     last = branch.lines[-1].entry
@@ -167,7 +167,7 @@ def _receipts(central: Central, home: Path) -> Iterator[Callable[[bytes], object
     _write(folder / "central.json", central.identity.render().decode("utf-8"))
     with (folder / "receipts.jsonl").open("wb") as file:
         yield file.write
-    (folder / "receipts.jsonl").chmod(0o600)
+    _close_to_others(folder / "receipts.jsonl")
 
 
 def _complete(copying: Copying, branch: Branch, restored: Restored) -> None:
@@ -234,4 +234,10 @@ def days(restored: Restored) -> tuple[dt.date, dt.date] | None:
 
 def _write(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
-    path.chmod(0o600)
+    _close_to_others(path)
+
+
+def _close_to_others(path: Path) -> None:
+    """For its owner only; a stick whose file system knows no owners refuses that."""
+    with contextlib.suppress(PermissionError):
+        path.chmod(0o600)

@@ -189,6 +189,8 @@ def test_what_lies_beside_the_records_is_all_that_the_home_says(filled: Box, tmp
         words = (out / text).read_text()
         for column in (*JOINED_SCHEMA.names, *SHOWN_SCHEMA.names):
             assert f"  {column} " in words
+    for path in (out, *out.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
     assert "box.key" not in {path.name for path in out.rglob("*")}
     assert not (out / reversibility.UNFINISHED).exists()
 

@@ -79,7 +79,9 @@ def _begin(out: Path) -> Path:
         # The mark goes last: without it the rest would no longer be known as ours.
         for name in sorted(present, key=lambda name: name == UNFINISHED):
             _remove(out / name)
-        place.mkdir(mode=0o700, parents=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=0o700)
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror}; choose another place") from error
     return place
@@ -155,6 +157,7 @@ def _sums(place: Path, outcome: Outcome) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
+            _close_to_others(path)
             outcome.size_bytes += os.fstat(file.fileno()).st_size
         lines.append(f"{digest}  {path.relative_to(place)}\n")
     outcome.files = len(lines)
@@ -162,11 +165,19 @@ def _sums(place: Path, outcome: Outcome) -> None:
         sums.writelines(lines)
         sums.flush()
         os.fsync(sums.fileno())
+    _close_to_others(place / SUMS)
+
+
+def _close_to_others(path: Path) -> None:
+    """For its owner only; a stick whose file system knows no owners refuses that."""
+    with contextlib.suppress(PermissionError):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _finish(out: Path, place: Path) -> None:
     """Everything one folder up; the sums last, so that a folder with sums is whole."""
     for folder in [path for path in place.rglob("*") if path.is_dir()]:
+        _close_to_others(folder)
         sync_folder(folder)
     for name in CONTENTS:
         if (place / name).exists():
