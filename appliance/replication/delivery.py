@@ -5,156 +5,24 @@ what secures the last minutes never waits behind a segment that takes minutes on
 """
 
 import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable
 
-from appliance.model.errors import GreffierError, HomeError, ReplicationError, StorageError
-from appliance.replication import backoff
+from appliance.model.errors import GreffierError, HomeError, StorageError
 from appliance.replication.accounts import Accounts
+from appliance.replication.enrolled import Enrolled
 from appliance.replication.holdings import Holdings
-from appliance.replication.missing import Item, Urgency
+from appliance.replication.lane import Lane
 from appliance.replication.sending import Sender
 from appliance.replication.standing import Standing
 from appliance.replication.state import ReplicationState, StateFile
-from appliance.replication.targets import Refused, Target, Unreachable, Untrusted
+from appliance.replication.targets import Target
 from appliance.runtime.clock import Clock, now_ns
 
-LOOK_S = 2.0
-"""How often it is looked what there is to send; a look at a home of a year takes 10 ms."""
-
-SIGN_OF_LIFE_S = 240.0
-"""Central calls a site silent after 15 minutes."""
-
-TRIES = 4
-"""Failures in a row after which a delivery that is to end once gives up: half a minute or so."""
-
 _PATIENCE_S = 5.0
-_TURN_S, _GLANCE_S = 0.02, 0.25
 _TIDY_S = 3600.0
-
-
-class Lane:
-    """One way to a central: the urgent one takes envelopes and journals only, the other whatever is next."""
-
-    def __init__(
-        self,
-        is_urgent: bool,
-        holdings: Holdings,
-        sender: Sender,
-        standing: Standing,
-        target: Target,
-        stopping: threading.Event,
-        once: bool,
-        may_bulk: Callable[[], bool],
-    ) -> None:
-        self._is_urgent = is_urgent
-        self._who = "urgent" if is_urgent else "bulk"
-        self._holdings = holdings
-        self._sender = sender
-        self._standing = standing
-        self._target = target
-        self._stopping = stopping
-        self._once = once
-        self._may_bulk = may_bulk
-        self._failures = 0
-        self._greeted_at = time.monotonic()
-        self.error: GreffierError | None = None
-
-    def run(self) -> None:
-        """Until stopped; or until nothing is left to send, if it is to end once."""
-        try:
-            while not self._stopping.is_set():
-                try:
-                    if self._round():
-                        return
-                except (ReplicationError, HomeError, StorageError) as error:
-                    if self._failed(error):
-                        return
-                except Exception as error:  # noqa: BLE001 - a lane that dies would be silence
-                    what = (
-                        f"unexpected {type(error).__name__}; this is a defect of Greffier, please report it"
-                    )
-                    if self._failed(ReplicationError(what)):
-                        return
-        finally:
-            self._target.close()
-
-    def _round(self) -> bool:
-        """Look and send for two seconds, or wait as long; true when there is no more to do at all."""
-        self._holdings.refresh(LOOK_S / 2)
-        waiting = [item for item in self._sender.due(self._may_bulk()) if self._takes(item)]
-        if waiting:
-            if not self._send(waiting):
-                self._stopping.wait(_TURN_S)  # all of it is on its way by the other lane
-            return False
-        if self._once:
-            return True
-        if self._is_urgent:
-            self._greet()
-        self._stopping.wait(LOOK_S)
-        return False
-
-    def _takes(self, item: Item) -> bool:
-        return item.urgency <= Urgency.JOURNAL or not self._is_urgent
-
-    def _send(self, waiting: list[Item], again: bool = False) -> int:
-        """Send for a while, in order, what the other lane does not; how many."""
-        until, count = time.monotonic() + LOOK_S, 0
-        upsets = self._sender.upsets
-        for item in waiting:
-            with self._sender.holding(item, again) as is_ours:
-                if not is_ours:
-                    continue
-                contact_ns = self._sender.contact_ns
-                self._sender.send(self._target, item, self._standing.sent)
-            count += 1
-            if self._sender.contact_ns != contact_ns:
-                self._failures = 0
-                self._greeted_at = time.monotonic()
-                self._standing.worked()
-            if self._stopping.is_set() or time.monotonic() > until or self._sender.upsets != upsets:
-                break
-        return count
-
-    def _greet(self) -> None:
-        """Nothing to say is said, too: the newest line again, which costs central nothing."""
-        if time.monotonic() - self._greeted_at >= SIGN_OF_LIFE_S:
-            self._greeted_at = time.monotonic()
-            line = self._sender.newest_signed_line()
-            self._send([line] if line else [], again=True)
-
-    def _failed(self, error: GreffierError) -> bool:
-        """Wait longer after each failure; true if it is given up."""
-        if self._stopping.is_set():
-            return True
-        self._failures += 1
-        self._target.close()
-        asked_s = error.retry_after_s if isinstance(error, Unreachable) else None
-        wait_s = backoff.wait_s(self._failures, random.random(), asked_s)  # noqa: S311 - no secret
-        self._standing.failed(self._who, _kind(error), str(error), wait_s)
-        if self._once and self._failures >= TRIES:
-            self.error = error
-            return True
-        self._wait(wait_s)
-        return False
-
-    def _wait(self, wait_s: float) -> None:
-        """Until it is time again, or the other lane got an answer."""
-        begun = time.monotonic()
-        while (left := begun + wait_s - time.monotonic()) > 0 and self._standing.worked_at <= begun:
-            if self._stopping.wait(min(left, _GLANCE_S)):
-                return
-
-
-def _kind(error: GreffierError) -> str:
-    """The alarm that a failure is."""
-    if isinstance(error, Unreachable):
-        return "unreachable"
-    if isinstance(error, Untrusted):
-        return "untrusted"
-    return "refused_all" if isinstance(error, Refused) else "storage"
+_BROUGHT_S = 10.0
 
 
 class Delivery:
@@ -162,7 +30,7 @@ class Delivery:
 
     def __init__(
         self,
-        name: str,
+        central: Enrolled,
         holdings: Holdings,
         sender: Sender,
         accounts: Accounts,
@@ -179,14 +47,15 @@ class Delivery:
         self._accounts = accounts
         self._state_file = state_file
         self._told = told
-        self._standing = Standing(name, sender, clock)
+        self._standing = Standing(central.identity.name, sender, clock)
         self._lanes = [
             Lane(is_urgent, holdings, sender, self._standing, make_target(), stopping, once, may_bulk)
             for is_urgent in (True, False)
         ]
         self._stopping = stopping
         self._may_bulk = may_bulk
-        self.name = name
+        self._central = central
+        self._tidied_at = self._entered_at = -_TIDY_S
 
     @property
     def error(self) -> GreffierError | None:
@@ -198,18 +67,26 @@ class Delivery:
         threads = [threading.Thread(target=lane.run, daemon=True) for lane in self._lanes]
         for thread in threads:
             thread.start()
-        tidied_at = 0.0
         while any(thread.is_alive() for thread in threads) and not self._stopping.wait(0.05):
-            if time.monotonic() - tidied_at > _TIDY_S and self._holdings.version:
-                tidied_at = time.monotonic()
-                with contextlib.suppress(StorageError):  # it only saves room
-                    self._sender.tidy()
+            if self._holdings.version:
+                self._keep_account()
             self.say()
             for thread in threads:
                 thread.join(0.5)
         deadline = time.monotonic() + _PATIENCE_S
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _keep_account(self) -> None:
+        """What need not be done at once: enter what a courier brought, let go of what is for nothing."""
+        now = time.monotonic()
+        with contextlib.suppress(StorageError, HomeError):
+            if now - self._entered_at > _BROUGHT_S:
+                self._entered_at = now
+                self._sender.enter_brought(self._central.folder, self._central.identity.signs_as)
+            if now - self._tidied_at > _TIDY_S:
+                self._tidied_at = now
+                self._sender.tidy()
 
     def say(self, is_over: bool = False) -> ReplicationState:
         """How it stands now, which is also written where `status` reads it."""

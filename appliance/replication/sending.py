@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from appliance.model.errors import ReplicationError
 from appliance.model.instants import day_of
-from appliance.replication import claims
+from appliance.replication import brought, claims
 from appliance.replication.accounts import Accounts
 from appliance.replication.book import Verdict, settled
 from appliance.replication.holdings import Gone, Holdings
@@ -91,6 +92,21 @@ class Sender:
         """Let receipts go that are for nothing any more. Raises StorageError."""
         with self._lock:
             self._accounts.tidy(self._holdings.is_gone)
+
+    def enter_brought(self, folder: Path, signs_as: str) -> None:
+        """Enter the receipts that a courier left in the folder of a central. Raises StorageError."""
+        with self._lock:
+            tally = brought.settle(folder, signs_as, self._signer.fingerprint, self._accounts, self._holdings)
+            if tally.new or tally.put_back:
+                self.version += 1
+            if tally.put_back:
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Central was put back: nothing that it said before counts."""
+        self.put_back_ns = self._clock()
+        self._needless, self._aside = {}, {}
+        self.upsets += 1
 
     def lacking(self) -> list[Item]:
         """What central has not signed for, in the order in which it is to go."""
@@ -189,9 +205,7 @@ class Sender:
                 self.version += 1
                 self.receipt_ns = self._clock()
             if verdict is Verdict.PUT_BACK:
-                self.put_back_ns = self._clock()
-                self._needless, self._aside = {}, {}
-                self.upsets += 1
+                self._begin_anew()
             return verdict
 
     def _recover(self, target: Target, item: Item, error: TooEarly, told: Callable[[int], None]) -> bool:

@@ -89,7 +89,7 @@ class Replicating:
     ) -> tuple[Delivery, Accounts]:
         accounts = Accounts(central.folder, central.identity, signer.fingerprint, self._clock)
         delivery = Delivery(
-            central.identity.name,
+            central,
             holdings,
             Sender(holdings, accounts, signer, self._clock),
             accounts,
