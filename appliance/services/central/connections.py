@@ -27,7 +27,7 @@ class State(Enum):
     HANDSHAKE, IDLE, HEAD, LINGER = range(4)
 
 
-_ALLOWED_S = {State.HANDSHAKE: 15.0, State.IDLE: 75.0, State.HEAD: 15.0, State.LINGER: 2.0}
+ALLOWED_S = {State.HANDSHAKE: 15.0, State.IDLE: 75.0, State.HEAD: 15.0, State.LINGER: 2.0}
 """Seconds from its beginning on; IDLE is between two requests, and before the first."""
 
 
@@ -109,7 +109,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.ends_at_s = time.monotonic() + _ALLOWED_S[state]
+        self.ends_at_s = time.monotonic() + ALLOWED_S[state]
 
 
 def cut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
