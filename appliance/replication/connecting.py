@@ -131,7 +131,7 @@ def _encrypt(
     except ssl.SSLCertVerificationError as error:
         raise Untrusted(
             f"{where} is not the central that this box was enrolled with ({error.verify_message}); "
-            "nothing was sent: ask the operator whether its certificate is right"
+            "nothing was sent: check the box's clock, and ask the operator whether its certificate is right"
         ) from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
         raise Unreachable(f"{where} ended the connection before it was encrypted; try later") from None
