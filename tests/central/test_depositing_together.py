@@ -20,8 +20,15 @@ from appliance.replication.claims import Claim
 from appliance.replication.receipts import NO_RECEIPT, Receipt
 from appliance.replication.targets import Conflict
 from tests.central.made_sites import Sender, events, make_sender, stored
+from tests.central.servers import FOLDER, SERVERS
 
+both = pytest.mark.parametrize("central_kind", [FOLDER, SERVERS], indirect=True)
 NAME = "statistics/2026-03-14/{:08x}-1.jsonl"
+
+
+@pytest.fixture
+def central_kind(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", FOLDER))
 
 
 def check_numbering(sender: Sender, given: list[Receipt]) -> None:
@@ -37,6 +44,7 @@ def check_numbering(sender: Sender, given: list[Receipt]) -> None:
     assert [receipt_of(sender.central.signer, site, row) for row in sender.rows()] == given
 
 
+@both
 def test_threads_share_a_receiver(central: Central, tmp_path: Path) -> None:
     senders = [make_sender(central, tmp_path / name) for name in "ab"]
     receiver = Receiver(central)
@@ -92,6 +100,7 @@ def test_the_same_object_at_the_same_moment_has_one_receipt(central: Central, tm
     check_numbering(sender, [receipt for receipt in came[:1] if isinstance(receipt, Receipt)])
 
 
+@both
 def test_of_other_bytes_at_the_same_moment_one_has_a_receipt_and_lies_there(
     central: Central, tmp_path: Path
 ) -> None:
@@ -126,6 +135,7 @@ central.close()
 """
 
 
+@both
 def test_processes_share_a_central(central: Central, tmp_path: Path) -> None:
     """Each deposits objects of its own, and some that the others deposit, too."""
     sender = make_sender(central, tmp_path / "box")

@@ -100,7 +100,6 @@ def test_the_secret_travels_nowhere_and_stays_nowhere(central: Central, box: Box
     assert code.secret not in events(central, "code-given")[0].line
 
 
-@both
 def test_a_code_is_for_one_box_and_the_same_box_is_answered_the_same(
     central: Central, box: Box, tmp_path: Path
 ) -> None:

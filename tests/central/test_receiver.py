@@ -123,7 +123,6 @@ def test_bytes_that_are_not_as_claimed_leave_nothing(sender: Sender, change: str
         sender.deposit(name, content)
 
 
-@both
 @pytest.mark.parametrize("change", ["shorter", "other"])
 def test_a_segment_that_is_not_as_claimed_leaves_nothing(sender: Sender, change: str) -> None:
     for name, content in sender.lines().items():
@@ -136,7 +135,6 @@ def test_a_segment_that_is_not_as_claimed_leaves_nothing(sender: Sender, change:
     sender.deposit(name, content)
 
 
-@both
 def test_whoever_is_not_a_site_learns_nothing_and_is_not_read(
     sender: Sender, central: Central, tmp_path: Path
 ) -> None:
@@ -276,7 +274,6 @@ def test_the_journal_of_a_run_that_died_stays(central: Central, tmp_path: Path) 
     assert [row.state for row in sender.rows() if row.name == name] == ["kept"]
 
 
-@both
 def test_an_adopted_journal_is_taken_only_as_the_chain_fixed_it(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     run_that_dies(sender.box, traffic(5))
@@ -290,7 +287,6 @@ def test_an_adopted_journal_is_taken_only_as_the_chain_fixed_it(central: Central
     sender.deposit(name, content)
 
 
-@both
 def test_a_line_that_fixes_what_is_stored_otherwise_is_told(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     run_that_dies(sender.box, traffic(5))
