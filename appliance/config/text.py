@@ -117,6 +117,7 @@ requests_per_second = {inventory.requests_per_second}
 [replication]
 # How 'greffier replicate' sends to the centrals that 'greffier enrol' made known.
 # The site's HTTP proxy, if there is no other way out: "http://proxy.example:3128". It sees ciphertext only.
+# The line behind it cannot be measured: set rate_kbit then, or the floor is what replication takes.
 proxy = {proxy}
 # kbit/s at most; 0: the smaller of a fifth of the line and 2 Mbit/s. What is granted even on a busy line.
 rate_kbit = {replication.rate_kbit}
