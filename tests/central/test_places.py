@@ -16,6 +16,7 @@ from appliance.config.central import CentralConfig, PlaceConfig
 from appliance.model.errors import CentralError, StorageError
 from appliance.runtime.clock import now_ns
 from appliance.vault import signing
+from tests.central.made_sites import make_sender
 from tests.central.servers import S3, Postgresql
 
 DAY_NS = 86_400 * 10**9
@@ -58,6 +59,27 @@ def test_the_folder_holds_what_is_documented_for_its_owner_only(tmp_path: Path) 
     assert (tmp_path / "lyon").stat().st_mode & 0o777 == 0o700
     documented = (Path(places.__file__).parent / "README.md").read_text()
     assert not [name for name in files if name.rpartition("/")[2] not in documented]
+
+
+def test_the_store_is_judged_without_greffier_as_it_is_documented(tmp_path: Path) -> None:
+    central = make(tmp_path / "lyon")
+    sender = make_sender(central, tmp_path / "box")
+    sender.record()
+    sender.send_everything()
+    central.close()
+    text = (Path(places.__file__).parent / "README.md").read_text()
+    command = text.partition("```\ncd DIR/objects")[2].partition("```")[0]
+    assert "sha256sum --check" in command
+
+    def judged() -> subprocess.CompletedProcess[str]:
+        shell = ["bash", "-o", "pipefail", "-c", f"cd {tmp_path}/lyon/objects{command}"]
+        return subprocess.run(shell, capture_output=True, text=True, timeout=30)
+
+    assert (judged().returncode, judged().stdout) == (0, "")
+    segment = next((tmp_path / "lyon/objects").rglob("*.parquet.*"))
+    segment.write_bytes(segment.read_bytes()[:-1])
+    assert judged().returncode != 0
+    assert segment.name in judged().stdout
 
 
 def test_the_identity_is_what_openssl_reads_out_of_the_keys(tmp_path: Path) -> None:
