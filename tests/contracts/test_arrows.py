@@ -61,6 +61,11 @@ def test_the_code_as_it_is_keeps_every_contract(tree: Path) -> None:
         ),
         ("vault/writer.py", "import appliance.vault.unseal.custody", {RECORDING, CUSTODIANS}),
         ("vault/seals.py", "import importlib", {BY_NAME}),
+        ("central/silence.py", "import time", {PURE}),
+        ("central/web.py", "import appliance.services.central.keeper", {LAYERS}),
+        ("central/standing.py", "from appliance.vault.unseal import custody", {RECORDING, CUSTODIANS}),
+        ("cli/central/serve.py", "import appliance.cli.asking", {RECORDING}),
+        ("replication/missing.py", "import socket", {PURE}),
     ],
 )
 def test_a_forbidden_import_is_found(tree: Path, file: str, line: str, expected: set[str]) -> None:
