@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,21 @@ from appliance.vault.chain import Chain
 from tests.central.made_sites import Sender, events, make_sender, stored
 from tests.central.servers import FOLDER, SERVERS
 from tests.vault.made_homes import DAY, SOURCES, run_that_dies, traffic
+
+
+class Meanwhile(io.BytesIO):
+    """Content during whose coming something else happens."""
+
+    def __init__(self, content: bytes, happens: Callable[[], object]) -> None:
+        super().__init__(content)
+        self._happens: Callable[[], object] | None = happens
+
+    def read(self, size: int | None = -1) -> bytes:
+        happens, self._happens = self._happens, None
+        if happens:
+            happens()
+        return super().read(size)
+
 
 both = pytest.mark.parametrize("central_kind", [FOLDER, SERVERS], indirect=True)
 """On a folder and SQLite, and on S3 and PostgreSQL; the other tests are of what both share."""
@@ -244,6 +260,32 @@ def test_a_journal_that_comes_after_its_segment_is_not_stored(sender: Sender) ->
 
 
 @both
+def test_what_comes_true_while_the_bytes_come_counts(sender: Sender) -> None:
+    """A journal on its way when its segment is whole; an adopted one when its line says other bytes."""
+    (journal,) = sender.kept
+    *most, (last, content) = (item for item in sender.everything() if item[0] != journal)
+    for name, bytes_ in most:
+        sender.deposit(name, bytes_)
+    slow = Meanwhile(sender.kept[journal], lambda: sender.deposit(last, content))
+    with pytest.raises(Replaced):
+        sender.receiver.deposit(sender.claim(journal, sender.kept[journal]), slow)
+    run_that_dies(sender.box, traffic(5))
+    with sender.box.recording():
+        pass
+    ((adopted, as_fixed),) = sender.files("journal").items()
+    other = as_fixed + b"more"
+
+    def fix() -> None:
+        for name, line in sender.lines().items():
+            sender.deposit(name, line)
+
+    with pytest.raises(Unproven):
+        sender.receiver.deposit(sender.claim(adopted, other), Meanwhile(other, fix))
+    assert not [path for path in stored(sender.central) if "/journal/" in path]
+    assert not [row for row in sender.rows() if row.kind == "journal"]
+    assert sender.deposit(adopted, as_fixed)
+
+
 def test_a_seal_of_two_days_is_whole_with_both(central: Central, tmp_path: Path) -> None:
     sender = make_sender(central, tmp_path / "box")
     with sender.box.recording() as (_, writer):
