@@ -142,21 +142,8 @@ class _Comparing:
         try:
             object_check.check_bytes(central, site, row)
         except Faulty:
-            return not is_kept(central, site, row)
+            return not object_check.is_kept(central, site, row)
         return True
-
-
-def is_kept(central: Central, site: Site, row: Stored) -> bool:
-    """Whether the bytes of a row are to be here now: not replaced, nor in the middle of a destruction."""
-    now = Stored.select(Stored.state).where(Stored.site == site, Stored.sequence == row.sequence)
-    key = Key.select(Key.state).where(Key.site == site, Key.key_id == row.key_id)
-    state = Site.select(Site.state).where(Site.id == site.id)
-    database = central.database
-    return (
-        now.scalar(database) == "kept"
-        and (row.key_id is None or key.scalar(database) not in ("ordered", "destroyed"))
-        and state.scalar(database) == sites.ENROLLED
-    )
 
 
 def _rows(central: Central, site: Site, wanted: list[str]) -> dict[str, Stored]:

@@ -28,17 +28,24 @@ def _check_page(
 ) -> None:
     where = "custody" if in_custody else "objects"
     by_site: dict[str, list[tuple[str, str, str]]] = {}
+    strangers: list[str] = []
     for path in page:
         match = _PATH.fullmatch(path)
         if not match:
             findings.fault(f"{where}/{path}", "is nothing that central keeps: it was put here")
         elif match[1] not in known:
-            findings.fault(f"{where}/{path}", "belongs to no site of the catalogue")
+            strangers.append(path)
         elif object_check.lies_in_custody(match[2]) != in_custody:
             what = "lies where locks and copies may keep it" if not in_custody else "is no envelope"
             findings.fault(f"{where}/{path}", what)
         else:
             by_site.setdefault(match[1], []).append((path, match[2], match[3]))
+    due = _due(strangers, central.database)
+    for path in strangers:
+        if path in due:
+            findings.notice(f"{where}/{path}", f"is of a contract that ended and goes {due[path]}")
+        elif sites.known(central, path.partition("/")[0]) is None:  # or enrolled since
+            findings.fault(f"{where}/{path}", "belongs to no site of the catalogue")
     for fingerprint, found in by_site.items():
         _check_found(central, known[fingerprint], found, findings, where)
 
@@ -55,20 +62,36 @@ def _check_found(
     due = _due([path for path, _ in loose], database)
     destroyed = _destroyed(site, [name for _, name in loose], database) if where == "custody" else set()
     for path, name in loose:
+        if not _is_here(central, path, name):
+            continue  # a central at work has taken it away meanwhile
         place = f"{where}/{path}"
         if name in destroyed or (where == "custody" and site.state == sites.DESTROYED):
             findings.fault(place, "is the envelope of a key that was destroyed: its day could be opened")
         elif path in due:
-            findings.notice(place, f"is needed no more and goes {due[path] or 'with the next tidying'}")
+            findings.notice(place, f"is needed no more and goes {due[path]}")
         elif any(known == name for known, _ in states):
             findings.fault(place, "must not be here any more: its row says that it went, or has other bytes")
         else:
             findings.notice(place, "has no receipt: whoever sent it was cut off, or it was put here")
 
 
+def _is_here(central: Central, path: str, name: str) -> bool:
+    try:
+        if object_check.lies_in_custody(name):
+            central.custody.get(path)
+        else:
+            central.store.open(path).close()
+    except KeyError:
+        return False
+    return True
+
+
 def _due(paths: list[str], database: Any) -> dict[str, str]:
     query = Erasure.select(Erasure.path, Erasure.not_before).where(Erasure.path.in_(paths))
-    return {path: f"from {day} on" if day else "" for path, day in query.tuples().execute(database)}
+    return {
+        path: f"from {day} on" if day else "with the next tidying"
+        for path, day in query.tuples().execute(database)
+    }
 
 
 def _destroyed(site: Site, wanted: list[str], database: Any) -> set[str]:

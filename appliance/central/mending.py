@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from appliance.central import object_check, objects, sites
-from appliance.central.comparing import Counted, Pair, bytes_of, is_kept
+from appliance.central.comparing import Counted, Pair, bytes_of
 from appliance.central.databases import locking, writing
 from appliance.central.findings import Progress, pages
 from appliance.central.object_check import Faulty
@@ -75,7 +75,7 @@ def _heal(
             try:
                 object_check.check_bytes(central, site, row)
             except Faulty as error:
-                if is_kept(central, site, row):
+                if object_check.is_kept(central, site, row):
                     _put_back(central, site, row, pair[other], both[other], str(error), mended, place)
             told(row.size_bytes)
 
@@ -112,7 +112,7 @@ def _put_envelope(central: Central, site: Site, row: Stored, content: bytes) -> 
     """Under the site's lock: nobody destroys its day meanwhile, and nothing that is to be gone comes back."""
     with writing(central.database):
         locking(central.database, Site.select().where(Site.id == site.id)).get(central.database)
-        if is_kept(central, site, row):
+        if object_check.is_kept(central, site, row):
             central.custody.put(object_check.path_of(site, row), content)
 
 
@@ -121,7 +121,7 @@ def _put_object(central: Central, site: Site, row: Stored, source: Central, thei
     path, sha256 = object_check.path_of(site, row), bytes(row.sha256).hex()
     with _opened(source, theirs, row) as content:
         central.store.put(path, content, row.size_bytes, sha256, _locked_until(site, row))
-    if not is_kept(central, site, row):
+    if not object_check.is_kept(central, site, row):
         central.store.delete(path)
 
 

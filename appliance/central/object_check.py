@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from appliance.central import objects, proofs
+from appliance.central import objects, proofs, sites
 from appliance.central.places import Central
 from appliance.central.proofs import ProvenLine
 from appliance.central.refusals import Unproven
-from appliance.central.tables import Site, Stored
+from appliance.central.tables import Key, Site, Stored
 from appliance.model.errors import StorageError
 from appliance.replication import names
 from appliance.replication.names import Kind, ObjectName
@@ -49,6 +49,19 @@ def inspect(central: Central, site: Site, row: Stored) -> ProvenLine | None:
 def check_bytes(central: Central, site: Site, row: Stored) -> None:
     """Read the bytes of a kept row and compare them with their hash and size. Raises Faulty."""
     _read(central, site, row, None)
+
+
+def is_kept(central: Central, site: Site, row: Stored) -> bool:
+    """Whether the bytes of a row are to be here now: not replaced, nor in the middle of a destruction."""
+    now = Stored.select(Stored.state).where(Stored.site == site, Stored.sequence == row.sequence)
+    key = Key.select(Key.state).where(Key.site == site, Key.key_id == row.key_id)
+    state = Site.select(Site.state).where(Site.id == site.id)
+    database = central.database
+    return (
+        now.scalar(database) == "kept"
+        and (row.key_id is None or key.scalar(database) not in ("ordered", "destroyed"))
+        and state.scalar(database) == sites.ENROLLED
+    )
 
 
 def _prove(name: ObjectName, content: bytes, site: Site) -> ProvenLine | None:

@@ -11,7 +11,7 @@ from appliance.central.object_check import Faulty
 from appliance.central.places import Central
 from appliance.central.proofs import ProvenLine
 from appliance.central.standing_check import check_keys, check_standing
-from appliance.central.tables import Fixed, Key, Line, Site, Stored
+from appliance.central.tables import Fixed, Line, Site, Stored
 from appliance.replication import names
 from appliance.replication.receipts import NO_RECEIPT
 from appliance.vault import signing
@@ -67,7 +67,7 @@ class SiteCheck:
         try:
             line = object_check.inspect(self._central, self._site, row)
         except Faulty as error:
-            if self._is_kept_still(row):
+            if object_check.is_kept(self._central, self._site, row):
                 self._findings.fault(place, str(error))
             line = None
         self._findings.counts[row.kind] += 1
@@ -96,17 +96,6 @@ class SiteCheck:
         now = Site.select(Site.receipts).where(Site.id == site.id).scalar(self._database)
         if now == site.receipts and later.exists(self._database):
             self._findings.fault(self._place, f"has rows beyond its last receipt, {site.receipts}")
-
-    def _is_kept_still(self, row: Stored) -> bool:
-        """Whether it is to be here: not replaced since, nor in the middle of a destruction."""
-        now = Stored.select(Stored.state).where(Stored.site == self._site, Stored.sequence == row.sequence)
-        key = Key.select(Key.state).where(Key.site == self._site, Key.key_id == row.key_id)
-        site = Site.select(Site.state).where(Site.id == self._site.id)
-        return (
-            now.scalar(self._database) == "kept"
-            and (row.key_id is None or key.scalar(self._database) not in ("ordered", "destroyed"))
-            and site.scalar(self._database) == sites.ENROLLED
-        )
 
     def _check_lines(self, lines: Sequence[ProvenLine]) -> None:
         """What the catalogue knows of some lines must be what they say."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from peewee import fn
 
-from appliance.central import sites
+from appliance.central import contract_end, sites
 from appliance.central.findings import Findings, Progress
 from appliance.central.ledger import Ledger
 from appliance.central.listing_check import check_listings
 from appliance.central.places import Central
 from appliance.central.site_check import SiteCheck
-from appliance.central.tables import Site, Stored
+from appliance.central.tables import Event, Site, Stored
 from appliance.vault.chain_check import Fault
 
 
@@ -48,6 +48,7 @@ def verify(
         _check_catalogue(central, findings)
         for fault in Ledger(central).check():
             findings.fault(fault.place, fault.what)
+        _check_sites(central, findings)
     for each in chosen:
         SiteCheck(central, each, findings, told).run()
     check_listings(central, site, findings)
@@ -65,6 +66,20 @@ def _bytes_of(chosen: list[Site], database: Any) -> int:
         (Stored.state == "kept") & Stored.site.in_([site.id for site in chosen])
     )
     return int(query.scalar(database) or 0)
+
+
+def _check_sites(central: Central, findings: Findings) -> None:
+    """Sites that the ledger knows as enrolled and the catalogue not at all, without a contract's end."""
+    ended = Event.select(Event.site).where(Event.kind == contract_end.ENDED)
+    known = Site.select(Site.fingerprint)
+    lost = (
+        Event.select(Event.site)
+        .distinct()
+        .where(Event.kind == "enrolled", Event.site.not_in(ended), Event.site.not_in(known))
+    )
+    for (fingerprint,) in lost.tuples().execute(central.database):
+        what = "was enrolled, says the ledger, and the catalogue does not know it"
+        findings.fault(f"site {fingerprint[:16]}", what)
 
 
 def _check_catalogue(central: Central, findings: Findings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.central import contract_end, erasures, holds, operators, places, sites
+from appliance.central import contract_end, erasures, holds, operators, places, sites, verifying
 from appliance.central.ledger import Ledger
 from appliance.central.operators import Operator
 from appliance.central.places import Central
@@ -145,6 +145,9 @@ def test_two_operators_destroy_the_site_and_not_its_neighbour(
     }
     assert [site.name for site in sites.every(full)] == ["Gare"]
     assert Ledger(full).check() == []
+    report = verifying.verify(full)
+    assert report.faults == ()
+    assert sum("is of a contract that ended" in one.what for one in report.notices) == len(locked)
     name, content = next(iter(filled.objects().items()))
     claim = claims.make(filled.signer, name, _sha256(content), len(content))
     with pytest.raises(Refused):

@@ -161,7 +161,7 @@ def _other(value: object) -> object:
             return value + 1
         case bytes():
             return bytes([value[0] ^ 1]) + value[1:]
-        case None:
+        case None | "":
             return "0123456789abcdef"
         case str() if value in ("kept", "replaced"):
             return "destroyed"
@@ -242,6 +242,17 @@ def _taken_away(folder: Path) -> None:
             path.unlink()
 
 
+def _site_taken_away(folder: Path) -> None:
+    with sqlite3.connect(folder / "catalogue.sqlite") as database:
+        (fingerprint,) = database.execute("SELECT fingerprint FROM site WHERE id = 2").fetchone()
+        for table in ("stored", "line", "fixed", "replacement", "key", "hold"):
+            database.execute(f"DELETE FROM {table} WHERE site_id = 2")
+        database.execute("DELETE FROM site WHERE id = 2")
+    database.close()
+    for room in ("objects", "custody"):
+        shutil.rmtree(folder / room / fingerprint)
+
+
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "the last receipt": (_last, "rows were taken away"),
     "the first": (_sql("DELETE FROM stored WHERE site_id = 1 AND sequence = 1"), "rows were taken away"),
@@ -250,6 +261,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
         "one of the two",
     ),
     "all of a site": (_sql("DELETE FROM site WHERE id = 2"), "belongs to no site"),
+    "a site with all its traces": (_site_taken_away, "the catalogue does not know it"),
     "a journal said to be replaced": (
         _sql("UPDATE stored SET state = 'replaced' WHERE kind = 'journal' AND site_id = 1"),
         "no seal of the chain replaces it",
