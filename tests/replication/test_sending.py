@@ -1,5 +1,7 @@
 """Sending to a real central in a folder: everything arrives, whatever happens in between."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from appliance.model.instants import HOUR_NS, NS
 from appliance.replication import accounts
 from appliance.replication.claims import Claim
-from appliance.replication.targets import Conflict, Refused, Unreachable
+from appliance.replication.targets import Conflict, Refused, Replaced, Unreachable
 from tests.replication.centrals_here import Here, at_home, central_for, send_all, sender_for
 from tests.vault.made_homes import SOURCES, Box, make_box, run_that_dies
 from tests.vault.made_rows import traffic
@@ -51,8 +53,6 @@ def test_a_journal_goes_when_it_is_whole_and_not_before(box: Box, here: Here) ->
         send_all(box, here)
         assert not [name for name in here.taken if name.startswith("journal/")]
         box.clock.now_ns += 33 * NS
-        import os
-
         for path in box.files("journal"):  # the file system has its own clock
             os.utime(path, ns=(box.clock.now_ns - 32 * NS,) * 2)
         send_all(box, here)
@@ -208,3 +208,36 @@ def test_nothing_is_kept_of_a_central_that_cannot_be_reached(box: Box, here: Her
     with pytest.raises(Unreachable):
         send_all(box, here)
     assert not accounts.read(here.enrolled.folder).signed
+
+
+def test_a_box_that_was_rolled_back_and_went_on_is_kept_in_both_its_courses(
+    box: Box, here: Here, tmp_path: Path
+) -> None:
+    send_all(box, here)
+    older = box.copy_to(tmp_path / "older")
+    box.record(traffic(40, 50))
+    send_all(box, here)
+    lost = at_home(box)
+    shutil.rmtree(older.home.replication)
+    shutil.copytree(box.home.replication, older.home.replication)
+    older.clock.now_ns += HOUR_NS
+    older.record(traffic(40, 60))
+    sender = send_all(older, here)
+    assert here.objects() == lost | at_home(older)
+    assert len(at_home(older).keys() - lost.keys()) > 3
+    assert not list(sender.troubles())
+
+
+def test_what_central_has_destroyed_needs_no_receipt(box: Box, here: Here) -> None:
+    def destroyed(claim: Claim) -> None:
+        if claim.name.startswith("envelopes/"):
+            raise Replaced("gone")
+
+    here.before = destroyed
+    sender = send_all(box, here)
+    assert not sender.lacking()
+    assert all(here.asked[name] == 1 for name in at_home(box))
+    signed = accounts.read(here.enrolled.folder).signed
+    assert signed == {
+        name: digest for name, digest in at_home(box).items() if not name.startswith("envelopes/")
+    }
