@@ -110,12 +110,11 @@ class Campaign(Deeds):
     def _wrong_receipts(self, place: Place, has: custody_judge.Holdings) -> list[str]:
         identity = json.loads((place.folder / "identity.json").read_bytes())
         short = custody_judge.sha256_of((place.folder / "identity.json").read_bytes())[:16]
-        lines = (
-            (self.box.home / "replication" / short / "receipts.jsonl").read_bytes().splitlines(keepends=True)
-        )
+        account = (self.box.home / "replication" / short / "receipts.jsonl").read_bytes()
+        lines = custody_judge.that_count(account)
         assert lines
         wrong = custody_judge.wrong_receipts(lines, identity["key"], self.site, has)
-        return wrong + ([] if self.restored else custody_judge.wrong_numbering(lines))
+        return wrong + custody_judge.wrong_numbering(lines)
 
 
 def run(

@@ -4,6 +4,7 @@ import contextlib
 import random
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ DISK = "256m"
 EVIL = 0.5
 """Share of requests that are harmed."""
 
-_OVER_S = 400 * 86_400
-"""Older than any term."""
+_OVER_DAYS = (380, 900)
+"""How old what is past its term is."""
 
 
 @dataclass
@@ -38,7 +39,6 @@ class Deeds:
     seed: int
     tally: Tally = field(default_factory=Tally)
     rolled_back: bool = False
-    restored: bool = False
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -52,6 +52,7 @@ class Deeds:
         disk = self.folder / "disk"
         disk.mkdir()
         mount("-t", "tmpfs", "-o", f"size={DISK}", "greffier-test", str(disk))
+        stack.callback(subprocess.run, ["umount", "--lazy", disk], check=True)
         self.disk = disk
         self.box = make_box(self.folder, [load.CLIENT_NET])
         self.box.settings(row_limit=2000)
@@ -125,7 +126,8 @@ class Deeds:
         path = self.folder / f"load-{self._next_number}.pcap"
         numbers = self._next_number + np.tile(np.arange(self.chance.randrange(300, 5000)), 2)
         self._next_number = int(numbers.max()) + 1
-        age_s = _OVER_S if self.chance.random() < 0.25 else self.chance.randrange(60, 30_000)
+        over_s = self.chance.randrange(*_OVER_DAYS) * 86_400
+        age_s = over_s if self.chance.random() < 0.25 else self.chance.randrange(60, 30_000)
         write_capture(path, numbers, time.time_ns() - age_s * NS + np.arange(len(numbers)) * 400_000)
         return path
 
@@ -181,7 +183,6 @@ class Deeds:
             place.restore(self.chance.choice(copies[-4:]))
             place.start()
             self.tally.count("central-restored")
-            self.restored = True
 
     def roll_back_box(self) -> None:
         """The box's disk is put back to an earlier copy, and it goes on recording: a fork."""

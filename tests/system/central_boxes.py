@@ -29,6 +29,7 @@ class Place:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    workers: int = 2
     launcher: tuple[str, ...] = ()
     """What the command is started under: taskset, strace."""
     _process: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,7 @@ class Place:
         command = [*mortal, *self.launcher, GREFFIER, "central", "serve", "--dir", str(self.folder)]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--listen", f"127.0.0.1:{self.port}"],
+                [*command, "--listen", f"127.0.0.1:{self.port}", "--workers", str(self.workers)],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

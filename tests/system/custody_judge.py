@@ -124,6 +124,19 @@ def signed(key: str, purpose: bytes, fields: dict[str, Any]) -> bool:
     return True
 
 
+def that_count(account: bytes) -> list[bytes]:
+    """The receipts of an account file that its marks have not made void (FORMAT.md)."""
+    counting: list[bytes] = []
+    for line in account.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            said = json.loads(line)
+            if "void" in said:
+                counting = [kept for kept in counting if json.loads(kept)["sequence"] < said["void"]]
+            elif "highest" not in said:
+                counting.append(line)
+    return counting
+
+
 def wrong_receipts(receipts: list[bytes], key: str, site: str, holdings: Holdings) -> list[str]:
     """Faults of the receipts that a box holds of one central: signature, site, bytes behind each."""
     wrong = []

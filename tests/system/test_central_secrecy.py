@@ -73,6 +73,7 @@ def replicate_to_a_central(box: Box, folder: Path, finder: Finder) -> Seen:
     """Send everything a box has, looking at central's memory meanwhile and afterwards, then at its disk."""
     seen = Seen()
     place = Place.new(folder / f"central-{box.home.name}", "Lyon")
+    place.workers = 1
     place.start()
     try:
         enrol(box, place)
@@ -80,7 +81,7 @@ def replicate_to_a_central(box: Box, folder: Path, finder: Finder) -> Seen:
         sending.start()
         while sending.is_alive():
             look(place, finder, seen)
-        sending.join()
+            sending.join(0.5)
         look(place, finder, seen)
         assert look_at_disk(place.folder, finder, seen) > 50_000
     finally:
