@@ -5,7 +5,6 @@ central then signs for once more; so it is made durable in batches. FORMAT.md sp
 """
 
 import contextlib
-import os
 import re
 import threading
 import time
@@ -18,10 +17,11 @@ from appliance.replication import receipts
 from appliance.replication.book import Book, Kept, Verdict
 from appliance.replication.claims import Claim
 from appliance.replication.identity import CentralIdentity
+from appliance.replication.line_file import LineFile, append_durably
 from appliance.replication.receipts import Receipt
 from appliance.replication.targets import Untrusted
 from appliance.runtime.clock import Clock, now_ns
-from appliance.runtime.files import make_folder, sync_folder, write_all, write_once
+from appliance.runtime.files import write_once
 from appliance.vault import canonical
 
 RECEIPTS, EVIDENCE = "receipts.jsonl", "evidence.jsonl"
@@ -73,7 +73,7 @@ class Accounts:
         self._synced_at = time.monotonic()
         self._lock = threading.RLock()
         self.book = read(folder)
-        self._handle = self._reopened()
+        self._file: LineFile | None = LineFile(self._path)
 
     @property
     def is_saved(self) -> bool:
@@ -128,26 +128,27 @@ class Accounts:
         head = {"format": FORMAT, "gaps": self.book.gaps, "highest": self.book.highest}
         kept = [line for line in lines(self._path) if canonical.sha256(line) in hashes]
         write_once(self._path, b"".join([canonical.encode(head), b"\n", *kept]))
-        os.close(self._handle)
-        self._handle = self._reopened()
+        if self._file:
+            self._file.close()
+        self._file = LineFile(self._path)
 
     def flush(self) -> None:
         """Make everything durable, as far as the disk lets us; `is_saved` says whether it did."""
         with self._lock:
             self._write()
-            if self._unsynced and not self._unwritten:
+            if self._file and self._unsynced and not self._unwritten:
                 with contextlib.suppress(OSError):
-                    os.fdatasync(self._handle)
+                    self._file.sync()
                     self._unsynced = 0
             self._synced_at = time.monotonic()
 
     def close(self) -> None:
         """Flush and let the file go."""
         with self._lock:
-            if self._handle >= 0:
+            if self._file:
                 self.flush()
-                os.close(self._handle)
-                self._handle = -1
+                self._file.close()
+                self._file = None
 
     def put_back_ns(self) -> int | None:
         """When central last contradicted itself; None if it never did."""
@@ -159,24 +160,6 @@ class Accounts:
     @property
     def _path(self) -> Path:
         return self._folder / RECEIPTS
-
-    def _reopened(self) -> int:
-        try:
-            make_folder(self._folder)
-            is_new = not self._path.exists()
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            size = os.fstat(handle).st_size
-            whole = _whole(handle, size)
-            if whole < size:
-                os.ftruncate(handle, whole)
-            os.lseek(handle, 0, os.SEEK_END)
-            if is_new:
-                sync_folder(self._folder)
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {self._path}: {error.strerror}; make the disk writable"
-            ) from error
-        return handle
 
     def _check(self, receipt: Receipt, claim: Claim) -> None:
         wrong = None
@@ -199,16 +182,10 @@ class Accounts:
             self.flush()
 
     def _write(self) -> None:
-        if not self._unwritten or self._handle < 0:
-            return
-        size = os.fstat(self._handle).st_size
-        try:
-            write_all(self._handle, b"".join(self._unwritten))
-            self._unwritten = []
-        except OSError:
+        if self._file and self._unwritten:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._handle, size)
-                os.lseek(self._handle, 0, os.SEEK_END)
+                self._file.append(b"".join(self._unwritten))
+                self._unwritten = []
 
     def _rendered(self, kept: Kept) -> bytes:
         """The bytes of a receipt that is known."""
@@ -229,16 +206,7 @@ class Accounts:
         path = self._folder / EVIDENCE
         if any(came.signature.encode("ascii") in line for line in lines(path)):
             return
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                write_all(handle, proof + b"\n")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            sync_folder(self._folder)
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror}; free or repair the disk") from error
+        append_durably(path, proof + b"\n")
 
 
 def _apply(book: Book, line: bytes) -> None:
@@ -262,10 +230,3 @@ def _apply(book: Book, line: bytes) -> None:
         elif mark["format"] == FORMAT:
             book.highest = int(mark["highest"])
             book.gaps = [(int(first), int(last)) for first, last in mark["gaps"]]
-
-
-def _whole(handle: int, size: int) -> int:
-    """The length without a torn end."""
-    span = min(size, 2 * receipts.LIMIT_BYTES)
-    tail = os.pread(handle, span, size - span)
-    return size - span + tail.rfind(b"\n") + 1

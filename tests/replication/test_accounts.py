@@ -160,6 +160,20 @@ def test_zeros_that_a_power_cut_left_in_the_middle_cost_what_they_cover(
     assert len(accounts.read(folder).signed) == 9
 
 
+def test_an_end_of_many_zeros_costs_nothing_that_came_before_or_comes_after(
+    account: Accounts, folder: Path
+) -> None:
+    central = Signing()
+    account.take(central.answer(claim_of(0)), claim_of(0))
+    account.close()
+    with (folder / accounts.RECEIPTS).open("ab") as file:
+        file.write(bytes(9000))
+    again = Accounts(folder, IDENTITY, BOX.fingerprint)
+    again.take(central.answer(claim_of(1)), claim_of(1))
+    again.close()
+    assert set(accounts.read(folder).signed) == {name_of(0), name_of(1)}
+
+
 def test_receipts_that_never_came_are_counted_until_they_come(account: Accounts) -> None:
     central = Signing()
     for number in range(10):
@@ -241,6 +255,8 @@ def test_a_contradiction_that_cannot_be_written_down_changes_nothing(account: Ac
         account.take(central.answer(claim_of(9)), claim_of(9))
     assert len(account.book.signed) == 4
     assert account.take(central.answer(claim_of(9)), claim_of(9)) is Verdict.PUT_BACK
+    [line] = accounts.lines(folder / accounts.EVIDENCE)
+    assert json.loads(line)["known"]
 
 
 def test_a_year_of_receipts_is_read_in_a_moment(folder: Path) -> None:
