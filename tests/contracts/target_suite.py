@@ -215,10 +215,11 @@ class TargetSuite:
             site.deposit(name, content)
         before = site.standing.lying(site.id)
         name, content = site.files("segments")[0]
+        damaged = content[:-1] + bytes([content[-1] ^ 1])
         with pytest.raises(Refused):
-            site.target.deposit(site.claim(name, content), io.BytesIO(content[:-1] + b"\x00"))
+            site.target.deposit(site.claim(name, content), io.BytesIO(damaged))
         with pytest.raises(Refused):
-            site.deposit(name, content[:-1] + b"\x00")  # well claimed, and not what the seal fixes
+            site.deposit(name, damaged)  # well claimed, and not what the seal fixes
         assert site.standing.lying(site.id) == before
         assert site.deposit(name, content)
 

@@ -1,11 +1,18 @@
 """A central as a WSGI application: its folder opened, its requests answered, its keeper beside them."""
 
+import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from peewee import InterfaceError, OperationalError
+
 from appliance.central import places, web
+from appliance.central.places import Central
 from appliance.central.tallies import Tallies
+from appliance.model.errors import CentralError, StorageError
 from appliance.services.central.keeper import Keeper
 
 
@@ -13,7 +20,7 @@ class CentralApplication:
     """One process of a central. To be made after the process was forked: it has connections and a thread."""
 
     def __init__(self, folder: Path) -> None:
-        self._central = places.open(folder)
+        self._central = _opened(folder)
         self.tallies = Tallies()
         self._web = web.app(self._central, self.tallies)
         self._keeper = Keeper(self._central, self.tallies)
@@ -27,6 +34,27 @@ class CentralApplication:
         """Write what is still counted, let the keeper end and connections go."""
         self._keeper.stop()
         self._central.close()
+
+
+def _opened(folder: Path) -> Central:
+    """The central, once its servers answer: a process that gave up would take the others with it.
+
+    Raises CentralError for a folder that is not as it must be: waiting mends nothing there.
+    """
+    told = False
+    while True:
+        try:
+            return places.open(folder)
+        except (CentralError, StorageError) as error:
+            if not isinstance(error.__cause__, _AWAY):
+                raise
+            if not told:
+                sys.stderr.write(f"greffier: {error}; it is tried again every second\n")
+            told = True
+            time.sleep(1)
+
+
+_AWAY = (OperationalError, InterfaceError, BotoCoreError, ClientError)
 
 
 def application(folder: str) -> CentralApplication:
