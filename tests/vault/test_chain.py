@@ -53,6 +53,8 @@ def test_every_kind_comes_back_as_it_was_written(tmp_path: Path) -> None:
         ClockConfirmed(5),
         seals.DestructionOrdered(VaultName.TRAFFIC, DAY, ("k",), 1, 8),
         seals.Destroyed(VaultName.TRAFFIC, DAY, ("k",), 1, 2, 3),
+        seals.Hold("2026/114", (VaultName.TRAFFIC,), DAY, DAY, DAY),
+        seals.HoldEnded("2026/114"),
     ]
     assert {type(body) for body in bodies} | {seals.Init} == set(seals.KINDS.values())
     written = append(box, *bodies)
