@@ -1,8 +1,8 @@
 """What a thief of a whole central finds, disk and memory: no address of anybody, in any form.
 
 Which addresses the captures hold is tshark's answer. Four bytes turn up by chance in every few gigabytes and
-short numbers in every program: a form shorter than `CERTAIN` counts when two centrals with other keys both
-show it, and a third, which never was sent those captures, does not.
+short numbers in every program: a form shorter than `CERTAIN` counts when every one of up to three centrals
+with other keys shows it, and one that never was sent those captures does not. A longer one counts at once.
 """
 
 import subprocess
@@ -101,24 +101,37 @@ def control(folder: Path, finder: Finder) -> Seen:
     return replicate_to_a_central(box, folder, Finder([*finder.patterns, site_of(box).encode()]))
 
 
+def telling(form: bytes) -> bool:
+    """Four bytes with a zero among them (224.0.0.22) are a small number of any program, not an address."""
+    return len(form) > 4 or 0 not in form
+
+
+def shown_by_a_central(name: str, folder: Path, forms: set[bytes]) -> set[bytes]:
+    """Forms found at a fresh central that was sent the captures by a fresh box."""
+    box = make_box(folder, NETWORKS, name)
+    unbridle(box)
+    record_live(box, folder)
+    box.run("record", *CAPTURES)  # adopts the journal, and leaves segments beside it
+    seen = replicate_to_a_central(box, folder, Finder([*forms, site_of(box).encode()]))
+    assert seen.looks >= 2
+    read_back = box.run("search", *box.identities, "--format", "csv")
+    assert len(Finder(forms).found(read_back.encode())) > 50, "the search itself is blind"
+    return seen.all & forms
+
+
 @needs_root
 def test_a_whole_central_shows_no_address(tmp_path: Path) -> None:
-    forms = {form for written in address_forms().values() for form in written}
-    finder = Finder(forms)
-    elsewhere = control(tmp_path, finder).all
-    found = []
-    for name in ("one", "two"):
-        box = make_box(tmp_path, NETWORKS, name)
-        unbridle(box)
-        record_live(box, tmp_path)
-        box.run("record", *CAPTURES)  # adopts the journal, and leaves segments beside it
-        seen = replicate_to_a_central(box, tmp_path, Finder([*forms, site_of(box).encode()]))
-        assert seen.looks >= 2
-        found.append((seen.all & forms) - elsewhere)
-        read_back = box.run("search", *box.identities, "--format", "csv")
-        assert len(finder.found(read_back.encode())) > 50, "the search itself is blind"
-    assert {form for forms in found for form in forms if len(form) >= CERTAIN} == set()
-    assert found[0] & found[1] == set()
+    forms = {form for written in address_forms().values() for form in written if telling(form)}
+    assert sum(len(form) == 4 for form in forms) > 40
+    elsewhere = control(tmp_path, Finder(forms)).all
+    left = forms - elsewhere
+    for name in ("one", "two", "three"):
+        found = shown_by_a_central(name, tmp_path, forms) - elsewhere
+        assert {form for form in found if len(form) >= CERTAIN} == set()
+        left &= found
+        if not left:
+            return  # mostly after two; the third is for chance
+    assert left == set()
 
 
 @needs_root
