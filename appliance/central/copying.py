@@ -1,5 +1,6 @@
 """Copies of what a central keeps of one site, each byte checked against what the site had signed for it."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from appliance.runtime.files import make_folder
 
 _PIECE_BYTES = 1 << 20
 _ROWS = 1000
+
+HALVES = ".*.new"
+"""What a copy is called until it is whole; a process that was killed leaves one."""
 
 
 class Wrong(Exception):
@@ -62,14 +66,17 @@ class Copying:
         return b"".join(self._pieces(row))
 
     def copy(self, row: Stored, home: Path) -> None:
-        """Write an object where it lay in its home, if it is not there already. Wrong, StorageError."""
+        """Write an object where it lay in its home, if it is not there already.
+
+        Durable once its file system is synced. Raises Wrong; StorageError if the store does not answer.
+        """
         path = home / row.name
         if path.exists() and _digest(path) == bytes(row.sha256):
             return
         make_folder(path.parent)
-        new = path.with_name(f".{path.name}.{os.getpid()}.new")
+        new = path.with_name(f".{path.name}.new")
         try:
-            with open(new, "xb", opener=_private) as file:
+            with open(new, "wb", opener=_private) as file:
                 file.writelines(self._pieces(row))
             self._prove(names.parse(row.name), new)
             new.rename(path)
@@ -88,8 +95,12 @@ class Copying:
                 yield piece
         except KeyError:
             raise Wrong("is missing, though central has signed that it is here") from None
-        except (StorageError, ConnectionError) as error:
-            raise Wrong(f"cannot be read: {error}") from None
+        except ConnectionError as error:
+            raise StorageError("the store broke off; see that it can be reached") from error
+        except (StorageError, OSError) as error:
+            if not _is_one_file(error):
+                raise  # the store is away: it says nothing of the object
+            raise Wrong("cannot be read: the disk under it is damaged") from None
         if (digest.digest(), size) != (bytes(row.sha256), row.size_bytes):
             raise Wrong("was changed: its bytes are not those that central has signed for")
 
@@ -115,6 +126,12 @@ class Copying:
                     pass  # a segment is what its line says: asked before
         except Unproven as error:
             raise Wrong(str(error)) from None
+
+
+def _is_one_file(error: BaseException) -> bool:
+    """Whether it is the disk under one file that failed: others can be read."""
+    failed = error.__cause__ if isinstance(error, StorageError) else error
+    return isinstance(failed, OSError) and failed.errno in (errno.EIO, errno.EBADMSG, errno.EUCLEAN)
 
 
 def _private(path: str, flags: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from appliance.central import branches, objects, sites
 from appliance.central.branches import Branch
-from appliance.central.copying import Copying, Wrong
+from appliance.central.copying import HALVES, Copying, Wrong
 from appliance.central.places import Central
 from appliance.central.tables import Site, Stored
 from appliance.config import text
@@ -22,7 +22,7 @@ from appliance.model.errors import CentralError, StorageError
 from appliance.model.instants import to_iso
 from appliance.replication import names
 from appliance.replication.names import Kind
-from appliance.runtime.files import make_folder, sync_folder
+from appliance.runtime.files import make_folder, sync_file_system, sync_folder
 from appliance.vault import journal
 from appliance.vault.names import Home
 from appliance.vault.seals import Custodians, Init
@@ -61,8 +61,9 @@ def restore(
 ) -> list[Restored]:
     """Make a home for each branch of a site's chain, the newest first: OUT/home, or OUT/branch-1/home, ...
 
-    `out` must be empty, or hold what an interrupted call had begun, which is then completed. Raises
-    CentralError if nothing of the site's chain is here, StorageError.
+    `out` must be empty, or hold what an interrupted call had begun, which is then completed; durable on
+    return. Raises CentralError if nothing of the site's chain is here; StorageError for a full disk, or a store that
+    does not answer: it is to be run again then.
     """
     copying = Copying(central, site)
     found = branches.branches(central, site)
@@ -79,6 +80,7 @@ def restore(
         _objects(copying, found, made, progress)
         for branch, restored in zip(found, made, strict=True):
             _complete(copying, branch, restored)
+        sync_file_system(out)  # a power cut after the mark is gone must not find half a home
         (out / UNFINISHED).unlink()
         sync_folder(out)
     except OSError as error:
@@ -94,6 +96,9 @@ def _begin(out: Path) -> None:
     if present and UNFINISHED not in present:
         raise StorageError(f"{out} is not empty and nothing is overwritten; choose an empty folder")
     (out / UNFINISHED).touch(mode=0o600)
+    sync_folder(out)
+    for half in list(out.rglob(HALVES)):
+        half.unlink()
 
 
 def _chain(copying: Copying, branch: Branch, path: Path) -> Restored:

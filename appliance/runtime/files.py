@@ -44,14 +44,14 @@ def _make(folder: Path, parents: dict[Path, None]) -> None:
 
 def _sync_folders(folders: Sequence[Path]) -> None:
     if len(folders) > FEW:
-        _sync_file_system(folders[0])
+        sync_file_system(folders[0])
         return
     for folder in folders:
         sync_folder(folder)
 
 
-def _sync_file_system(folder: Path) -> None:
-    """syncfs(2): everything written to the file system of a folder becomes durable at once."""
+def sync_file_system(folder: Path) -> None:
+    """syncfs(2): everything written to the file system of a folder becomes durable. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(handle):
@@ -88,7 +88,7 @@ def write_many(files: Sequence[tuple[Path, bytes | memoryview]], mode: int = 0o6
             at = name
             _write(new, content, mode, sync=len(files) <= FEW)
         if len(files) > FEW:
-            _sync_file_system(at.parent)
+            sync_file_system(at.parent)
         for (name, _), new in zip(files, temporary, strict=True):
             os.rename(new, name)
             renamed.append(name)

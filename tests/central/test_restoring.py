@@ -1,9 +1,12 @@
 """A home out of central alone: the box's own, verified, searched; what is missing or changed is named."""
 
+import errno
+import io
 import json
 import os
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -16,6 +19,7 @@ from appliance.config.central import CentralConfig
 from appliance.model.errors import CentralError, StorageError
 from appliance.model.instants import start_of
 from appliance.retention.policy import destroyed_on
+from appliance.runtime.files import sync_file_system
 from appliance.vault.names import Home
 from appliance.vault.unseal import custody
 from appliance.vault.unseal.question import Question
@@ -293,3 +297,82 @@ def test_what_needs_the_boxs_key_says_so(
     error = capsys.readouterr().err
     assert "box.key" in error
     assert "can be read and not continued" in error
+
+
+def test_killed_in_the_middle_of_a_file_it_goes_on(reference: Path, filled: Filled, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pid = os.fork()
+    if pid == 0:
+        try:
+            central = places.open(reference)
+            whole = central.store.open
+
+            class Torn(io.BytesIO):
+                """Gives its first hundred bytes; then the process is gone."""
+
+                def read(self, size: int | None = -1) -> bytes:
+                    return super().read(100) if self.tell() == 0 else os._exit(DEAD)
+
+            def torn(path: str) -> BinaryIO:
+                with whole(path) as file:
+                    return (Torn if ".parquet." in path else io.BytesIO)(file.read())
+
+            central.store.open = torn  # type: ignore[method-assign]
+            restoring.restore(central, sites.find(central, SITE), out)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == DEAD
+    left = list(out.rglob(".*.new"))
+    assert len(left) == 1
+    left[0].rename(left[0].with_name(".of-another-name.7.new"))  # its object may be destroyed meanwhile
+    central = places.open(reference)
+    [restored] = restored_at(central, out)
+    central.close()
+    assert (restored.missing, files_of(Home(restored.home))) == ([], files_of(filled.box.home))
+    assert restoring.days(restored)
+
+
+def test_a_home_is_on_the_disk_before_its_mark_goes(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, synced = tmp_path / "out", []
+
+    def watched(folder: Path) -> None:
+        synced.append(
+            (folder, (folder / restoring.UNFINISHED).exists(), (folder / "home/state/restored.json").exists())
+        )
+        sync_file_system(folder)
+
+    monkeypatch.setattr(restoring, "sync_file_system", watched)
+    central = places.open(reference)
+    restored_at(central, out)
+    central.close()
+    assert synced == [(out, True, True)]
+    assert not (out / restoring.UNFINISHED).exists()
+
+
+def test_a_store_that_is_away_ends_the_call_and_a_bad_sector_does_not(
+    reference: Path, filled: Filled, tmp_path: Path
+) -> None:
+    central = places.open(reference)
+    real, out = central.store.open, tmp_path / "out"
+
+    def away(path: str) -> BinaryIO:
+        raise StorageError("cannot read from the bucket objects: EndpointConnectionError; see to it")
+
+    central.store.open = away  # type: ignore[method-assign]
+    with pytest.raises(StorageError, match="EndpointConnectionError"):
+        restored_at(central, out)
+    assert (out / restoring.UNFINISHED).exists()
+
+    def bad(path: str) -> BinaryIO:
+        if ".parquet." in path:
+            raise StorageError("cannot read it") from OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    central.store.open = bad  # type: ignore[method-assign]
+    [restored] = restored_at(central, out)
+    central.close()
+    assert {why for name, why in restored.missing if name.endswith(".parquet")} == {
+        "cannot be read: the disk under it is damaged"
+    }
