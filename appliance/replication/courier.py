@@ -150,6 +150,9 @@ class Writing:
             # After all: others write on it, or its file system needs more than it says.
             self.written.full = True
             return False
+        except ReplicationError as error:
+            self.written.unreadable.append(str(error))
+            return True
         if whole:
             self._used_bytes += content.size_bytes + LIMIT_BYTES
             self.written.objects += 1

@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Self, cast
 
 from appliance.model.errors import ReplicationError, StorageError
 from appliance.replication import names
@@ -33,7 +33,11 @@ class Gone(Exception):
 
 @dataclass
 class Content:
-    """The bytes of an object, to be read once and closed."""
+    """The bytes of an object, to be read once and closed.
+
+    Where the box's own disk does not give them, `file.read` raises ReplicationError: then the object is at
+    fault, and not the line or the stick that they were to go on.
+    """
 
     sha256: str
     size_bytes: int
@@ -105,14 +109,17 @@ class Holdings:
         except FileNotFoundError:
             raise Gone from None
         except OSError as error:
-            raise ReplicationError(
-                f"cannot read {item.name}: {error.strerror}; see 'greffier verify'"
-            ) from error
+            raise _unreadable(item.name, error) from error
         try:
-            return self._checked(item, file)
+            content = self._checked(item, file)
+        except OSError as error:
+            file.close()
+            raise _unreadable(item.name, error) from error
         except BaseException:
             file.close()
             raise
+        content.file = cast(BinaryIO, _Own(item.name, file))
+        return content
 
     def _checked(self, item: Item, file: BinaryIO) -> Content:
         known = os.fstat(file.fileno())
@@ -150,3 +157,36 @@ class Holdings:
             if canonical.sha256(content) == item.sha256:
                 return Content(item.sha256, item.size_bytes, io.BytesIO(content))
         raise ReplicationError("a line of the chain has changed since it was read; see 'greffier verify'")
+
+
+class _Own:
+    """A file of the home, on its way: see `Content`."""
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self._name = name
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise _unreadable(self._name, error) from error
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _unreadable(name: str, error: OSError) -> ReplicationError:
+    return ReplicationError(f"cannot read {name}: {error.strerror}; see 'greffier verify'")

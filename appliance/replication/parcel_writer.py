@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from appliance.model.errors import ReplicationError
 from appliance.replication.claims import Claim
 from appliance.replication.parcels import Closing, Head
 from appliance.runtime.files import write_all
@@ -37,8 +38,8 @@ class ParcelWriter:
     def add(self, claim: Claim, content: BinaryIO) -> bool:
         """Append an object; false, and nothing is left of it, if the bytes are not those of the claim.
 
-        After an OSError nothing is left of it either and the parcel can be closed, unless `is_open` says that
-        the stick takes no orders any more.
+        After an OSError, or a ReplicationError of the content, nothing is left of it either and the parcel
+        can be closed, unless `is_open` says that the stick takes no orders any more.
         """
         before = self.size_bytes
         line = claim.render() + b"\n"
@@ -47,7 +48,7 @@ class ParcelWriter:
             whole = self._copy(claim, content)
             if whole:
                 self._write(b"\n")
-        except OSError:
+        except (OSError, ReplicationError):
             self._cut(before)
             raise
         if not whole:
@@ -84,13 +85,13 @@ class ParcelWriter:
         digest = hashlib.sha256()
         left = claim.size_bytes
         while left:
-            chunk = _read(content, min(left, _COPY_BYTES))
+            chunk = content.read(min(left, _COPY_BYTES))
             if not chunk:
                 return False
             digest.update(chunk)
             left -= len(chunk)
             self._write(chunk)
-        return not _read(content, 1) and digest.hexdigest() == claim.sha256
+        return not content.read(1) and digest.hexdigest() == claim.sha256
 
     def _write(self, content: bytes) -> None:
         write_all(self._handle, content)
@@ -104,11 +105,3 @@ class ParcelWriter:
             self.abandon()
             raise
         self.size_bytes = size
-
-
-def _read(content: BinaryIO, size_bytes: int) -> bytes:
-    """Some bytes of an object; none where its own disk does not give them, which is no fault of the stick."""
-    try:
-        return content.read(size_bytes)
-    except OSError:
-        return b""

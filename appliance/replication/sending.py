@@ -230,6 +230,11 @@ class Sender:
             except (Conflict, Refused, Gone) as other:
                 self._set_aside(lines[middle], "refused", str(other) or str(error))
                 return False
+            except ReplicationError as other:
+                if type(other) is not ReplicationError:
+                    raise
+                self._set_aside(lines[middle], "damaged", str(other))
+                return False
         self._set_aside(item, "refused", str(error))
         return False
 
