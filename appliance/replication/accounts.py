@@ -72,6 +72,7 @@ class Accounts:
         self._unsynced = 0
         self._synced_at = time.monotonic()
         self._lock = threading.RLock()
+        self._is_closed = False
         self.book = read(folder)
         self._file: LineFile | None = LineFile(self._path)
 
@@ -128,8 +129,9 @@ class Accounts:
         head = {"format": FORMAT, "gaps": self.book.gaps, "highest": self.book.highest}
         kept = [line for line in lines(self._path) if canonical.sha256(line) in hashes]
         write_once(self._path, b"".join([canonical.encode(head), b"\n", *kept]))
-        if self._file:
-            self._file.close()
+        old, self._file = self._file, None  # of no name any more: what it still took would be lost
+        if old:
+            old.close()
         self._file = LineFile(self._path)
 
     def flush(self) -> None:
@@ -145,8 +147,10 @@ class Accounts:
     def close(self) -> None:
         """Flush and let the file go."""
         with self._lock:
-            if self._file:
+            if not self._is_closed:
                 self.flush()
+                self._is_closed = True
+            if self._file:
                 self._file.close()
                 self._file = None
 
@@ -182,6 +186,9 @@ class Accounts:
             self.flush()
 
     def _write(self) -> None:
+        if self._unwritten and not self._file and not self._is_closed:
+            with contextlib.suppress(StorageError):  # the disk did not give it when it was written anew
+                self._file = LineFile(self._path)
         if self._file and self._unwritten:
             with contextlib.suppress(OSError):
                 self._file.append(b"".join(self._unwritten))

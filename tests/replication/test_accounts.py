@@ -1,7 +1,6 @@
 """The account of a central: what is believed, what is kept, and that it converges whatever central does."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,10 @@ from appliance.replication.accounts import Accounts
 from appliance.replication.book import Book, Kept, Verdict
 from appliance.replication.claims import Claim
 from appliance.replication.identity import CentralIdentity
+from appliance.replication.line_file import LineFile
 from appliance.replication.receipts import NO_RECEIPT, Receipt
 from appliance.replication.targets import Untrusted
-from appliance.vault import signing
+from appliance.vault import canonical, signing
 from tests.runtime.full_disk import no_file_larger_than
 from tests.vault.made_homes import NOW_NS
 
@@ -231,6 +231,33 @@ def test_receipts_of_what_is_gone_are_let_go_and_no_gap_is_made(account: Account
     assert (folder / accounts.RECEIPTS).stat().st_size < 5000
 
 
+def test_an_account_that_cannot_be_opened_again_loses_nothing_and_takes_no_other_file(
+    account: Accounts, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it was written anew; before, its number was given back first, and the next to open got it."""
+    central = Signing()
+    for number in range(20):
+        account.take(central.answer(claim_of(number)), claim_of(number))
+    monkeypatch.setattr(accounts, "_WORTH", 10)
+
+    def no_more(path: Path) -> LineFile:
+        raise StorageError(f"cannot write {path}: Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts, "LineFile", no_more)
+        with pytest.raises(StorageError, match="Too many"):
+            account.tidy(lambda name: name != name_of(0))
+        with (folder / "other").open("w+b") as other:
+            assert account.take(central.answer(claim_of(3000)), claim_of(3000)) is Verdict.NEW
+            account.flush()
+            assert not account.is_saved
+            assert not other.read()
+    account.flush()
+    assert account.is_saved
+    account.close()
+    assert set(accounts.read(folder).signed) == {name_of(0), name_of(19), name_of(3000)}
+
+
 def test_a_full_disk_costs_no_more_than_sending_again(account: Accounts, folder: Path) -> None:
     central = Signing()
     account.take(central.answer(claim_of(0)), claim_of(0))
@@ -259,8 +286,10 @@ def test_a_contradiction_that_cannot_be_written_down_changes_nothing(account: Ac
     assert json.loads(line)["known"]
 
 
-def test_a_year_of_receipts_is_read_in_a_moment(folder: Path) -> None:
-    """63,000 of them; read as JSON and checked for its form it were 3 s and more on an idle machine."""
+def test_receipts_are_read_from_disk_without_reading_json(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """63,000 of them, a year; as JSON and checked for its form it were 3 s and more on an idle machine."""
     folder.mkdir()
     line = Signing().answer(claim_of(1)).render()
     at = line.index(b'"sequence":1,')
@@ -269,9 +298,11 @@ def test_a_year_of_receipts_is_read_in_a_moment(folder: Path) -> None:
         for number in range(1, 63_001):
             file.write(line[:name] + b"cafe0123-%d-" % number + line[name + 11 : at])
             file.write(b'"sequence":%d,' % number + line[at + 13 :])
-    begun = time.process_time()
+    parsed: list[bytes] = []
+    for module, name in ((receipts, "parse"), (canonical, "decode")):
+        monkeypatch.setattr(module, name, parsed.append)
     book = accounts.read(folder)
-    assert time.process_time() - begun < 3
+    assert not parsed
     assert len(book.signed) == 63_000
 
 
