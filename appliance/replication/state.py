@@ -5,15 +5,14 @@ It describes a process and counts objects; it holds no address of anybody.
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.runtime import state_file
 from appliance.runtime.recorder_state import Alarm
 
 STATE = "state.json"
-_ROOM_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -41,40 +40,20 @@ class ReplicationState:
     alarms: tuple[Alarm, ...] = ()
 
 
-class StateFile:
-    """The file of one central, with room beforehand so that it can be written on a full disk."""
+class StateFile(state_file.InPlace):
+    """The file of one central; it can be written on a full disk."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / STATE
-        self._handle = -1
-        self._room = 0
+        super().__init__(folder / STATE)
 
     def write(self, state: ReplicationState) -> bool:
         """Say how things stand; false where the disk refuses even that."""
-        content = json.dumps(dataclasses.asdict(state)).encode()
-        try:
-            if self._handle < 0:
-                self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            room = max(self._room, os.fstat(self._handle).st_size, _ROOM_BYTES)
-            self._room = room if len(content) <= room else 2 * len(content)
-            os.pwrite(self._handle, content.ljust(self._room), 0)
-        except OSError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Let the file go; it stays as last written."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        return self.overwrite(json.dumps(dataclasses.asdict(state)).encode())
 
 
 def read(folder: Path) -> ReplicationState | None:
     """The state of a central; None if there is none, or a power cut tore it."""
-    try:
-        return _state(json.loads((folder / STATE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return state_file.read(folder / STATE, _state)
 
 
 def _state(fields: dict[str, Any]) -> ReplicationState:

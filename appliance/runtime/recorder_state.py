@@ -5,16 +5,15 @@ It describes a process, not records, and holds no address.
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from appliance.model.instants import from_iso, to_iso
+from appliance.runtime import state_file
 
 PATTERN = "recorder-*.json"
-_STEP_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -89,43 +88,20 @@ class RecorderState:
     alarms: tuple[Alarm, ...]
 
 
-class StateFile:
-    """The file of one run, taken from the disk beforehand and written in place.
-
-    So it can still tell of a full disk when the disk is full. Never durable on purpose.
-    """
+class StateFile(state_file.InPlace):
+    """The file of one run; it can still tell of a full disk when the disk is full."""
 
     def __init__(self, folder: Path, run: str) -> None:
-        self._path = folder / f"recorder-{run}.json"
-        self._handle = -1
-        self._room = 0
+        super().__init__(folder / f"recorder-{run}.json")
 
     def write(self, state: RecorderState) -> bool:
         """Say how things stand; false where the disk refuses even that."""
-        content = json.dumps(_fields(state)).encode()
-        if len(content) > self._room:  # twice what is needed: alarms come when no more can be had
-            self._room = (2 * len(content) // _STEP_BYTES + 2) * _STEP_BYTES
-        try:
-            if self._handle < 0:
-                self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.pwrite(self._handle, content.ljust(self._room), 0)
-        except OSError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Let the file go; it stays as last written."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        return self.overwrite(json.dumps(_fields(state)).encode())
 
 
 def read(path: Path) -> RecorderState | None:
     """The state in a file; None if it is missing or torn by a power cut."""
-    try:
-        return _state(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return state_file.read(path, _state)
 
 
 def read_all(folder: Path) -> list[RecorderState]:
