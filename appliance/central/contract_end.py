@@ -14,6 +14,7 @@ from peewee import fn
 
 from appliance.central import holds, removal, sites
 from appliance.central.databases import locking, writing
+from appliance.central.failures import Failures
 from appliance.central.ledger import Entry, Ledger
 from appliance.central.operators import Operator
 from appliance.central.places import Central
@@ -27,7 +28,8 @@ from appliance.vault import canonical, signing
 FORMAT = "greffier contract end 1"
 PURPOSE = b"greffier contract end 1"
 ASKED, ORDERED, ENDED = "contract-end-asked", "contract-end-ordered", "contract-end"
-ENDING = "ending"
+_ANEW = (ORDERED, ENDED, "enrolled")
+"""What was asked before one of these was carried out, or was asked of another contract."""
 CERTIFICATES = "ended"
 """The folder of certificates: each is the ledger's line, as a file."""
 
@@ -68,7 +70,7 @@ def sign(central: Central, site: Site, operator: Operator, now_ns: int) -> Answe
                 )
             order = asked.fields["order"]
             signatures = [first, _signature(operator, order)]
-            Site.update(state=ENDING).where(Site.id == site.id).execute(central.database)
+            Site.update(state=sites.ENDING).where(Site.id == site.id).execute(central.database)
             Ledger(central, lambda: now_ns).append(
                 ORDERED, site.fingerprint, order=order, signatures=signatures
             )
@@ -76,11 +78,19 @@ def sign(central: Central, site: Site, operator: Operator, now_ns: int) -> Answe
 
 
 def finish(central: Central, now_ns: int) -> list[Answer]:
-    """Carry on with every contract that was ended: after an interruption, or when a hold has ended."""
-    ending = Site.select().where(Site.state == ENDING).order_by(Site.id)
-    answers = [_carry_out(central, site, now_ns) for site in list(ending.execute(central.database))]
+    """Carry on with every contract that was ended: after an interruption, or when a hold has ended.
+
+    Raises StorageError for those that cannot be carried out, when the others are, and CentralError at once.
+    """
+    failures, answers = Failures(), list[Answer]()
+    ending = Site.select().where(Site.state == sites.ENDING).order_by(Site.id)
+    for site in list(ending.execute(central.database)):
+        with failures.of(f"site {site.fingerprint[:16]} ('{site.name}')"):
+            answers.append(_carry_out(central, site, now_ns))
     for row in Event.select(Event.line, Event.site).where(Event.kind == ENDED).execute(central.database):
-        _keep_certificate(central, row.site, row.line)
+        with failures.of(f"the certificate of site {row.site[:16]}"):
+            _keep_certificate(central, row.site, row.line)
+    failures.tell()
     return answers
 
 
@@ -149,9 +159,15 @@ def _signature(operator: Operator, order: str) -> dict[str, str]:
 
 
 def _asked(central: Central, site: Site, now_ns: int) -> Entry | None:
-    """The order that waits for a second operator: less than a day old, by one who still is one."""
+    """The order that waits for a second operator: of this contract, less than a day old, by one who is one.
+
+    A box that was enrolled anew after its contract's end has another contract under the same fingerprint.
+    """
     entry = _newest(central, site, ASKED)
     if entry is None or not 0 <= now_ns - entry.at_ns < DAY_NS:
+        return None
+    since = (Event.site == site.fingerprint) & (Event.seq > entry.seq) & Event.kind.in_(_ANEW)
+    if Event.select(Event.seq).where(since).exists(central.database):
         return None
     [first] = entry.fields["signatures"]
     known = first["key"] in central.config.operators.values()

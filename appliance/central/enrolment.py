@@ -13,7 +13,7 @@ from appliance.central.databases import locking, writing
 from appliance.central.ledger import Ledger
 from appliance.central.places import Central
 from appliance.central.refusals import Malformed, NotAuthorised, Unproven
-from appliance.central.tables import Code, Site
+from appliance.central.tables import Code, Event, Site
 from appliance.config.box import LEGAL_TERM_YEARS
 from appliance.model.errors import CentralError
 from appliance.model.instants import HOUR_NS, to_iso
@@ -124,9 +124,15 @@ def _begins_a_chain(request: EnrolmentRequest) -> bool:
 
 
 def _enrol(central: Central, code: Code, request: EnrolmentRequest, fingerprint: str, now_ns: int) -> Site:
-    """The site, new or known, with its code spent. Raises NotAuthorised if its contract has ended."""
+    """The site, new or known, with its code spent. Raises NotAuthorised if its contract has ended.
+
+    A new contract is a new home: this one holds receipts that central has forgotten, and would take the new
+    ones, which begin at 1, for those of a central that was put back.
+    """
     database = central.database
     came_before = sites.known(central, fingerprint) is not None
+    if not came_before and _has_ended(central, fingerprint):
+        raise NotAuthorised
     Site.insert(
         fingerprint=fingerprint,
         public_key=request.site_key,
@@ -143,6 +149,11 @@ def _enrol(central: Central, code: Code, request: EnrolmentRequest, fingerprint:
         spent.execute(database)
         _note(central, code, site, "enrolled-again" if came_before else "enrolled", now_ns)
     return site
+
+
+def _has_ended(central: Central, fingerprint: str) -> bool:
+    ended = Event.select(Event.seq).where(Event.site == fingerprint, Event.kind == "contract-end")
+    return bool(ended.exists(central.database))
 
 
 def _note(central: Central, code: Code, site: Site, kind: str, now_ns: int) -> None:

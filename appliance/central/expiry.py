@@ -6,13 +6,13 @@ Cut short anywhere it is finished by the next call, whatever the clock says.
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from appliance.central import believed, holds, sites
 from appliance.central.databases import locking, writing
+from appliance.central.failures import Failures
 from appliance.central.ledger import Ledger
 from appliance.central.objects import kept_until, path_of
 from appliance.central.places import Central
@@ -62,20 +62,32 @@ class _Scope:
 
 
 def expire(central: Central, now_ns: int) -> Outcome:
-    """Destroy what has passed its term. Raises StorageError, CentralError; the next call then goes on."""
-    finished = [_carry_out(central, scope, now_ns) for scope in _scopes(central, ("ordered",), None)]
+    """Destroy what has passed its term. The next call goes on with what could not be destroyed.
+
+    Raises StorageError for that, when the rest is destroyed, and CentralError at once.
+    """
+    finished: list[Certificate] = []
+    failures = Failures()
+    for scope in _scopes(central, ("ordered",), None):
+        with failures.of(_named(scope)):
+            finished.append(_carry_out(central, scope, now_ns))
     why = believed.doubt(central, now_ns)
     if why:
         today = day_of(now_ns).isoformat()
         Ledger(central, lambda: now_ns).append("clock-doubt", once=f"clock-doubt {today}", why=why)
+        failures.tell()
         return Outcome(tuple(finished), 0, why)
     believed.sign_of_life(central, now_ns)
     held = 0
-    for scope in _due(central, day_of(now_ns)):
-        if _order(central, scope, now_ns):
-            finished.append(_carry_out(central, scope, now_ns))
-        else:
-            held += 1
+    for scope in _scopes(central, LIVING, day_of(now_ns) - dt.timedelta(days=364)):
+        with failures.of(_named(scope)):
+            if day_of(now_ns) < kept_until(scope.site, VaultName(scope.vault), scope.day):
+                continue
+            if _order(central, scope, now_ns):
+                finished.append(_carry_out(central, scope, now_ns))
+            else:
+                held += 1
+    failures.tell()
     return Outcome(tuple(finished), held, None)
 
 
@@ -107,13 +119,6 @@ def is_gone(database: Any, site: Site, vault: VaultName, day: dt.date) -> bool:
 _STATES = Statement(
     lambda _, mark: Key.select(Key.state).where(Key.site == mark, Key.vault == mark, Key.day == mark)
 )
-
-
-def _due(central: Central, today: dt.date) -> Iterator[_Scope]:
-    """What has passed its term, holds not looked at."""
-    for scope in _scopes(central, LIVING, today - dt.timedelta(days=364)):
-        if today >= kept_until(scope.site, VaultName(scope.vault), scope.day):
-            yield scope
 
 
 def _scopes(central: Central, states: tuple[str, ...], before: dt.date | None) -> list[_Scope]:
@@ -153,7 +158,8 @@ def _order(central: Central, scope: _Scope, now_ns: int) -> bool:
 def _carry_out(central: Central, scope: _Scope, now_ns: int) -> Certificate:
     """Envelopes, then objects, then what the catalogue and the ledger say of them."""
     _destroy_envelopes(central, scope)
-    mine = (Stored.site == scope.site) & Stored.key_id.in_(scope.key_ids)
+    of_day = (Stored.site == scope.site) & (Stored.day == scope.day) & (Stored.vault == scope.vault)
+    mine = of_day & Stored.key_id.in_(scope.key_ids)
     rows = list(Stored.select().where(mine, Stored.state == "kept").execute(central.database))
     objects = [row for row in rows if row.kind != Kind.ENVELOPE]
     paths = [path_of(scope.site.fingerprint, row.name, bytes(row.sha256).hex()) for row in objects]
@@ -181,9 +187,16 @@ def _carry_out(central: Central, scope: _Scope, now_ns: int) -> Certificate:
 def _destroy_envelopes(central: Central, scope: _Scope) -> None:
     """Also one for which no receipt was given: what lies in custody under these keys goes."""
     folder = f"{scope.site.fingerprint}/{Kind.ENVELOPE}/{scope.vault}/{scope.day}/"
+    failures = Failures()
     for path in list(central.custody.names(folder)):
         if path.removeprefix(folder).partition(".")[0] in scope.key_ids:
-            central.custody.destroy(path)
+            with failures.of("cannot destroy an envelope"):
+                central.custody.destroy(path)
+    failures.tell()
+
+
+def _named(scope: _Scope) -> str:
+    return f"site {scope.site.fingerprint[:16]} ('{scope.site.name}') {scope.vault} {scope.day}"
 
 
 def _keys(scope: _Scope) -> tuple[Any, ...]:

@@ -65,7 +65,7 @@ def _check_found(
         if not _is_here(central, path, name):
             continue  # a central at work has taken it away meanwhile
         place = f"{where}/{path}"
-        if name in destroyed or (where == "custody" and site.state == sites.DESTROYED):
+        if name in destroyed:
             findings.fault(place, "is the envelope of a key that was destroyed: its day could be opened")
         elif path in due:
             findings.notice(place, f"is needed no more and goes {due[path]}")

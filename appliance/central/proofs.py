@@ -5,6 +5,7 @@ what it must be. What an object rests on is for `central.lines`.
 """
 
 import contextlib
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from appliance.replication import names
 from appliance.replication.names import Kind, ObjectName
 from appliance.vault import canonical, chain, envelopes, journal, signing
 from appliance.vault.chain import NO_LINE, Entry
-from appliance.vault.seals import Adoption, Body, EnvelopeMade, Init, Seal, StoredFile
+from appliance.vault.seals import Adoption, Body, DestructionOrdered, EnvelopeMade, Init, Seal, StoredFile
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 LIMIT_BYTES: Mapping[Kind, int] = {
@@ -29,6 +30,11 @@ LIMIT_BYTES: Mapping[Kind, int] = {
 """A journal is left at 1 MiB, which one write may exceed; a seal's line names journals, 60 bytes each."""
 
 HEADER_LIMIT_BYTES = 4096
+_YEARS = range(1970, 9000)
+"""Of days that central reckons with: a term is added to them, and no date is later than the year 9999."""
+_LONGEST_TERM_YEARS = 100
+_END_NS = 1 << 63
+_KEY_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _RUN = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
@@ -59,12 +65,14 @@ def line(content: bytes, name: ObjectName, public_key: str) -> ProvenLine:
         if names.of_line(entry.seq, entry.hash) != name.text:
             raise ValueError("has another number or another hash than its name says")
         _check_begin(entry, prev, public_key)
+        _check_reckoned(entry)
         return ProvenLine(entry, prev, tuple(_fixed_by(entry.body)), tuple(_needless(entry.body)))
 
 
 def envelope(content: bytes, name: ObjectName, public_key: str) -> None:
     """An envelope of the box of this key, for the day key that its name says. Raises Unproven."""
     with _proving(name):
+        _check_day(name.day)
         found = envelopes.parse(content, public_key)
         said = (found.box, found.vault, found.day, found.key_id)
         if said != (signing.fingerprint(public_key), name.vault, name.day, name.key_id):
@@ -75,6 +83,7 @@ def journal_head(head: bytes, name: ObjectName) -> None:
     """The first bytes of a journal file, its header line among them, must say its name. Raises Unproven."""
     file = name.text.rpartition("/")[2]
     with _proving(name):
+        _check_day(name.day)
         end = head.find(b"\n", 0, HEADER_LIMIT_BYTES) + 1
         found = journal.parse_header(head[:end])
         said = (found.name, found.vault, found.day, found.key_id, found.run)
@@ -122,6 +131,26 @@ def _check_begin(entry: Entry, prev: str, public_key: str) -> None:
                 raise ValueError("follows from no line")
 
 
+def _check_reckoned(entry: Entry) -> None:
+    """Numbers and days that central cannot count with would stop the line's transaction, and the site."""
+    if not 0 <= entry.at_ns < _END_NS:
+        raise ValueError("was written at no time that a clock shows")
+    match entry.body:
+        case DestructionOrdered(vault=vault, day=day, key_ids=key_ids, term_years=years):
+            _check_day(day)
+            if None in (vault, key_ids):
+                raise ValueError("orders the destruction of nothing")
+            if type(years) is not int or not 0 <= years <= _LONGEST_TERM_YEARS:
+                raise ValueError("orders a destruction by a term that there cannot be")
+            if not all(_is_key_id(one) for one in key_ids):
+                raise ValueError("orders the destruction of a key that there cannot be")
+
+
+def _check_day(day: object) -> None:
+    if not isinstance(day, dt.date) or day.year not in _YEARS:
+        raise ValueError(f"is of a day that no box records, {day}")
+
+
 def _fixed_by(body: Body) -> list[Fixing]:
     match body:
         case EnvelopeMade(vault=vault, day=day, key_id=key_id, file=file):
@@ -138,6 +167,7 @@ def _fixed_by(body: Body) -> list[Fixing]:
 
 def _fixing(kind: Kind, vault: Any, day: Any, key_id: Any, file: StoredFile) -> Fixing:
     name = names.parse(f"{kind}/{vault}/{day}/{file.name}")
+    _check_day(name.day)
     if name.key_id != key_id or not _is_hash(file.sha256):
         raise ValueError(f"fixes {name} by another key or without its hash")
     if type(file.size_bytes) is not int or not 0 <= file.size_bytes <= LIMIT_BYTES[kind]:
@@ -151,6 +181,10 @@ def _needless(body: Body) -> list[str]:
     for file in body.replaces:
         names.parse(f"{Kind.JOURNAL}/{body.vault}/2000-01-01/{file}")
     return list(body.replaces)
+
+
+def _is_key_id(text: object) -> bool:
+    return isinstance(text, str) and _KEY_ID.fullmatch(text) is not None
 
 
 def _is_hash(text: object) -> bool:

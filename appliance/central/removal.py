@@ -8,6 +8,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from appliance.central import holds
+from appliance.central.failures import Failures
 from appliance.central.objects import kept_until
 from appliance.central.places import Central
 from appliance.central.tables import Code, Erasure, Fixed, Hold, Key, Line, Replacement, Site, Stored
@@ -33,24 +34,29 @@ def remove(central: Central, site: Site, held: Sequence[Hold], today: dt.date) -
     """Destroy the envelopes of a site and delete its objects, all but what a hold keeps.
 
     While a hold keeps a day the chain stays too: without its lines nobody could show what the records are.
-    Raises StorageError; then it may be called again.
+    Raises StorageError, when everything is gone that can go; then it may be called again.
     """
-    prefix, kept = f"{site.fingerprint}/", 0
+    prefix, kept, failures = f"{site.fingerprint}/", 0, Failures()
     for path in list(central.custody.names(prefix)):
         if _is_held(path, held):
             kept += 1
         else:
-            central.custody.destroy(path)
+            with failures.of("cannot destroy an envelope"):
+                central.custody.destroy(path)
     later: list[str] = []
     until = today
     for path, _ in list(central.store.names(prefix)):
         name = _name(path)
         if _is_held(path, held) or (kept and name is not None and name.kind is Kind.CHAIN):
             kept += 1
-        elif not central.store.delete(path):
+            continue
+        with failures.of("cannot delete a file"):
+            if central.store.delete(path):
+                continue
             later.append(path)
             if name is not None and name.vault and name.day:
                 until = max(until, kept_until(site, name.vault, name.day))
+    failures.tell()
     rows = Stored.select(Stored.kind, Stored.size_bytes).where(Stored.site == site, Stored.state == "kept")
     sizes = [(kind, size) for kind, size in rows.tuples().execute(central.database)]
     envelopes = sum(kind == Kind.ENVELOPE for kind, _ in sizes)

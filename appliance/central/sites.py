@@ -5,16 +5,18 @@ from typing import Any
 
 from appliance.central.databases import locking
 from appliance.central.places import Central
+from appliance.central.refusals import NotAuthorised
 from appliance.central.statements import Statement
 from appliance.central.tables import Site
 from appliance.model.errors import CentralError
 
-ENROLLED, DESTROYED = "enrolled", "destroyed"
+ENROLLED, ENDING = "enrolled", "ending"
+"""A site is ending once two operators ordered it, until nothing of it is left; then its row goes too."""
 _SHORTEST = 6
 
 
 def every(central: Central) -> list[Site]:
-    """All sites, also those whose contract has ended, in the order of their enrolment."""
+    """All sites, also those that are ending, in the order of their enrolment."""
     return list(Site.select().order_by(Site.id).execute(central.database))
 
 
@@ -24,9 +26,13 @@ def known(central: Central, fingerprint: str) -> Site | None:
 
 
 def locked(central: Central, site: Site) -> Site:
-    """A site as it is now, its row locked until the caller's transaction ends."""
+    """A site as it is now, its row locked until the caller's transaction ends.
+
+    Raises NotAuthorised if its contract has ended meanwhile and it is no site any more.
+    """
     found = row_of(_LOCKED.first(central.database, site.id))
-    assert found is not None, "no site is ever deleted"
+    if found is None:
+        raise NotAuthorised
     return found
 
 

@@ -44,11 +44,7 @@ def _wrong(
             if row.name not in replaced:
                 wrong.append("is marked as replaced, and no seal of the chain replaces it")
         case "destroyed":
-            if (
-                row.key_id is not None
-                and site.state != sites.DESTROYED
-                and (not key or key.state not in _GONE)
-            ):
+            if row.key_id is not None and (not key or key.state not in _GONE):
                 wrong.append("is marked as destroyed, and its key is not")
         case _:
             wrong.append(f"is in the unknown state '{row.state}'")
@@ -65,9 +61,7 @@ def _wrong(
 
 def _wrong_kept(central: Central, site: Site, row: Stored, key: Key | None, replaced: set[str]) -> list[str]:
     wrong = []
-    if site.state == sites.DESTROYED:
-        wrong.append("is kept, though the site was destroyed at its contract's end")
-    elif key and key.state == "destroyed":
+    if key and key.state == "destroyed":
         wrong.append("is kept, though its key was destroyed")
     if row.kind == Kind.ENVELOPE and (key is None or key.state == "announced"):
         wrong.append("is an envelope whose key the catalogue does not know as kept: it would never expire")

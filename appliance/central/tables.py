@@ -42,7 +42,7 @@ class Site(Model):
     """JSON: years by vault, as contracted; never less than the law's."""
     enrolled_at_ns = BigIntegerField()
     state = CharField(16, default="enrolled")
-    """enrolled, then destroyed at the end of the contract."""
+    """enrolled, then ending at the end of the contract, until nothing is left and the row goes too."""
     receipts = BigIntegerField(default=0)
     receipts_head = CharField(64, default="0" * 64)
     heard_at_ns = BigIntegerField(null=True)

@@ -14,11 +14,12 @@ from appliance.central.ledger import Ledger
 from appliance.central.operators import Operator
 from appliance.central.places import Central
 from appliance.central.receiver import Receiver
-from appliance.central.tables import MODELS, About, Erasure, Event, Site
+from appliance.central.refusals import NotAuthorised
+from appliance.central.tables import MODELS, About, Erasure, Event, Key, Site, Stored
 from appliance.cli.main import main
 from appliance.config import central_toml
 from appliance.config.central import CentralConfig
-from appliance.model.errors import CustodyError, UsageError
+from appliance.model.errors import CustodyError, StorageError, UsageError
 from appliance.model.instants import DAY_NS, HOUR_NS, day_of
 from appliance.replication import claims
 from appliance.replication.targets import Refused
@@ -123,6 +124,51 @@ def test_one_operator_alone_destroys_nothing(here: Central, keys: dict[str, Path
     assert stored(here) == before
 
 
+@pytest.mark.parametrize("kind", [contract_end.ORDERED, contract_end.ENDED, "enrolled"])
+def test_what_was_asked_of_an_earlier_contract_does_not_count_for_the_next(
+    here: Central, keys: dict[str, Path], kind: str
+) -> None:
+    """The same fingerprint under another contract is not one signature from its end."""
+    before, now, site = stored(here), now_ns(), sites.find(here, "Hotel du Port")
+    contract_end.sign(here, site, come(here, keys, 0), now)
+    Ledger(here, lambda: now + HOUR_NS).append(kind, site.fingerprint)
+    answer = contract_end.sign(here, site, come(here, keys, 1), now + 2 * HOUR_NS)
+    assert (answer.certificate, answer.signed_by) == (None, (NAMES[1],))
+    assert stored(here) == before
+
+
+def test_a_box_whose_contract_has_ended_is_not_taken_in_again(
+    here: Central, filled: Filled, keys: dict[str, Path]
+) -> None:
+    end(here, keys, now_ns())
+    with pytest.raises(NotAuthorised):
+        enrol(filled, here)
+    assert sites.every(here) == []
+
+
+def test_an_envelope_that_comes_while_its_contract_ends_stays_nowhere(
+    here: Central, filled: Filled, keys: dict[str, Path]
+) -> None:
+    name = next(name for name in filled.objects() if name.startswith("envelopes/"))
+    content = filled.objects()[name]
+    site = sites.find(here, "Hotel du Port")
+    for model in (Key, Stored):
+        model.delete().where(model.key_id == name.split("/")[-1].split(".")[0]).execute(here.database)
+    for path in list(here.custody.names(f"{site.fingerprint}/{name}")):
+        here.custody.destroy(path)
+    put = here.custody.put
+
+    def put_meanwhile(path: str, stored_bytes: bytes) -> None:
+        end(here, keys, now_ns())
+        put(path, stored_bytes)
+
+    here.custody.put = put_meanwhile  # type: ignore[method-assign]
+    claim = claims.make(filled.signer, name, _sha256(content), len(content))
+    with pytest.raises(NotAuthorised):
+        Receiver(here).deposit(claim, io.BytesIO(content))
+    assert stored(here) == {}
+
+
 def test_two_operators_destroy_the_site_and_not_its_neighbour(
     full: Central, filled: Filled, neighbour: Filled, keys: dict[str, Path]
 ) -> None:
@@ -202,6 +248,37 @@ def _ledger_of(central: Central) -> str:
         return "\n".join(entry.line for entry in Ledger(opened).entries())
     finally:
         opened.close()
+
+
+def test_one_site_that_refuses_keeps_no_other(
+    here: Central, neighbour: Filled, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(neighbour, here, "Gare")
+    deposit(neighbour, here)
+    now, first, second = now_ns(), *sites.every(here)
+    destroy = here.custody.destroy
+
+    def refuse(path: str) -> None:
+        if path.startswith(first.fingerprint):
+            raise StorageError("cannot destroy this: Input/output error")
+        destroy(path)
+
+    monkeypatch.setattr(here.custody, "destroy", refuse)
+    contract_end.sign(here, first, come(here, keys, 0), now)
+    with pytest.raises(StorageError):
+        contract_end.sign(here, first, come(here, keys, 1), now)
+    left = {path for path in stored(here) if path.startswith(first.fingerprint)}
+    assert left
+    assert all("/envelopes/" in path for path in left)  # the rest of it has gone
+    Site.update(state=sites.ENDING).where(Site.id == second.id).execute(here.database)
+    Ledger(here).append(contract_end.ORDERED, second.fingerprint, order="{}", signatures=[])
+    with pytest.raises(StorageError, match=f"{first.fingerprint[:16]}.*Input/output"):
+        contract_end.finish(here, now)
+    assert set(stored(here)) == left
+    assert [site.fingerprint for site in sites.every(here)] == [first.fingerprint]
+    monkeypatch.undo()
+    assert len(contract_end.finish(here, now)) == 1
+    assert stored(here) == {}
 
 
 def test_openssl_verifies_both_signatures_and_the_certificate(

@@ -133,7 +133,7 @@ def test_every_failure_is_told_alike_and_changes_nothing(central: Central, box: 
     its = enrolment.new_code(central, "Hôtel de la Gare", {}, NOW_NS)
     enrolment.admit(central, request(ended, its), NOW_NS)
     fingerprint = signer_of(ended).fingerprint
-    Site.update(state=sites.DESTROYED).where(Site.fingerprint == fingerprint).execute(central.database)
+    Site.update(state=sites.ENDING).where(Site.fingerprint == fingerprint).execute(central.database)
     fresh = enrolment.new_code(central, "Hôtel de la Gare", {}, NOW_NS)
     good = request(box, code)
     proof = json.loads(good)["proof"]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from appliance.central import believed, erasures, expiry, holds, places, sites
+from appliance.central.failures import IN_A_ROW
 from appliance.central.ledger import Ledger
 from appliance.central.places import Central
 from appliance.central.tables import Erasure, Hold, Key, Stored
 from appliance.cli.main import main
 from appliance.config.central import CentralConfig
-from appliance.model.errors import UsageError
+from appliance.model.errors import StorageError, UsageError
 from appliance.model.instants import DAY_NS, HOUR_NS, start_of
 from appliance.replication import claims
 from appliance.replication.names import Kind
@@ -109,6 +110,78 @@ def test_the_day_before_nothing_goes_and_on_the_day_all_of_it(full: Central) -> 
     assert {row.state for row in states.execute(full.database)} <= {"destroyed", "replaced"}
     assert Ledger(full).check() == []
     assert expiry.expire(full, OVER_NS).destroyed == ()
+
+
+def test_one_site_that_refuses_keeps_no_other_and_is_named(
+    here: Central, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first in every order has a disk that fails; the second's term is carried out all the same."""
+    neighbour = make_filled(tmp_path / "gare", hours=(9,))
+    enrol(neighbour, here, "Gare")
+    deposit(neighbour, here, leave_out=["statistics"])
+    believed.confirm(here, OVER_NS - HOUR_NS, OVER_NS - HOUR_NS)
+    first, second = sites.every(here)
+    destroy = here.custody.destroy
+
+    def refuse(path: str) -> None:
+        if path.startswith(first.fingerprint):
+            raise StorageError("cannot destroy this: Input/output error")
+        destroy(path)
+
+    monkeypatch.setattr(here.custody, "destroy", refuse)
+    for _ in range(2):
+        with pytest.raises(StorageError, match=rf"{first.fingerprint[:16]}.*traffic {YESTERDAY}.*Input/out"):
+            expiry.expire(here, OVER_NS)
+    kept = {path.partition("/")[0] for path in of_day(here, YESTERDAY)}
+    assert kept == {first.fingerprint}
+    assert [event.site for event in events(here, "destroyed")] == [second.fingerprint]
+    monkeypatch.undo()
+    assert [one.site for one in expiry.expire(here, OVER_NS).destroyed] == [first.fingerprint]
+    assert of_day(here, YESTERDAY) == set()
+
+
+def test_a_file_that_cannot_be_deleted_is_not_the_first_again(
+    here: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [site] = sites.every(here)
+    paths = [f"{site.fingerprint}/journal/{letter}.{'0' * 64}" for letter in "abc"]
+    for path in paths:
+        Erasure.insert(path=path).execute(here.database)
+    tried: list[str] = []
+
+    def delete(path: str) -> bool:
+        tried.append(path)
+        if path == paths[0]:
+            raise StorageError("cannot delete it: Input/output error")
+        return True
+
+    monkeypatch.setattr(here.store, "delete", delete)
+    with pytest.raises(StorageError, match="Input/output"):
+        erasures.erase(here, OVER_NS)
+    assert tried == paths
+    assert erasures.erase(here, OVER_NS) == 0
+    assert tried == paths
+    with pytest.raises(StorageError):
+        erasures.erase(here, OVER_NS + DAY_NS)
+    assert [row.path for row in Erasure.select().execute(here.database)] == paths[:1]
+
+
+def test_a_store_that_is_away_is_not_asked_for_every_file(
+    here: Central, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def away(_: str) -> bool:
+        nonlocal asked
+        asked += 1
+        raise StorageError("the store cannot be reached")
+
+    for number in range(100):
+        Erasure.insert(path=f"{'0' * 64}/journal/{number}").execute(here.database)
+    monkeypatch.setattr(here.store, "delete", away)
+    with pytest.raises(StorageError, match="cannot be reached; so did"):
+        erasures.erase(here, OVER_NS)
+    assert asked == IN_A_ROW
 
 
 def test_the_ledger_states_the_order_before_and_the_certificate_after(here: Central) -> None:

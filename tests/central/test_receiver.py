@@ -156,7 +156,7 @@ def test_whoever_is_not_a_site_learns_nothing_and_is_not_read(
 ) -> None:
     name, content = next(iter(sender.kept.items()))
     other, ended = make_sender(central, tmp_path / "other"), make_sender(central, tmp_path / "ended")
-    Site.update(state=sites.DESTROYED).where(Site.id == ended.site.id).execute(central.database)
+    Site.update(state=sites.ENDING).where(Site.id == ended.site.id).execute(central.database)
     stranger = signing.signer(signing.generate())
     digest = hashlib.sha256(content).hexdigest()
     mine = sender.claim(name, content)
@@ -385,7 +385,28 @@ def hostile_lines(sender: Sender) -> dict[str, bytes]:
         "coverage": [],
         "kind": "seal",
     }
+    order = {
+        "kind": "destruction-ordered",
+        "vault": "traffic",
+        "day": "2026-03-14",
+        "key_ids": ["0123456789abcdef"],
+        "term_years": 1,
+        "now": good["at"],
+    }
+    late = {"name": file["name"], "sha256": "0" * 64, "size_bytes": 1}
     wrong = {
+        "term beyond every calendar": {**good, **order, "term_years": 10**4},
+        "term beyond every number": {**good, **order, "term_years": 10**10},
+        "term before its day": {**good, **order, "term_years": -1},
+        "term in words": {**good, **order, "term_years": "1"},
+        "order of no vault": {**good, **order, "vault": None, "term_years": 0},
+        "order of no day": {**good, **order, "day": None},
+        "order at the end of all days": {**good, **order, "day": "9999-12-31"},
+        "order of no keys": {**good, **order, "key_ids": None},
+        "order of other keys": {**good, **order, "key_ids": [[1]]},
+        "written before time": {**good, **body, "at": "0001-01-01T00:00:00.000000000Z"},
+        "written after time": {**good, **body, "at": "9999-12-31T99:00:00.000000000Z"},
+        "seal of the last day": {**good, **seal, "day": "9999-12-31", "files": [late]},
         "number": {**good, **body, "seq": 2},
         "text as number": {**good, **body, "seq": "1"},
         "truth as number": {**good, **body, "seq": True},
