@@ -1,8 +1,9 @@
 """The keeper: what central does without being asked. A thread beside the requests, one at work a folder.
 
 Every process has one. It writes down what its process refused; whichever holds the folder's lock also looks
-who is silent, destroys what has passed its term, empties codes that have lapsed, and renews the certificate.
-When its process dies the kernel drops the lock, and the next one takes over.
+who is silent, destroys what has passed its term and what lies past its day unknown, empties codes that have
+lapsed, and renews the certificate. When its process dies the kernel drops the lock, and the next one takes
+over.
 """
 
 import os
@@ -11,7 +12,16 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from appliance.central import attendance, certificates, contract_end, enrolment, erasures, expiry, places
+from appliance.central import (
+    attendance,
+    certificates,
+    contract_end,
+    enrolment,
+    erasures,
+    expiry,
+    places,
+    strays,
+)
 from appliance.central.places import Central
 from appliance.central.tallies import Tallies
 from appliance.model.errors import CentralError, GreffierError
@@ -22,7 +32,7 @@ from appliance.runtime.clock import Clock, now_ns
 TURN_S = 20.0
 """How late the silence of a site may be noticed, and its end."""
 
-_HOUR_NS, _AGAIN_NS = 3600 * 10**9, 300 * 10**9
+_DAY_NS, _HOUR_NS, _AGAIN_NS = 86_400 * 10**9, 3600 * 10**9, 300 * 10**9
 
 Work = Callable[[Central, int], object]
 
@@ -45,6 +55,9 @@ HOURLY: tuple[tuple[str, Work], ...] = (
     ("renew its certificate", _renew),
 )
 """What is done once an hour and at the start; what failed, after five minutes."""
+
+DAILY: tuple[tuple[str, Work], ...] = (("destroy what lies past its day without a receipt", strays.sweep),)
+"""What reads the names of all envelopes, also at the start: a process that died is what leaves strays."""
 
 EACH_TURN: tuple[tuple[str, Work], ...] = (
     ("look who is silent", attendance.notice),
@@ -98,10 +111,14 @@ class Keeper:
         now = self._clock()
         for what, work in EACH_TURN:
             self._try(what, partial(work, self._central, now))
-        for what, work in HOURLY:
-            if not now < self._next_ns.get(what, 0) <= now + _HOUR_NS:  # also after the clock was set back
+        self._turn_to(HOURLY, _HOUR_NS, now)
+        self._turn_to(DAILY, _DAY_NS, now)
+
+    def _turn_to(self, works: tuple[tuple[str, Work], ...], every_ns: int, now: int) -> None:
+        for what, work in works:
+            if not now < self._next_ns.get(what, 0) <= now + every_ns:  # also after the clock was set back
                 done = self._try(what, partial(work, self._central, now))
-                self._next_ns[what] = now + (_HOUR_NS if done else _AGAIN_NS)
+                self._next_ns[what] = now + (every_ns if done else _AGAIN_NS)
 
     def _run(self) -> None:
         while True:
