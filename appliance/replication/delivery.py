@@ -4,7 +4,6 @@ Two lanes, each with a connection of its own: both take what is next, but one of
 what secures the last minutes never waits behind a segment that takes minutes on a slow line.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -80,13 +79,24 @@ class Delivery:
     def _keep_account(self) -> None:
         """What need not be done at once: enter what a courier brought, let go of what is for nothing."""
         now = time.monotonic()
-        with contextlib.suppress(StorageError, HomeError):
-            if now - self._entered_at > _BROUGHT_S:
-                self._entered_at = now
-                self._sender.enter_brought(self._central.folder, self._central.identity.signs_as)
-            if now - self._tidied_at > _TIDY_S:
-                self._tidied_at = now
-                self._sender.tidy()
+        if now - self._entered_at > _BROUGHT_S:
+            self._entered_at = now
+            self._try("brought", self._enter_brought)
+        if now - self._tidied_at > _TIDY_S:
+            self._tidied_at = now
+            self._try("untidy", self._sender.tidy)
+
+    def _enter_brought(self) -> None:
+        self._sender.enter_brought(self._central.folder, self._central.identity.signs_as)
+
+    def _try(self, kind: str, work: Callable[[], None]) -> None:
+        """It is tried again; until it is done it is an alarm."""
+        try:
+            work()
+        except (StorageError, HomeError) as error:
+            self._standing.undone(kind, str(error))
+        else:
+            self._standing.undone(kind, None)
 
     def say(self, is_over: bool = False) -> ReplicationState:
         """How it stands now, which is also written where `status` reads it."""

@@ -15,7 +15,7 @@ from appliance.replication.exchange import Answer, Request
 from appliance.replication.identity import CentralIdentity
 from appliance.replication.pacing import Line
 from appliance.replication.receipts import Receipt
-from appliance.replication.targets import Conflict, Refused, Replaced, TooEarly, Unreachable, Untrusted
+from appliance.replication.targets import Busy, Conflict, Full, Refused, Replaced, TooEarly, Untrusted
 from appliance.replication.uplink import Pause, Uplink
 
 OBJECTS = "/v1/objects"
@@ -28,7 +28,7 @@ _FINAL: dict[int, tuple[type[ReplicationError], str]] = {
     412: (TooEarly, "lacks what this rests on"),
     413: (Refused, "does not take objects of this size; its operator can raise the limit"),
     422: (Refused, "finds that these bytes do not prove what was claimed; run 'greffier verify' on the box"),
-    507: (Unreachable, "has no room left on its disk; its operator must make some"),
+    507: (Full, "has no room left on its disk; its operator must make some"),
 }
 
 
@@ -93,7 +93,7 @@ def _error(answer: Answer, name: str) -> ReplicationError:
         kind, what = _FINAL[status]
         return kind(f"central {what} ({name}, {status})")
     if status == 429 or 500 <= status <= 599:
-        later = Unreachable(f"central cannot take anything now ({status}); it is tried again later")
+        later = Busy(f"central cannot take anything now ({status}); it is tried again later")
         later.retry_after_s = answer.retry_after_s
         return later
     if 300 <= status <= 399:

@@ -11,7 +11,7 @@ from appliance.replication.holdings import Holdings
 from appliance.replication.missing import Item, Urgency
 from appliance.replication.sending import Sender
 from appliance.replication.standing import Standing
-from appliance.replication.targets import Refused, Target, Unreachable, Untrusted
+from appliance.replication.targets import Busy, Full, Refused, Target, Unreachable, Untrusted
 
 LOOK_S = 2.0
 """How often it is looked what there is to send; of a home of a year that takes 20 ms."""
@@ -140,8 +140,8 @@ class Lane:
 
 def _kind(error: GreffierError) -> str:
     """The alarm that a failure is."""
-    if isinstance(error, Unreachable):
-        return "unreachable"
-    if isinstance(error, Untrusted):
-        return "untrusted"
-    return "refused_all" if isinstance(error, Refused) else "storage"
+    kinds = ((Full, "full"), (Busy, "busy"), (Unreachable, "unreachable"), (Untrusted, "untrusted"))
+    for kind, word in (*kinds, (Refused, "refused_all")):
+        if isinstance(error, kind):
+            return word
+    return "storage"

@@ -13,8 +13,11 @@ from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.recorder_state import Alarm
 
 _RATE_S = 10.0
-_UNREACHABLE_S = 60.0
+_FAILING_S = 60.0
 """A line that stutters is no alarm."""
+
+_LATER = {"unreachable": "cannot be reached", "busy": "is busy", "full": "is full"}
+"""Failures that may pass by themselves."""
 
 _PUT_BACK_SHOWN_NS = 7 * 86_400 * NS
 
@@ -32,7 +35,7 @@ class Standing:
         self._samples: collections.deque[tuple[float, int]] = collections.deque([(time.monotonic(), 0)])
         self._waiting: dict[str, int] = {}
         self._failing_since_ns: int | None = None
-        self._failure = ""
+        self._failure = ("", "")
         self.worked_at = 0.0
 
     def sent(self, count: int) -> None:
@@ -46,7 +49,7 @@ class Standing:
             self.worked_at = time.monotonic()
             self._waiting.clear()  # whoever waits sees that central is back
             self._failing_since_ns = None
-            for kind in ("unreachable", "untrusted", "refused_all", "storage"):
+            for kind in (*_LATER, "untrusted", "refused_all", "storage"):
                 self._alarms.pop(kind, None)
 
     def failed(self, who: str, kind: str, message: str, wait_s: float) -> None:
@@ -54,11 +57,19 @@ class Standing:
         now_ns = self._clock()
         with self._lock:
             self._waiting[who] = now_ns + round(wait_s * NS)
-            if kind == "unreachable":
+            if kind in _LATER:
                 self._failing_since_ns = self._failing_since_ns or now_ns
-                self._failure = message
+                self._failure = kind, message
             else:
                 self._rise(kind, f"central '{self._name}': {message}")
+
+    def undone(self, kind: str, message: str | None) -> None:
+        """Something of the box's own account could not be done, in words; None: it could."""
+        with self._lock:
+            if message is None:
+                self._alarms.pop(kind, None)
+            else:
+                self._rise(kind, f"the account of central '{self._name}' is not in order: {message}")
 
     def state(
         self, receipts: int, absent: int, is_due: bool = True, is_over: bool = False
@@ -90,9 +101,12 @@ class Standing:
     def _watch(self, now_ns: int) -> None:
         """Raise what stands, lower what does not."""
         since_ns = self._failing_since_ns
-        if since_ns is not None and now_ns - since_ns > _UNREACHABLE_S * NS:
-            told = f"central '{self._name}' cannot be reached: {self._failure}"
-            self._alarms["unreachable"] = Alarm("unreachable", since_ns, told)
+        if since_ns is not None and now_ns - since_ns > _FAILING_S * NS:
+            for other in _LATER:
+                self._alarms.pop(other, None)
+            kind, message = self._failure
+            told = f"central '{self._name}' {_LATER[kind]}: {message}"
+            self._alarms[kind] = Alarm(kind, since_ns, told)
         troubles = dict(self._sender.troubles())
         for kind in ("conflict", "refused", "damaged", "chain", "unsaved"):
             if kind in troubles:

@@ -32,6 +32,14 @@ class Unreachable(ReplicationError):
     retry_after_s: float | None = None
 
 
+class Busy(Unreachable):
+    """It was reached, and says 'not now'."""
+
+
+class Full(Unreachable):
+    """It was reached, and has no room: its operator must make some."""
+
+
 class Untrusted(ReplicationError):
     """It answered, but not as the central that this box knows: nothing of the answer is used."""
 

@@ -18,7 +18,16 @@ from appliance.replication.claims import Claim
 from appliance.replication.connecting import Patience
 from appliance.replication.https_target import HttpsTarget
 from appliance.replication.pacing import Limits, Line
-from appliance.replication.targets import Conflict, Refused, Replaced, TooEarly, Unreachable, Untrusted
+from appliance.replication.targets import (
+    Busy,
+    Conflict,
+    Full,
+    Refused,
+    Replaced,
+    TooEarly,
+    Unreachable,
+    Untrusted,
+)
 from appliance.replication.uplink import UNLIMITED
 from appliance.vault import signing
 from tests.replication.made_centrals import (
@@ -129,11 +138,11 @@ def test_a_central_that_always_hangs_up_is_asked_twice_at_most(tmp_path: Path) -
         (412, TooEarly, "lacks what this rests on"),
         (413, Refused, "of this size"),
         (422, Refused, "greffier verify"),
-        (429, Unreachable, "tried again later"),
-        (500, Unreachable, "tried again later"),
-        (502, Unreachable, "tried again later"),
-        (503, Unreachable, "tried again later"),
-        (507, Unreachable, "no room left"),
+        (429, Busy, "tried again later"),
+        (500, Busy, "tried again later"),
+        (502, Busy, "tried again later"),
+        (503, Busy, "tried again later"),
+        (507, Full, "no room left"),
         (201, Untrusted, "none that a central gives"),
         (204, Untrusted, "none that a central gives"),
         (206, Untrusted, "none that a central gives"),

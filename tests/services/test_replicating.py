@@ -10,10 +10,10 @@ import pytest
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
 from appliance.model.instants import HOUR_NS
-from appliance.replication import state
+from appliance.replication import brought, delivery, state
 from appliance.replication.claims import Claim
 from appliance.replication.enrolled import Enrolled
-from appliance.replication.targets import Target, Unreachable, Untrusted
+from appliance.replication.targets import Busy, Full, Target, Unreachable, Untrusted
 from appliance.services.replicating import Outcome, Replicating
 from appliance.services.replication_status import replication
 from appliance.vault import chain
@@ -167,9 +167,19 @@ def test_a_failure_is_waited_out_and_told(
         assert (said.alarms, said.objects, said.receipts) == ((), 0, len(at_home(box)))
 
 
-def test_an_outage_of_a_minute_and_more_is_an_alarm(box: Box, heres: list[Here]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "error", "words"),
+    [
+        ("unreachable", Unreachable("no way there"), "cannot be reached: no way there"),
+        ("busy", Busy("not now"), "is busy: not now"),
+        ("full", Full("no room left"), "is full: no room left"),
+    ],
+)
+def test_an_outage_of_a_minute_and_more_is_an_alarm(
+    box: Box, heres: list[Here], kind: str, error: ReplicationError, words: str
+) -> None:
     def away(claim: Claim) -> None:
-        raise Unreachable("no way there")
+        raise error
 
     heres[0].before = away
     with at_work(box, heres[:1]):
@@ -179,7 +189,30 @@ def test_an_outage_of_a_minute_and_more_is_an_alarm(box: Box, heres: list[Here])
         found, faults = replication(box.home, Catalogue.of(chain.read(box.home)), box.clock())
         assert found
         assert [one.is_sending for one in found.centrals if one.name == "north"] == [True]
-        assert any("'north' cannot be reached: no way there (since 2026-03-14T18:00" in one for one in faults)
+        assert any(f"'north' {words} (since 2026-03-14T18:00" in one for one in faults)
+        said = state.read(heres[0].enrolled.folder)
+        assert said
+        assert [alarm.kind for alarm in said.alarms] == [kind]
+
+
+def test_receipts_that_wait_and_cannot_be_entered_are_an_alarm_until_they_are(
+    box: Box, heres: list[Here], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_BROUGHT_S", 0.1)
+    waiting = heres[0].enrolled.folder / brought.FOLDER / "1.receipts"
+    waiting.mkdir(parents=True)  # no file that can be read
+    with at_work(box, heres[:1]):
+        wait_for(lambda: kinds_told(heres[0]) == ["brought"], 10, "an alarm")
+        said = state.read(heres[0].enrolled.folder)
+        assert said
+        assert "cannot read what waits in" in said.alarms[0].message
+        waiting.rmdir()
+        wait_for(lambda: kinds_told(heres[0]) == [], 10, "the alarm to end")
+
+
+def kinds_told(here: Here) -> list[str]:
+    said = state.read(here.enrolled.folder)
+    return [alarm.kind for alarm in said.alarms] if said else []
 
 
 def test_what_central_will_not_take_is_an_alarm_and_left(box: Box, heres: list[Here]) -> None:
