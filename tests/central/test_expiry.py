@@ -140,6 +140,27 @@ def test_one_site_that_refuses_keeps_no_other_and_is_named(
     assert of_day(here, YESTERDAY) == set()
 
 
+def test_a_days_rows_are_found_by_the_day(here: Central, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by reading every row of a site, of which there are millions, for each of its days."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    execute = here.database._execute_cursor
+
+    def listening(sql: str, params: tuple[object, ...], **options: object) -> object:
+        asked.append((sql, tuple(params or ())))
+        return execute(sql, params, **options)
+
+    monkeypatch.setattr(here.database, "_execute_cursor", listening)
+    expiry.expire(here, OVER_NS)
+    monkeypatch.undo()
+    plans = [
+        str([row[3] for row in here.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()])
+        for sql, params in asked
+        if sql.startswith(('SELECT "t1"."site_id", "t1"."sequence"', 'UPDATE "stored"'))
+    ]
+    assert len(plans) == 2
+    assert all("site_id=? AND day=? AND vault=?" in plan for plan in plans), plans
+
+
 def test_a_file_that_cannot_be_deleted_is_not_the_first_again(
     here: Central, monkeypatch: pytest.MonkeyPatch
 ) -> None:
