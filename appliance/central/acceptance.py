@@ -62,9 +62,17 @@ def check(central: Central, site: Site, name: ObjectName, claim: Claim) -> None:
 
 
 def accept(
-    central: Central, site: Site, name: ObjectName, claim: Claim, line: ProvenLine | None, now_ns: int
+    central: Central,
+    site: Site,
+    name: ObjectName,
+    claim: Claim,
+    line: ProvenLine | None,
+    now_ns: int,
+    is_live: bool = True,
 ) -> Accepted | Stored:
     """Durable on return; the row instead where another deposit of this name was quicker.
+
+    The site has been heard where it `is_live`, and not by what a stick or another central brings.
 
     Raises what `check` does if that came true meanwhile, and NotAuthorised; then nothing has changed.
     """
@@ -76,11 +84,13 @@ def accept(
         if sooner := known(central, locked, name):
             return sooner
         check(central, locked, name, claim)
-        receipt = _give(central, locked, name, claim, now_ns)
+        receipt = _give(central, locked, name, claim, now_ns, is_live)
         return Accepted(receipt, tuple(_follow(central, locked, name, line, now_ns)))
 
 
-def _give(central: Central, site: Site, name: ObjectName, claim: Claim, now_ns: int) -> Receipt:
+def _give(
+    central: Central, site: Site, name: ObjectName, claim: Claim, now_ns: int, is_live: bool
+) -> Receipt:
     """The next receipt of a locked site, and its row."""
     sequence = site.receipts + 1
     receipt = receipts.sign(central.signer, claim, sequence, now_ns, site.receipts_head)
@@ -100,7 +110,8 @@ def _give(central: Central, site: Site, name: ObjectName, claim: Claim, now_ns: 
         bytes.fromhex(claim.signature),
         "kept",
     )
-    _ADVANCE.run(central.database, sequence, receipt.hash, now_ns, site.id)
+    heard_at_ns = now_ns if is_live else site.heard_at_ns
+    _ADVANCE.run(central.database, sequence, receipt.hash, heard_at_ns, site.id)
     return receipt
 
 

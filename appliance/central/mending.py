@@ -4,7 +4,6 @@ What is lacking goes through the receiver with the claim that the box had signed
 other central took it, which satisfies every dependency. Cut short anywhere, it is simply begun anew.
 """
 
-import datetime as dt
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ from appliance.central.receiver import Receiver
 from appliance.central.tables import Site, Stored
 from appliance.model.errors import ReplicationError
 from appliance.replication import names
-from appliance.replication.names import Kind
 from appliance.replication.targets import Conflict, Refused, Replaced, TooEarly
 
 
@@ -120,21 +118,15 @@ def _put_object(central: Central, site: Site, row: Stored, source: Central, thei
     """Large ones would keep everybody else waiting under a lock; without its envelope one is noise."""
     path, sha256 = object_check.path_of(site, row), bytes(row.sha256).hex()
     with _opened(source, theirs, row) as content:
-        central.store.put(path, content, row.size_bytes, sha256, _locked_until(site, row))
+        until = objects.locked_until(site, names.parse(row.name))
+        central.store.put(path, content, row.size_bytes, sha256, until)
     if not object_check.is_kept(central, site, row):
         central.store.delete(path)
 
 
-def _locked_until(site: Site, row: Stored) -> dt.date | None:
-    name = names.parse(row.name)
-    if name.kind is not Kind.SEGMENT or name.vault is None or name.day is None:
-        return None
-    return objects.kept_until(site, name.vault, name.day)
-
-
 def _bring(pair: Pair, both: tuple[Site, Site], place: int, mended: Mended) -> int:
     """Deposit at one central what it lacks of what the other keeps; how many objects."""
-    receiver, source, theirs = Receiver(pair[place]), pair[1 - place], both[1 - place]
+    receiver, source, theirs = Receiver(pair[place], is_live=False), pair[1 - place], both[1 - place]
     count = 0
     for row in _lacking(pair, both, place):
         try:
@@ -150,7 +142,7 @@ def _bring(pair: Pair, both: tuple[Site, Site], place: int, mended: Mended) -> i
 def _name_the_rest(pair: Pair, both: tuple[Site, Site], mended: Mended) -> None:
     """Say of everything that one still lacks why it does not take it."""
     for place in (0, 1):
-        receiver, source, theirs = Receiver(pair[place]), pair[1 - place], both[1 - place]
+        receiver, source, theirs = Receiver(pair[place], is_live=False), pair[1 - place], both[1 - place]
         for row in _lacking(pair, both, place):
             try:
                 with _opened(source, theirs, row) as content:

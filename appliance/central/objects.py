@@ -6,6 +6,7 @@ import json
 from appliance.central.tables import Site, Stored
 from appliance.replication import receipts
 from appliance.replication.claims import Claim
+from appliance.replication.names import Kind, ObjectName
 from appliance.replication.receipts import Receipt
 from appliance.retention.policy import destroyed_on
 from appliance.vault.names import VaultName
@@ -37,3 +38,10 @@ def receipt_of(signer: Signer, site: Site, row: Stored) -> Receipt:
 def kept_until(site: Site, vault: VaultName, day: dt.date) -> dt.date:
     """The first day on which records of this day may be destroyed, by the terms of the site's contract."""
     return destroyed_on(day, json.loads(site.terms)[vault])
+
+
+def locked_until(site: Site, name: ObjectName) -> dt.date | None:
+    """Until when a store with locks keeps an object. Journals are replaced; nothing else has records."""
+    if name.kind is not Kind.SEGMENT or name.vault is None or name.day is None:
+        return None
+    return kept_until(site, name.vault, name.day)

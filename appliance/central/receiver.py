@@ -7,13 +7,15 @@ leaves bytes without a receipt, and the next deposit of the object finds everyth
 
 import contextlib
 import dataclasses
-import datetime as dt
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from appliance.central import acceptance, erasures, lines, proofs, sites
 from appliance.central.contents import Claimed
 from appliance.central.ledger import Ledger
-from appliance.central.objects import kept_until, path_of, receipt_of
+from appliance.central.objects import locked_until, path_of, receipt_of
 from appliance.central.places import Central
 from appliance.central.proofs import LIMIT_BYTES, ProvenLine
 from appliance.central.refusals import Malformed, NotAuthorised, TooLarge, Unproven
@@ -24,7 +26,7 @@ from appliance.replication import claims, names
 from appliance.replication.claims import Claim
 from appliance.replication.names import Kind, ObjectName
 from appliance.replication.receipts import Receipt
-from appliance.replication.targets import Conflict, Replaced
+from appliance.replication.targets import Conflict, Replaced, Unreachable
 from appliance.runtime.clock import Clock, now_ns
 
 _HEARD_EVERY_NS = MINUTE_NS
@@ -34,8 +36,18 @@ _HEARD_EVERY_NS = MINUTE_NS
 class Receiver:
     """A `targets.Target` on a central of this machine. Any number of threads and processes have their own."""
 
-    def __init__(self, central: Central, clock: Clock = now_ns) -> None:
+    def __init__(
+        self, central: Central, clock: Clock = now_ns, at_once: int | None = None, is_live: bool = True
+    ) -> None:
+        """So many uploads of one site are taken `at_once`; what is not `is_live` lets no site be heard.
+
+        That is what a stick brings, or another central.
+        """
         self._central = central
+        self._is_live = is_live
+        self._at_once = at_once
+        self._uploads: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._ledger = Ledger(central, clock)
         self._clock = clock
 
@@ -43,12 +55,21 @@ class Receiver:
         """Take the bytes of a claim; the same receipt each time.
 
         Nothing of the content is read before name, sender and size are right. Raises the errors of
-        `targets.Target` (Refused as one of `central.refusals`), StorageError (nothing counts as kept), and
-        CentralError if the catalogue does not answer.
+        `targets.Target` (Refused as one of `central.refusals`; Unreachable while too many uploads of the
+        site are under way), StorageError (nothing counts as kept), and CentralError if the catalogue does
+        not answer.
         """
         name = _parse(claim)
         site = self._authorised(claim)
         self._check_size(name, claim)
+        with self._counted(site):
+            return self._take(site, name, claim, content)
+
+    def close(self) -> None:
+        """Let this thread's connection go."""
+        self._central.database.close()
+
+    def _take(self, site: Site, name: ObjectName, claim: Claim, content: BinaryIO) -> Receipt:
         claimed = Claimed(content, claim)
         known = acceptance.known(self._central, site, name)
         if known:
@@ -56,7 +77,7 @@ class Receiver:
         acceptance.check(self._central, site, name, claim)
         line = self._store(site, name, claim, claimed)
         try:
-            accepted = acceptance.accept(self._central, site, name, claim, line, self._clock())
+            accepted = acceptance.accept(self._central, site, name, claim, line, self._clock(), self._is_live)
         except ReplicationError:
             self._discard(site, name, claim)
             raise
@@ -68,9 +89,20 @@ class Receiver:
             erasures.erase_paths(self._central, accepted.needless, day_of(self._clock()))
         return accepted.receipt
 
-    def close(self) -> None:
-        """Let this thread's connection go."""
-        self._central.database.close()
+    @contextlib.contextmanager
+    def _counted(self, site: Site) -> Iterator[None]:
+        """One upload more of a site, whose signature was checked. Raises Unreachable if there are enough."""
+        with self._lock:
+            if self._at_once is not None and self._uploads[site.fingerprint] >= self._at_once:
+                raise Unreachable("has as many uploads under way as central takes of one site at once")
+            self._uploads[site.fingerprint] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uploads[site.fingerprint] -= 1
+                if not self._uploads[site.fingerprint]:
+                    del self._uploads[site.fingerprint]
 
     def _authorised(self, claim: Claim) -> Site:
         """The site that signed; it has been heard. NotAuthorised, after the same work for each reason."""
@@ -101,6 +133,8 @@ class Receiver:
 
     def _hear(self, site: Site) -> None:
         now = self._clock()
+        if not self._is_live:
+            return
         if site.heard_at_ns is None or not 0 <= now - site.heard_at_ns < _HEARD_EVERY_NS:
             sites.heard(self._central, site, now)
 
@@ -139,7 +173,7 @@ class Receiver:
             return
         try:
             self._central.store.put(
-                path, cast(BinaryIO, claimed), claim.size_bytes, claim.sha256, _locked_until(site, name)
+                path, cast(BinaryIO, claimed), claim.size_bytes, claim.sha256, locked_until(site, name)
             )
         except ValueError as error:
             raise Unproven(f"{name} {error}; nothing was stored") from None
@@ -159,10 +193,3 @@ def _parse(claim: Claim) -> ObjectName:
         return names.parse(claims.parse(claim.render()).name)
     except ValueError as error:
         raise Malformed(f"'{claim.name[:100]}' {error}") from None
-
-
-def _locked_until(site: Site, name: ObjectName) -> dt.date | None:
-    """Segments alone are locked: journals are replaced, and nothing else holds records."""
-    if name.kind is not Kind.SEGMENT or name.vault is None or name.day is None:
-        return None
-    return kept_until(site, name.vault, name.day)

@@ -23,6 +23,9 @@ from appliance.replication import claims
 from appliance.runtime.clock import Clock, now_ns
 
 ENROLMENT_LIMIT_BYTES = 4096
+UPLOADS_OF_A_SITE = 8
+"""At once in one process: a box sends one after the other, and the threads are there for all."""
+
 SITE = "greffier.site"
 """Where the WSGI environment names the site of a claim, for the access log: it may not be authorised."""
 
@@ -32,7 +35,7 @@ _RETRY_AFTER_S = "30"
 def app(central: Central, tallies: Tallies | None = None, clock: Clock = now_ns) -> Bottle:
     """The application of one central that is open; `tallies` counts what it does not take."""
     counted = Tallies() if tallies is None else tallies
-    receiver = Receiver(central, clock)
+    receiver = Receiver(central, clock, at_once=UPLOADS_OF_A_SITE)
     made = Bottle()
     made.catchall = False
 

@@ -242,3 +242,63 @@ def test_the_operator_sees_the_site_and_what_it_sent(place: Place, tmp_path: Pat
     assert site["silent_minutes"] == 0
     said = greffier("central", "sites", "--dir", place.folder)
     assert f"kept: 1 object, {len(body):,} bytes; 1 receipt given" in said
+
+
+def test_enrolments_of_strangers_that_trickle_hold_no_thread(place: Place) -> None:
+    """More than there are threads, each with a head and a part of its body."""
+    place.workers = 1
+    place.start()
+    with contextlib.ExitStack() as held:
+        for length in ("4096", "00004096", "200 ") * 24:
+            one = held.enter_context(connect(place))
+            one.sendall(
+                f"POST /v1/enrolments HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{{".encode()
+            )
+        begun = time.monotonic()
+        assert place.answers()
+        assert time.monotonic() - begun < 5
+    with connect(place) as slow:
+        slow.sendall(b"POST /v1/enrolments HTTP/1.1\r\nHost: a\r\ncontent-length: 2\r\n\r\n{")
+        time.sleep(0.3)
+        slow.sendall(b"}")
+        assert slow.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_length_of_many_digits_is_a_request_that_is_refused(place: Place) -> None:
+    """The stranger's fault, and counted as such: a defect of ours would be a 500 and a line in the log."""
+    place.workers = 1
+    place.start()
+    with connect(place) as connection:
+        connection.sendall(
+            b"PUT /v1/objects HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 400 + b"\r\n\r\n"
+        )
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert place.answers()
+    place.end()
+    assert "unexpected" not in place.said()
+
+
+def test_slow_uploads_of_one_site_leave_threads_for_the_others(place: Place, tmp_path: Path) -> None:
+    place.workers = 1
+    place.start()
+    box = make_box(tmp_path, ["10.0.0.0/8"])
+    enrol(box, place)
+    head, body = first_put(box)
+    with contextlib.ExitStack() as held:
+        slow = [held.enter_context(connect(place)) for _ in range(9)]
+        for one in slow:
+            one.sendall(head + body[:1])
+            time.sleep(0.05)
+        slow[8].settimeout(10)
+        answer = slow[8].recv(4096)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 30" in answer.lower()
+        slow[0].sendall(body[1:])
+        assert slow[0].recv(4096).startswith(b"HTTP/1.1 200 ")
+        until(lambda: is_taken(place, head + body))
+
+
+def is_taken(place: Place, request: bytes) -> bool:
+    with connect(place) as connection:
+        connection.sendall(request)
+        return connection.recv(4096).startswith(b"HTTP/1.1 200 ")

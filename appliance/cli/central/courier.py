@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         names = {site.fingerprint: site.name for site in sites.every(central)}
         with of_bytes("taking in") as told:
-            report = Reading(central, Receiver(central), found, progress=told).run()
+            report = Reading(central, Receiver(central, is_live=False), found, progress=told).run()
     finally:
         central.close()
     print(json.dumps(_as_json(report)) if args.json else _as_sentences(report, names))

@@ -1,9 +1,13 @@
 """A connection before it has a thread: handshake and head come in without anybody waiting for them.
 
+So does the body of everything but a PUT: it is read before anybody has proved who he is, and is small. A
+PUT has its claim in the head, and nothing of its body is read before that is found to be an enrolled box's.
+
 Whoever connects and says nothing, or trickles, costs a file descriptor until its time is over, and no thread.
 """
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -17,8 +21,13 @@ from gunicorn.workers.gthread import TConn
 HEAD_BYTES = 8192
 """A head with a claim has about 1,000; the claim is 2 KiB at most."""
 
+BODY_BYTES = 4096
+"""What is collected with a head at most; a longer body is refused unread."""
+
 _LINGER_BYTES, _READ_BYTES = 1 << 20, 4096
 _END_OF_HEAD = b"\r\n\r\n"
+_AUTHORISED_BY_ITS_HEAD = b"PUT "
+_LENGTH = re.compile(rb"^content-length:[ \t]*0*([0-9]{1,4})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class State(Enum):
@@ -42,7 +51,7 @@ class Connection(TConn):  # type: ignore[misc]
         self._enter(State.HANDSHAKE if cfg.is_ssl else State.IDLE)
 
     def collect(self) -> bool:
-        """Take what has come; whether the head of a request is whole, so that reading it waits for nobody.
+        """Take what has come; whether there is enough of a request to read it without waiting for a stranger.
 
         Raises NoMoreData at the end of the connection, ParseException for a head without end, OSError.
         """
@@ -101,8 +110,9 @@ class Connection(TConn):  # type: ignore[misc]
 
     def _is_whole(self) -> bool:
         held: bytes = self.parser.unreader.buf.getvalue()
-        if _END_OF_HEAD in held:
-            return True
+        end = held.find(_END_OF_HEAD)
+        if end >= 0:
+            return len(held) >= end + len(_END_OF_HEAD) + _body_bytes(held[: end + 2])
         if len(held) > HEAD_BYTES:
             raise LimitRequestHeaders("a head without end")
         return False
@@ -110,6 +120,14 @@ class Connection(TConn):  # type: ignore[misc]
     def _enter(self, state: State) -> None:
         self.state = state
         self.ends_at_s = time.monotonic() + ALLOWED_S[state]
+
+
+def _body_bytes(head: bytes) -> int:
+    """How much of a body is to come with its head; what is no length, or a long one, is refused unread."""
+    if head.startswith(_AUTHORISED_BY_ITS_HEAD):
+        return 0
+    size_bytes = max((int(text) for text in _LENGTH.findall(head)), default=0)
+    return size_bytes if size_bytes <= BODY_BYTES else 0
 
 
 def cut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:

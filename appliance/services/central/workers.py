@@ -29,6 +29,7 @@ SLOWEST_BYTES_S = 1_000
 LONGEST_S = 24 * 3600.0
 
 _DRAIN_S = 1.0
+_LENGTH_DIGITS = 15
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 _EMPTY = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -84,9 +85,10 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """The head was read: there is time for the body."""
-        lengths = [value for name, value in req.headers if name == "CONTENT-LENGTH"]
-        size = int(lengths[0]) if lengths else 0
+        length = next((value for name, value in req.headers if name == "CONTENT-LENGTH"), "0")
+        size = int(length) if len(length) <= _LENGTH_DIGITS else 0  # refused unread
         self._allow(conn, min(ANSWER_S + size / SLOWEST_BYTES_S, LONGEST_S))
+        conn.sock.settimeout(ANSWER_S)  # who says nothing for so long is gone, however long the body
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
