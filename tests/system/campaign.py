@@ -40,8 +40,9 @@ class Campaign(Deeds):
             place.end(signal.SIGTERM)
             place.start()  # it looks at once for what has passed its term
         self.drain()
-        if self.rolled_back:  # what the box forgot may have reached one of them only
-            greffier("central", "compare", self.places[0].folder, self.places[1].folder, "--mend")
+        # By now both have all that the box has. What it forgot when it was put back, and old totals it let
+        # go, may have reached one of them only.
+        greffier("central", "compare", self.places[0].folder, self.places[1].folder, "--mend")
 
     def drain(self) -> None:
         until = time.monotonic() + 90

@@ -10,7 +10,7 @@ from tests.system import campaign
 from tests.system.mounts import in_own_mounts
 from tests.system.networks import may_make
 
-FAULTS = 50
+FAULTS = 40
 
 
 @pytest.mark.skipif(not may_make(), reason="needs root to mount a disk")
