@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from appliance.model.errors import ReplicationError
 from appliance.model.instants import day_of
-from appliance.replication import brought, claims
+from appliance.replication import brought, claims, recovery
 from appliance.replication.accounts import Accounts
 from appliance.replication.book import Verdict, settled
 from appliance.replication.holdings import Gone, Holdings
@@ -177,7 +177,10 @@ class Sender:
             return True
         except TooEarly as error:
             self._answered()
-            return self._recover(target, item, error, told)
+            self.upsets += 1
+            lines = self._holdings.lines()
+            if stuck := recovery.begin_anew(lines, item, error, lambda one: self._deposit(target, one, told)):
+                self._set_aside(*stuck)
         except Conflict as error:
             self._answered()
             self._set_aside(item, "conflict", str(error))
@@ -207,36 +210,6 @@ class Sender:
             if verdict is Verdict.PUT_BACK:
                 self._begin_anew()
             return verdict
-
-    def _recover(self, target: Target, item: Item, error: TooEarly, told: Callable[[int], None]) -> bool:
-        """Find the first line that central lacks, and so begin anew from there.
-
-        It lacks what it had signed for, or this box has forgotten that it was never taken: between a line
-        that central has and one that is too early lies the first that it lacks.
-        """
-        self.upsets += 1
-        lines = self._holdings.lines()
-        low, high = -1, min(item.line, len(lines) - 1)
-        if item.urgency is not Urgency.LINE:
-            high += 1  # it rests on its own line, so that one may be the first to lack
-        while high - low > 1:
-            middle = (low + high) // 2
-            try:
-                if self._deposit(target, lines[middle], told) is not Verdict.KNOWN:
-                    return False  # there it was: from here on lines go in order again
-                low = middle
-            except TooEarly:
-                high = middle
-            except (Conflict, Refused, Gone) as other:
-                self._set_aside(lines[middle], "refused", str(other) or str(error))
-                return False
-            except ReplicationError as other:
-                if type(other) is not ReplicationError:
-                    raise
-                self._set_aside(lines[middle], "damaged", str(other))
-                return False
-        self._set_aside(item, "refused", str(error))
-        return False
 
     def _refused(self, item: Item, error: Refused) -> None:
         """One object is set aside; central that refuses whatever comes is to be left alone for a while."""
