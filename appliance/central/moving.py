@@ -3,19 +3,19 @@
 Receipts go on where they ended, so that no box notices. First the bytes, each hashed on the way; then the
 catalogue in one transaction; then the settings, by which it counts. Broken off before that nothing has
 changed, and the next try goes on. Last, envelopes are destroyed where they lay: there must be one copy here.
+Broken off there, the next call, or the keeper of the central that serves, destroys them.
 """
 
 import contextlib
 import dataclasses
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from appliance.central import places, tables
-from appliance.central.custody import FolderCustody
+from appliance.central.custody import Custody
 from appliance.central.databases import writing
 from appliance.central.objects import kept_until, path_of
 from appliance.central.places import Central
@@ -24,12 +24,14 @@ from appliance.config import central_toml
 from appliance.config.central import CentralConfig
 from appliance.model.errors import CentralError
 from appliance.replication.names import Kind
-from appliance.runtime import locks
-from appliance.runtime.files import write_once
+from appliance.runtime.files import sync_folder, write_once
 from appliance.vault.names import VaultName
 
 Progress = Callable[[int, int], None]
 _ROWS = 500
+
+LEFT = "moved-from.toml"
+"""The settings from before a move, for as long as envelopes may still lie where they say."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +49,91 @@ def move(folder: Path, wanted: CentralConfig, told: Progress = lambda done, tota
     Nobody may serve meanwhile. Raises CentralError if somebody does, if the new catalogue is in use, or if a
     file is not as the catalogue says; StorageError.
     """
-    with _alone(folder), contextlib.closing(places.open(folder)) as old:
+    with places.alone(folder), contextlib.closing(places.opened(folder)) as old:
+        leave(old)
         parts = {name: getattr(wanted, name) for name in ("catalogue", "store", "custody")}
         with contextlib.closing(places.prospect(folder, dataclasses.replace(old.config, **parts))) as new:
+            heads = _heads(old)
             files, envelopes = _bytes(old, new, told)
-            rows = 0 if new.config.catalogue == old.config.catalogue else _catalogue(old, new)
-            write_once(folder / central_toml.NAME, central_toml.render(new.config).encode("utf-8"))
-            if new.config.custody != old.config.custody:
-                _destroy(old)
-        if new.config.custody.is_s3:
-            _destroy(dataclasses.replace(old, custody=FolderCustody(folder / "custody")))
+            rows = 0
+            with _all_or_nothing(old, new):
+                if new.config.catalogue != old.config.catalogue:
+                    rows = _catalogue(old, new)
+                _check_still(old, heads)
+            _switch(old, new)
+            leave(new)
     return Moved(files, envelopes, rows)
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold what the keeper of a central that serves holds."""
-    handle = locks.attempt(folder / "keeper.lock")
-    if handle is None:
-        raise CentralError(f"the central in {folder} is at work; stop it on every machine, then move it")
+def leave(central: Central) -> bool:
+    """Destroy the envelopes where they lay before the last move, if that is still to be done; whether it was.
+
+    One that this central has signed for goes only when it is here, byte for byte. Raises CentralError if one
+    is not, StorageError.
+    """
+    note = central.folder / LEFT
+    if not note.exists():
+        return False
+    before = central_toml.read(note)
+    if before.custody == central.config.custody:  # broken off before it counted
+        note.unlink()
+        return False
+    with contextlib.closing(places.custody_of(central.folder, before)) as custody:
+        kept = sum(not _leave(central, custody, path) for path in list(custody.names("")))
+    if kept:
+        raise CentralError(
+            f"{kept:,} envelopes lie in the custody from before the move and not in this one; stop every "
+            "machine that still has the old settings; then mend with 'greffier central compare --mend'"
+        )
+    note.unlink()
+    sync_folder(central.folder)
+    return True
+
+
+def _leave(central: Central, custody: Custody, path: str) -> bool:
+    """Destroy an envelope in the custody from before; false if it is needed, and nowhere else."""
+    fingerprint, _, rest = path.partition("/")
+    name = rest.rpartition(".")[0]
+    row = (
+        Stored.select(Stored.state)
+        .join(Site, on=(Stored.site == Site.id))
+        .where(Site.fingerprint == fingerprint, Stored.name == name)
+        .scalar(central.database)
+    )
     try:
+        if row == "kept" and central.custody.get(path) != custody.get(path):
+            return False
+    except KeyError:
+        return False
+    custody.destroy(path)
+    return True
+
+
+def _switch(old: Central, new: Central) -> None:
+    """Make the new settings count; where envelopes must still go is written down first."""
+    if new.config.custody != old.config.custody:
+        write_once(new.folder / LEFT, central_toml.render(old.config).encode("utf-8"))
+    write_once(new.folder / central_toml.NAME, central_toml.render(new.config).encode("utf-8"))
+
+
+def _heads(central: Central) -> list[tuple[int, str]]:
+    query = Site.select(Site.id, Site.receipts_head).order_by(Site.id).tuples()
+    return list(query.execute(central.database))
+
+
+def _check_still(old: Central, heads: list[tuple[int, str]]) -> None:
+    """Another machine, whose lock is not seen here, would go on to sign into the old catalogue."""
+    if _heads(old) != heads:
+        raise CentralError("another machine serves this central meanwhile; stop it there, then move it")
+
+
+@contextlib.contextmanager
+def _all_or_nothing(old: Central, new: Central) -> Iterator[None]:
+    if new.config.catalogue == old.config.catalogue:
         yield
-    finally:
-        os.close(handle)
+        return
+    with writing(new.database):
+        yield
 
 
 def _bytes(old: Central, new: Central, told: Progress) -> tuple[int, int]:
@@ -124,20 +188,19 @@ def _as_it_was(row: Stored) -> Iterator[None]:
 
 
 def _catalogue(old: Central, new: Central) -> int:
-    """Copy every row, all or none; how many."""
+    """Copy every row, in the caller's transaction; how many."""
     count = 0
-    with writing(new.database):
-        if new.database.table_exists(About._meta.table_name):
-            raise CentralError("the new catalogue has tables already; give this central an empty database")
-        tables.create(new.database)
-        About.delete().execute(new.database)
-        for model in tables.MODELS:
-            fields = model._meta.sorted_fields
-            for rows in _batches(model.select(*fields).tuples().iterator(old.database)):
-                model.insert_many(rows, fields=fields).execute(new.database)
-                count += len(rows)
-        if new.config.catalogue:
-            _count_on(new)
+    if new.database.table_exists(About._meta.table_name):
+        raise CentralError("the new catalogue has tables already; give this central an empty database")
+    tables.create(new.database)
+    About.delete().execute(new.database)
+    for model in tables.MODELS:
+        fields = model._meta.sorted_fields
+        for rows in _batches(model.select(*fields).tuples().iterator(old.database)):
+            model.insert_many(rows, fields=fields).execute(new.database)
+            count += len(rows)
+    if new.config.catalogue:
+        _count_on(new)
     return count
 
 
@@ -155,8 +218,3 @@ def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
     rows = iter(rows)
     while batch := list(itertools.islice(rows, _ROWS)):
         yield batch
-
-
-def _destroy(central: Central) -> None:
-    for path in list(central.custody.names("")):
-        central.custody.destroy(path)

@@ -1,6 +1,7 @@
 """A central on this machine: its folder made, and opened with everything its work needs."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,28 @@ from appliance.config.central import CentralConfig, PlaceConfig
 from appliance.model.errors import CentralError, HomeError, StorageError
 from appliance.replication import identity as identities
 from appliance.replication.identity import CentralIdentity
+from appliance.runtime import locks
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, write_once
 from appliance.vault import signing
 from appliance.vault.signing import Signer
 
 KEY, IDENTITY, TLS, CATALOGUE = "central.key", "identity.json", "tls", "catalogue.sqlite"
+SERVING = "serving.lock"
+"""Held shared by every process that has the central open here, and alone by one that moves it."""
+
+
+class Hold:
+    """A lock that is held until it is let go; that may be asked twice."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: int | None = handle
+
+    def release(self) -> None:
+        """Let go."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
 
 @dataclass(frozen=True)
@@ -38,12 +55,16 @@ class Central:
     database: databases.Catalogue
     store: Store
     custody: Custody
+    hold: Hold | None = None
+    """Keeps the central where it is while it is open."""
 
     def close(self) -> None:
         """Let go of every connection, those of other threads too."""
         self.database.close_all()
         self.store.close()
         self.custody.close()
+        if self.hold:
+            self.hold.release()
 
 
 def create(folder: Path, config: CentralConfig, hosts: Sequence[str], clock: Clock = now_ns) -> Central:
@@ -75,6 +96,15 @@ def furnish(folder: Path) -> Central:
     For a new central, and for one whose settings were given another catalogue or store before its first site.
     Raises CentralError if something is there that is not this central's own, StorageError.
     """
+    hold = _staying(folder)
+    try:
+        return replace(_furnished(folder), hold=hold)
+    except BaseException:
+        hold.release()
+        raise
+
+
+def _furnished(folder: Path) -> Central:
     central = _assembled(folder, new=True)
     with _closed_unless_whole(central):
         found = _facts(central)
@@ -89,7 +119,20 @@ def furnish(folder: Path) -> Central:
 
 
 def open(folder: Path) -> Central:  # noqa: A001 - places.open, as the rooms above call it
-    """The central in a folder. Raises CentralError if a part of it is missing or another's, StorageError."""
+    """The central in a folder, which cannot be moved until it is closed.
+
+    Raises CentralError if a part of it is missing or another's, or if it is being moved; StorageError.
+    """
+    hold = _staying(folder)
+    try:
+        return replace(opened(folder), hold=hold)
+    except BaseException:
+        hold.release()
+        raise
+
+
+def opened(folder: Path) -> Central:
+    """`open` for who holds the lock already."""
     central = _assembled(folder, new=False)
     with _closed_unless_whole(central):
         found = _facts(central)
@@ -108,12 +151,43 @@ def open(folder: Path) -> Central:  # noqa: A001 - places.open, as the rooms abo
     return central
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No process of this machine has the central open meanwhile. Raises CentralError if one has."""
+    _check_folder(folder)
+    handle = locks.attempt(folder / SERVING)
+    if handle is None:
+        raise CentralError(f"the central in {folder} is at work; stop it on every machine, then move it")
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _staying(folder: Path) -> Hold:
+    _check_folder(folder)
+    handle = locks.attempt(folder / SERVING, shared=True)
+    if handle is None:
+        raise CentralError(f"the central in {folder} is being moved; wait until that is done")
+    return Hold(handle)
+
+
+def _check_folder(folder: Path) -> None:
+    """No lock is left in a folder that is no central's."""
+    central_toml.read(folder / central_toml.NAME)
+
+
 def prospect(folder: Path, config: CentralConfig) -> Central:
     """The central of a folder with other places, its buckets made, its catalogue not yet.
 
     Raises CentralError, StorageError.
     """
     return _assembled(folder, True, config)
+
+
+def custody_of(folder: Path, config: CentralConfig) -> Custody:
+    """The custody that some settings name. Raises CentralError, StorageError."""
+    return _custody(folder, config.custody, False)
 
 
 def _make(folder: Path) -> None:

@@ -62,8 +62,8 @@ def restore(
     """Make a home for each branch of a site's chain, the newest first: OUT/home, or OUT/branch-1/home, ...
 
     `out` must be empty, or hold what an interrupted call had begun, which is then completed; durable on
-    return. Raises CentralError if nothing of the site's chain is here; StorageError for a full disk, or a store that
-    does not answer: it is to be run again then.
+    return. Raises CentralError if nothing of the site's chain is here; StorageError for a full disk, or a
+    store that does not answer: it is to be run again then.
     """
     copying = Copying(central, site)
     found = branches.branches(central, site)

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import fn
 
-from appliance.central import contract_end, sites
+from appliance.central import contract_end, moving, sites
 from appliance.central.findings import Findings, Progress
 from appliance.central.ledger import Ledger
 from appliance.central.listing_check import check_listings
@@ -83,7 +83,10 @@ def _check_sites(central: Central, findings: Findings) -> None:
 
 
 def _check_catalogue(central: Central, findings: Findings) -> None:
-    """What SQLite finds in its own file; PostgreSQL has checksums of its own."""
+    """What SQLite finds in its own file (PostgreSQL has checksums of its own), and a move without its end."""
+    if (central.folder / moving.LEFT).exists():
+        what = "names where envelopes still lie since a move; 'central serve' and 'central move' destroy them"
+        findings.fault(moving.LEFT, what)
     if central.config.catalogue:
         return
     for (what,) in central.database.execute_sql("PRAGMA integrity_check(10)"):  # type: ignore[no-untyped-call]

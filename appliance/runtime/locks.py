@@ -19,14 +19,14 @@ def take(path: Path) -> int:
     return handle
 
 
-def attempt(path: Path) -> int | None:
-    """`take` without waiting: None if another process holds it. Raises StorageError."""
+def attempt(path: Path, shared: bool = False) -> int | None:
+    """`take` without waiting, on request with others that share: None if held. Raises StorageError."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(f"cannot lock {path}: {error.strerror}; make the disk writable") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         os.close(handle)
         if isinstance(error, BlockingIOError):

@@ -1,6 +1,8 @@
 """A central that is outgrown moves: the same bytes, the same receipts, and the next one follows from them."""
 
+import contextlib
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -8,11 +10,14 @@ import pytest
 
 from appliance.central import moving, places
 from appliance.central.ledger import Ledger
+from appliance.central.tallies import Tallies
 from appliance.cli.main import main
 from appliance.config import central_toml
 from appliance.config.central import CentralConfig
 from appliance.model.errors import CentralError
-from appliance.runtime import locks
+from appliance.model.instants import to_iso
+from appliance.runtime.clock import now_ns
+from appliance.services.central.keeper import Keeper
 from tests.central.made_sites import Sender, make_sender, stored
 from tests.central.servers import S3, SERVERS, Postgresql, config_of
 from tests.contracts.target_suite import STATISTICS
@@ -120,8 +125,131 @@ def test_the_verb(
 
 def test_a_central_at_work_stays_where_it_is(sender: Sender, folder: Path) -> None:
     sender.central.close()
-    with locks.exclusive(folder / "keeper.lock"), pytest.raises(CentralError, match="is at work"):
+    with contextlib.closing(places.open(folder)), pytest.raises(CentralError, match="is at work"):
         moving.move(folder, CentralConfig("Lyon"))
+    moving.move(folder, CentralConfig("Lyon"))
+
+
+def test_nothing_opens_a_central_that_is_being_moved(
+    sender: Sender, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sender.central.close()
+    other = folder.parent / "lille"
+    places.create(other, CentralConfig("Lille"), ["127.0.0.1"]).close()
+    at, site = ["--dir", str(folder)], ["--site", "Hotel du Port"]
+    order = [
+        "--reference",
+        "R",
+        "--vault",
+        "traffic",
+        "--from",
+        "2026-03-14",
+        "--until-day",
+        "2026-03-14",
+        "--expires",
+        "2030-01-01",
+    ]
+    verbs = (
+        ["clock", *at, "--confirm", to_iso(now_ns())],
+        ["enrol", *at, "--site", "Another"],
+        ["hold", *at, *site, "place", *order],
+        ["compare", str(other), str(folder), "--mend"],
+        ["serve", *at, "--listen", "127.0.0.1:0"],
+    )
+    said: list[tuple[int, str]] = []
+
+    def told(done: int, total: int) -> None:
+        if done == 1:
+            said.extend((main(["central", *verb]), capsys.readouterr().err) for verb in verbs)
+
+    moving.move(folder, CentralConfig("Lyon"), told)
+    assert [(code, "is being moved" in words) for code, words in said] == [(11, True)] * len(verbs)
+
+
+def test_a_machine_that_serves_meanwhile_stops_the_move(
+    sender: Sender, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    sender.central.close()
+    settings = (folder / central_toml.NAME).read_bytes()
+    elsewhere = Sender(places.opened(folder), sender.box)  # as from a machine whose locks are not seen here
+
+    numbers = itertools.count(1)
+
+    def told(done: int, total: int) -> None:
+        if done == total:
+            elsewhere.deposit(STATISTICS.format(next(numbers)), b'{"a":1}\n')
+
+    for wanted in (CentralConfig("Lyon"), config_of(SERVERS, request)):
+        head = len(elsewhere.rows())
+        with pytest.raises(CentralError, match="another machine serves"):
+            moving.move(folder, wanted, told)
+        assert len(elsewhere.rows()) == head + 1
+        assert (folder / central_toml.NAME).read_bytes() == settings
+    elsewhere.central.close()
+
+
+@pytest.fixture
+def half_moved(
+    sender: Sender, folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[CentralConfig, dict[str, bytes]]:
+    """Envelopes were in a bucket and moved into the folder; the process died before the bucket's went."""
+    sender.central.close()
+    here = CentralConfig("Lyon")
+    wanted = dataclasses.replace(here, custody=config_of(SERVERS, request).custody)
+    moving.move(folder, wanted)
+    assert envelopes_at(folder, here) == {}
+    before = envelopes_at(folder, wanted)
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "leave", dies_when_left)
+        with pytest.raises(KeyboardInterrupt):
+            moving.move(folder, here)
+    assert envelopes_at(folder, wanted) == envelopes_at(folder, here) == before != {}
+    return wanted, before
+
+
+def dies_when_left(central: places.Central) -> None:
+    if (central.folder / moving.LEFT).exists():
+        raise KeyboardInterrupt
+
+
+def envelopes_at(folder: Path, config: CentralConfig) -> dict[str, bytes]:
+    with contextlib.closing(places.custody_of(folder, config)) as custody:
+        return {path: custody.get(path) for path in custody.names("")}
+
+
+@pytest.mark.parametrize("who", ["move", "keeper"])
+def test_envelopes_go_from_where_they_lay_though_the_move_was_killed(
+    half_moved: tuple[CentralConfig, dict[str, bytes]],
+    folder: Path,
+    who: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted, before = half_moved
+    assert main(["central", "verify", "--dir", str(folder)]) == 1
+    assert "envelopes still lie" in capsys.readouterr().out
+    if who == "move":
+        moving.move(folder, CentralConfig("Lyon"))
+    else:
+        with contextlib.closing(places.open(folder)) as central:
+            Keeper(central, Tallies()).turn()
+    assert (envelopes_at(folder, wanted), envelopes_at(folder, CentralConfig("Lyon"))) == ({}, before)
+    assert not (folder / moving.LEFT).exists()
+    assert main(["central", "verify", "--dir", str(folder)]) == 0
+
+
+def test_no_envelope_goes_that_is_nowhere_else(
+    half_moved: tuple[CentralConfig, dict[str, bytes]], folder: Path
+) -> None:
+    wanted, before = half_moved
+    lost = next(iter(before))
+    with contextlib.closing(places.open(folder)) as central:
+        central.custody.destroy(lost)
+        with pytest.raises(CentralError, match="1 envelopes lie in the custody from before"):
+            moving.leave(central)
+        assert envelopes_at(folder, wanted) == {lost: before[lost]}
+        central.custody.put(lost, before[lost])
+        assert moving.leave(central)
+    assert envelopes_at(folder, wanted) == {}
 
 
 def test_what_is_damaged_is_said_and_nothing_moves(

@@ -52,7 +52,7 @@ def test_the_folder_holds_what_is_documented_for_its_owner_only(tmp_path: Path) 
         str(path.relative_to(tmp_path / "lyon")): path.stat().st_mode & 0o777
         for path in (tmp_path / "lyon").rglob("*")
     }
-    files = ["central.toml", "central.key", "identity.json", "catalogue.sqlite"]
+    files = ["central.toml", "central.key", "identity.json", "catalogue.sqlite", "serving.lock"]
     files += [f"tls/{name}" for name in ("ca.pem", "ca.key", "server.pem", "server.key")]
     folders = ["tls", "objects", "objects/.new", "custody", "custody/.new"]
     assert found == dict.fromkeys(files, 0o600) | dict.fromkeys(folders, 0o700)

@@ -105,6 +105,7 @@ def test_three_processes_eight_sites_and_one_is_killed(
         chained(site, clients[2 * number].receipts + clients[2 * number + 1].receipts)
     own = {path.name: path.stat().st_size for path in found[0].folder.iterdir()}
     assert own.pop("keeper.lock", 0) == 0  # held while one of this machine's processes keeps house
+    assert own.pop("serving.lock") == 0  # and this by each of them
     assert set(own) == {"central.toml", "central.key", "identity.json", "tls"}
 
 

@@ -19,6 +19,7 @@ from appliance.central import (
     enrolment,
     erasures,
     expiry,
+    moving,
     places,
     strays,
 )
@@ -48,8 +49,14 @@ def _renew(central: Central, now_ns: int) -> None:
     certificates.renew(central.folder / places.TLS, central.config.hosts, now_ns)
 
 
+def _leave(central: Central, _: int) -> None:
+    """Raises CentralError where an envelope is nowhere but where this central lay before."""
+    moving.leave(central)
+
+
 HOURLY: tuple[tuple[str, Work], ...] = (
     ("destroy what has passed its term", _expire),
+    ("destroy envelopes where this central lay before", _leave),
     ("go on with contracts that have ended", contract_end.finish),
     ("empty lapsed codes", enrolment.lapse),
     ("renew its certificate", _renew),
