@@ -85,7 +85,7 @@ def finish(central: Central, now_ns: int) -> list[Answer]:
     failures, answers = Failures(), list[Answer]()
     ending = Site.select().where(Site.state == sites.ENDING).order_by(Site.id)
     for site in list(ending.execute(central.database)):
-        with failures.of(f"site {site.fingerprint[:16]} ('{site.name}')"):
+        with failures.of(f"site {site.fingerprint[:16]} ('{site.name}')", site.fingerprint):
             answers.append(_carry_out(central, site, now_ns))
     for row in Event.select(Event.line, Event.site).where(Event.kind == ENDED).execute(central.database):
         with failures.of(f"the certificate of site {row.site[:16]}"):

@@ -69,7 +69,7 @@ def expire(central: Central, now_ns: int) -> Outcome:
     finished: list[Certificate] = []
     failures = Failures()
     for scope in _scopes(central, ("ordered",), None):
-        with failures.of(_named(scope)):
+        with failures.of(_named(scope), scope.site.fingerprint):
             finished.append(_carry_out(central, scope, now_ns))
     why = believed.doubt(central, now_ns)
     if why:
@@ -80,7 +80,7 @@ def expire(central: Central, now_ns: int) -> Outcome:
     believed.sign_of_life(central, now_ns)
     held = 0
     for scope in _scopes(central, LIVING, day_of(now_ns) - dt.timedelta(days=364)):
-        with failures.of(_named(scope)):
+        with failures.of(_named(scope), scope.site.fingerprint):
             if day_of(now_ns) < kept_until(scope.site, VaultName(scope.vault), scope.day):
                 continue
             if _order(central, scope, now_ns):

@@ -15,11 +15,14 @@ class Failures:
     def __init__(self) -> None:
         self._first = ""
         self._count = 0
-        self._in_a_row = 0
+        self._in_a_row: set[str] = set()
 
     @contextlib.contextmanager
-    def of(self, what: str) -> Iterator[None]:
-        """Try something that `what` names to a person. Raises StorageError after too many in a row."""
+    def of(self, what: str, whose: str = "") -> Iterator[None]:
+        """Try something that `what` names to a person. Raises StorageError after too many in a row.
+
+        However many fail of what is one's (`whose`, a site) count as one in that row.
+        """
         try:
             yield
         except CentralError:
@@ -28,11 +31,11 @@ class Failures:
             reason = str(error) if isinstance(error, GreffierError) else type(error).__name__
             self._first = self._first or f"{what}: {reason}"
             self._count += 1
-            self._in_a_row += 1
-            if self._in_a_row >= IN_A_ROW:
+            self._in_a_row.add(whose or f"{self._count}")
+            if len(self._in_a_row) >= IN_A_ROW:
                 self.tell()
         else:
-            self._in_a_row = 0
+            self._in_a_row.clear()
 
     def tell(self) -> None:
         """Raise StorageError, with the first of what failed, if anything did."""

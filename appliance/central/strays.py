@@ -31,14 +31,16 @@ def sweep(central: Central, now_ns: int) -> int:
 
     Days count only while the clock is believed. Raises StorageError, when the others are gone, CentralError.
     """
-    failures = Failures()
-    count = sum(_sweep_ended(central, fingerprint, failures) for fingerprint in _ended(central))
+    failures, count = Failures(), 0
+    for fingerprint in _ended(central):
+        with failures.of(f"site {fingerprint[:16]}, whose contract has ended", fingerprint):
+            count += _sweep_ended(central, fingerprint)
     if believed.doubt(central, now_ns) is None:
         for site in sites.every(central):
-            gone = _sweep_site(central, site, day_of(now_ns), failures)
-            if gone:
+            with failures.of(_named(site), site.fingerprint):
+                gone = _sweep_site(central, site, day_of(now_ns), failures)
                 _certify(central, site, gone, now_ns)
-            count += len(gone)
+                count += len(gone)
     failures.tell()
     return count
 
@@ -50,13 +52,12 @@ def _ended(central: Central) -> list[str]:
     return [fingerprint for (fingerprint,) in query.tuples().execute(central.database)]
 
 
-def _sweep_ended(central: Central, fingerprint: str, failures: Failures) -> int:
+def _sweep_ended(central: Central, fingerprint: str) -> int:
     """Everything but what a lock is known to keep, for which there is a row."""
     count = 0
     for path in list(central.custody.names(f"{fingerprint}/")):
-        with failures.of(f"site {fingerprint[:16]}, whose contract has ended"):
-            central.custody.destroy(path)
-            count += 1
+        central.custody.destroy(path)
+        count += 1
     for paths in chunked([path for path, _ in central.store.names(f"{fingerprint}/")], _PAGE):
         query = Erasure.select(Erasure.path).where(Erasure.path.in_(paths))
         known = {path for (path,) in query.tuples().execute(central.database)}
@@ -77,7 +78,7 @@ def _sweep_site(central: Central, site: Site, today: dt.date, failures: Failures
             vault, day = str(name.vault), name.day
             if day is None or name.key_id in looked_after or any(holds.covers(h, vault, day) for h in held):
                 continue
-            with failures.of(f"site {site.fingerprint[:16]} ('{site.name}') {vault} {day}"):
+            with failures.of(f"{_named(site)} {vault} {day}", site.fingerprint):
                 central.custody.destroy(path)
                 gone.append(name)
     return gone
@@ -103,6 +104,10 @@ def _looked_after(site: Site, key_ids: Iterable[str], database: Any) -> set[str]
         Key.site == site, Key.key_id.in_(sorted(set(key_ids))), Key.state != "destroyed"
     )
     return {key_id for (key_id,) in query.tuples().execute(database)}
+
+
+def _named(site: Site) -> str:
+    return f"site {site.fingerprint[:16]} ('{site.name}')"
 
 
 def _certify(central: Central, site: Site, gone: list[ObjectName], now_ns: int) -> None:

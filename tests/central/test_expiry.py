@@ -140,6 +140,32 @@ def test_one_site_that_refuses_keeps_no_other_and_is_named(
     assert of_day(here, YESTERDAY) == set()
 
 
+def test_a_site_that_has_refused_for_weeks_keeps_no_other(
+    here: Central, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has left over stands first in every call, and by its number alone looks like a store's end."""
+    neighbour = make_filled(tmp_path / "gare", hours=(9,))
+    enrol(neighbour, here, "Gare")
+    deposit(neighbour, here, leave_out=["statistics"])
+    believed.confirm(here, OVER_NS - HOUR_NS, OVER_NS - HOUR_NS)
+    first, second = sites.every(here)
+    for number in range(IN_A_ROW + 5):
+        day = YESTERDAY - dt.timedelta(days=30 + number)
+        key = {"key_id": f"{number:016x}", "vault": "traffic", "day": day, "state": "ordered"}
+        Key.insert(site=first, **key).execute(here.database)
+    names = here.custody.names
+
+    def refuse(prefix: str) -> Iterator[str]:
+        if prefix.startswith(first.fingerprint):
+            raise StorageError("cannot read this: Input/output error")
+        return names(prefix)
+
+    monkeypatch.setattr(here.custody, "names", refuse)
+    with pytest.raises(StorageError, match=f"so did {IN_A_ROW + 5} more"):
+        expiry.expire(here, OVER_NS)
+    assert [event.site for event in events(here, "destroyed")] == [second.fingerprint]
+
+
 def test_a_days_rows_are_found_by_the_day(here: Central, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not by reading every row of a site, of which there are millions, for each of its days."""
     asked: list[tuple[str, tuple[object, ...]]] = []
@@ -386,7 +412,13 @@ def test_the_commands(reference: Path, tmp_path: Path, capsys: pytest.CaptureFix
     folder = copied(reference, tmp_path / "c")
     where = ["--dir", str(folder)]
     assert main(["central", "clock", *where]) == 0
-    assert "before the newest line" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "before the newest line" in said
+    assert "until 'greffier central clock --confirm' states" in said
+    assert main(["central", "sites", *where]) == 0
+    assert f"ALARM: {said.partition(': ')[2]}" in capsys.readouterr().out
+    assert main(["central", "sites", *where, "--json"]) == 0
+    assert "before the newest line" in json.loads(capsys.readouterr().out)["clock_doubt"]
     hold = ["central", "hold", *where, "--site", "Hotel du Port"]
     scope = ["--vault", "traffic", "--from", str(DAY), "--until-day", str(DAY), "--expires", "2099-01-01"]
     assert main([*hold, "place", "--reference", "A", *scope]) == 0
