@@ -95,6 +95,16 @@ def test_a_locked_object_cannot_be_deleted_by_anybody_before_its_day(
     assert [found["VersionId"] for found in versions(client, bucket)] == [version["VersionId"]]
 
 
+def test_what_may_go_today_is_kept_and_not_locked(store: S3Store, bucket: Bucket, client: Any) -> None:
+    today = dt.datetime.fromtimestamp(now_ns() / 1e9, dt.UTC).date()
+    path = put(store, b"a segment of long ago, under a hold", until=today)
+    assert put(store, b"a segment of long ago, under a hold", until=dt.date(2016, 3, 1)) == path
+    assert read(store, path) == b"a segment of long ago, under a hold"
+    with pytest.raises(ClientError):
+        client.get_object_retention(Bucket=bucket.name, Key=path)
+    assert store.delete(path) is True
+
+
 def test_a_lock_that_is_over_holds_nothing(store: S3Store, bucket: Bucket, client: Any) -> None:
     path = path_of(b"a segment")
     put(store, b"a segment")

@@ -19,6 +19,8 @@ from botocore.response import StreamingBody
 from appliance.central.stores.bucket import Bucket, checksum, status
 from appliance.central.stores.paths import checked, checked_prefix, is_path
 from appliance.model.errors import StorageError
+from appliance.model.instants import day_of
+from appliance.runtime.clock import now_ns
 
 _PIECE_BYTES = 1 << 20
 _MEMORY_BYTES = 4 << 20
@@ -38,6 +40,7 @@ class S3Store:
     ) -> None:
         """See `store.Store`."""
         key = checked(path)
+        locked_until = _to_come(locked_until)
         with tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES) as spool:
             _fill(spool, content, size_bytes, sha256)
             with self._bucket.told("write to the bucket"):
@@ -174,6 +177,11 @@ def _fill(spool: Any, content: BinaryIO, size_bytes: int, sha256: str) -> None:
         raise ValueError(f"is {left} bytes shorter than announced")
     if digest.hexdigest() != sha256:
         raise ValueError("is not what its hash says")
+
+
+def _to_come(day: dt.date | None) -> dt.date | None:
+    """The day of a lock; None if it has begun: a store refuses a lock whose end is past."""
+    return day if day and day > day_of(now_ns()) else None
 
 
 def _midnight(day: dt.date | None) -> dt.datetime | None:

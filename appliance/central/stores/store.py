@@ -13,10 +13,11 @@ class Store(Protocol):
     ) -> None:
         """Keep exactly these bytes; durable on return.
 
-        With `locked_until` nobody can delete them before that day, where the store knows locks. The content
-        is hashed while it is written; ValueError if it is not as long or not what `sha256` says, and then
-        nothing is left under the path. The same bytes again change nothing, or lock them for longer; damaged
-        ones are replaced. Raises StorageError, and lets errors of `content` pass.
+        With `locked_until` nobody can delete them before that day, where the store knows locks; a day that
+        has begun locks nothing. The content is hashed while it is written; ValueError if it is not as long or
+        not what `sha256` says, and then nothing is left under the path. The same bytes again change nothing,
+        or lock them for longer; damaged ones are replaced. Raises StorageError, and lets errors of `content`
+        pass.
         """
 
     def open(self, path: str) -> BinaryIO:
