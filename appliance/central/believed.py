@@ -18,7 +18,7 @@ _APART_NS = HOUR_NS
 
 
 def doubt(central: Central, now_ns: int) -> str | None:
-    """Why this instant is not believed, in words; None if it is."""
+    """Why this instant is not believed, and what a person does then, in words; None if it is."""
     confirmed = (
         Event.select(Event.seq).where(Event.kind == "clock").order_by(Event.seq.desc()).limit(1).tuples()
     )
@@ -31,7 +31,10 @@ def doubt(central: Central, now_ns: int) -> str | None:
     if newest - now_ns < _APART_NS:  # another process, or another machine, wrote meanwhile
         now_ns = max(now_ns, newest)
     wrong = policy.doubt(written, now_ns)
-    return wrong.why.replace("the chain", "the ledger") if wrong else None
+    if wrong is None:
+        return None
+    why = wrong.why.replace("the chain", "the ledger")
+    return f"{why}; nothing is destroyed until 'greffier central clock --confirm' states the true time"
 
 
 def confirm(central: Central, stated_ns: int, now_ns: int) -> None:

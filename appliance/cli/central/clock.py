@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"now": to_iso(now), "doubt": why}))
     elif why:
-        print(f"Nothing is destroyed: {why}. If the clock is right, confirm it with --confirm.")
+        print(f"The clock is not believed: {why}.")
     else:
         print(f"The clock is believed: {to_iso(now)[:19]}Z.")
     return 0

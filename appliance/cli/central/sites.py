@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how every site stands."""
-    from appliance.central import places, standing, tallies
+    from appliance.central import believed, places, standing, tallies
     from appliance.central.ledger import Ledger
     from appliance.model.errors import UsageError
     from appliance.model.instants import day_of
@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         heard = (event for event in Ledger(central).newest(since) if event.kind not in _SIGNS_OF_LIFE)
         events = list(itertools.islice(heard, MOST_EVENTS))[::-1]
         refused = tallies.refused_on(central.database, day_of(now))
+        doubt = believed.doubt(central, now)
         name, fingerprint = central.identity.name, central.identity.fingerprint
     finally:
         central.close()
@@ -62,10 +63,12 @@ def run(args: argparse.Namespace) -> int:
             "sites": [_as_json(site) for site in sites],
             "events": [_event_as_json(event) for event in events],
             "refused_today": refused,
+            "clock_doubt": doubt,
         }
         print(json.dumps(shown))
         return 0
     lines = [f"Central {name}  ({fingerprint})", f"{several(len(sites), 'site')}."]
+    lines += [f"ALARM: {doubt}."] * bool(doubt)
     lines += [line for site in sites for line in _as_sentences(site, now)]
     names = {site.fingerprint: site.name for site in sites}
     lines += [f"Events of the last {several(args.days, 'day')}:"] * bool(events)
