@@ -93,6 +93,7 @@ class Reading:
         self._progress = progress
         self._receipts = StickReceipts(stick, central.signer.fingerprint, clock)
         self._counted = {site.fingerprint: site.receipts for site in self._sites()}
+        self._new: set[tuple[str, int]] = set()
         self._failures = 0
 
     def run(self) -> Report:
@@ -171,6 +172,8 @@ class Reading:
         else:
             is_new = receipt.sequence > self._counted.get(receipt.site, 0)
             delivery.new += is_new
+            if is_new:
+                self._new.add((receipt.site, receipt.sequence))
             delivery.known += not is_new
             self._receipts.add(receipt)
         self._failures = self._failures + 1 if parcel.failures > before else 0
@@ -182,12 +185,10 @@ class Reading:
         return list(Site.select().execute(self._central.database))
 
     def _state(self) -> None:
-        """A line of the ledger for each site that something new came from."""
+        """A line of the ledger for each site that something new came from; what came over the line is not."""
         ledger = Ledger(self._central, self._clock)
-        for site in self._sites():
-            new = site.receipts - self._counted.get(site.fingerprint, 0)
-            if new:
-                ledger.append("courier", site.fingerprint, objects=new)
+        for fingerprint, objects in sorted(Counter(site for site, _ in self._new).items()):
+            ledger.append("courier", fingerprint, objects=objects)
 
 
 def _is_line(found: Found) -> bool:

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from appliance.central import acceptance, erasures, lines, proofs, sites
+from appliance.central import acceptance, erasures, lines, object_check, proofs, sites
 from appliance.central.contents import Claimed
+from appliance.central.databases import writing
 from appliance.central.ledger import Ledger
 from appliance.central.objects import locked_until, path_of, receipt_of
 from appliance.central.places import Central
@@ -31,6 +32,8 @@ from appliance.runtime.clock import Clock, now_ns
 
 _HEARD_EVERY_NS = MINUTE_NS
 """A site that sends what central knows is noted as heard so often: each note is a commit."""
+_REREAD_BYTES = 8 << 20
+"""What comes again up to this size is compared with what lies here: the sender sends as much as is read."""
 
 
 class Receiver:
@@ -73,7 +76,7 @@ class Receiver:
         claimed = Claimed(content, claim)
         known = acceptance.known(self._central, site, name)
         if known:
-            return self._again(site, known, claim, claimed)
+            return self._again(site, name, known, claim, claimed)
         acceptance.check(self._central, site, name, claim)
         line = self._store(site, name, claim, claimed)
         try:
@@ -84,7 +87,7 @@ class Receiver:
         if isinstance(accepted, Stored):  # it came twice at one moment, and the other was first
             if bytes(accepted.sha256).hex() != claim.sha256 or accepted.state != "kept":
                 self._discard(site, name, claim)
-            return self._again(site, accepted, claim, claimed)
+            return self._again(site, name, accepted, claim, claimed)
         with contextlib.suppress(StorageError, CentralError):  # there are rows for it, so it is done later
             erasures.erase_paths(self._central, accepted.needless, day_of(self._clock()))
         return accepted.receipt
@@ -121,15 +124,46 @@ class Receiver:
         if claim.size_bytes > limit_bytes:
             raise TooLarge(f"{name} has {claim.size_bytes} bytes, more than the {limit_bytes} taken here")
 
-    def _again(self, site: Site, row: Stored, claim: Claim, claimed: Claimed) -> Receipt:
-        """The receipt that was given. Conflict for other bytes, Replaced if they are needed no more."""
+    def _again(self, site: Site, name: ObjectName, row: Stored, claim: Claim, claimed: Claimed) -> Receipt:
+        """The receipt that was given. Conflict for other bytes, Replaced if they are needed no more.
+
+        Bytes that central has lost meanwhile are taken again.
+        """
         if (bytes(row.sha256).hex(), row.size_bytes) != (claim.sha256, claim.size_bytes):
             self._tell_conflict(site, row, claim)
             raise Conflict(f"central keeps other bytes under {claim.name}; its ledger tells of it")
         if row.state != "kept":
             raise Replaced(f"central needs {claim.name} no more")
+        if self._is_lost(site, row):
+            self._put_back(site, name, row, claim, claimed)
         claimed.drop()
         return receipt_of(self._central.signer, site, row)
+
+    def _is_lost(self, site: Site, row: Stored) -> bool:
+        """Whether what central signed for is not there as it was; of what is large, whether it is there."""
+        if not object_check.is_kept(self._central, site, row):
+            return False
+        try:
+            if row.size_bytes <= _REREAD_BYTES:
+                object_check.check_bytes(self._central, site, row)
+            else:
+                self._central.store.open(object_check.path_of(site, row)).close()
+        except (object_check.Faulty, KeyError):
+            return True
+        return False
+
+    def _put_back(self, site: Site, name: ObjectName, row: Stored, claim: Claim, claimed: Claimed) -> None:
+        """What the hash proves needs no other proof. An envelope under the site's lock, as destruction is."""
+        if name.kind is Kind.ENVELOPE:
+            claimed.whole()
+            with writing(self._central.database):
+                sites.locked(self._central, site)
+                if object_check.is_kept(self._central, site, row):
+                    self._put(site, name, claim, claimed)
+            return
+        self._put(site, name, claim, claimed)
+        if not object_check.is_kept(self._central, site, row):
+            self._discard(site, name, claim)
 
     def _hear(self, site: Site) -> None:
         now = self._clock()

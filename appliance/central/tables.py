@@ -183,6 +183,9 @@ class Event(Model):
     line = TextField()
     """Canonical JSON; central.ledger says of what."""
 
+    class Meta:
+        indexes = ((("kind", "site", "seq"), False),)
+
 
 class Tally(Model):
     """Small numbers by name: requests refused by reason, a day each."""

@@ -1,7 +1,8 @@
 """Claims: what a box signs about each object it sends. The only authorisation that central knows.
 
 A claim says which bytes belong under which name of which site. It names no central and no time: sending it
-again changes nothing, so there is nothing in it to replay, and it travels by cable and by stick alike.
+again changes nothing that is kept, and it travels by cable and by stick alike. Nor does it say that its box
+is alive: whoever has an old one, with its bytes, can send it anew, and central has heard from the site.
 """
 
 import base64

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from appliance.central import attendance
+from appliance.central import attendance, places
 from appliance.central.ledger import Entry, Ledger
 from appliance.central.places import Central
 from appliance.central.tables import Site
+from appliance.config.central import CentralConfig
 
 MINUTE, HOUR = 60 * 10**9, 3600 * 10**9
 T = 1_800_000_000 * 10**9
@@ -133,3 +135,16 @@ def test_two_processes_that_look_at_once_write_each_event_once(central: Central,
     levels = [minutes for _, _, minutes in told(central)]
     assert sorted(levels) == [15] * 21 + [60] * 21
     assert Ledger(central).check() == []
+
+
+def test_the_last_word_on_silence_is_found_without_reading_the_ledger(tmp_path: Path) -> None:
+    """Somebody looks every 20 seconds, and the ledger only grows: says SQLite itself."""
+    central = places.create(tmp_path / "central", CentralConfig("Lyon"), ("127.0.0.1",))
+    try:
+        query = "SELECT MAX(seq) FROM event WHERE kind IN ('silence', 'silence-ended') GROUP BY site"
+        plan = " ".join(row[3] for row in central.database.execute_sql(f"EXPLAIN QUERY PLAN {query}"))
+        assert "SEARCH" in plan
+        assert "COVERING INDEX event_kind_site_seq" in plan
+        assert "SCAN" not in plan
+    finally:
+        central.close()

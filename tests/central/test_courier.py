@@ -1,6 +1,8 @@
 """The courier: from the box on a stick to central and home again, whatever happens to it on the way."""
 
 import contextlib
+import hashlib
+import io
 import os
 import random
 import shutil
@@ -13,12 +15,13 @@ from hypothesis import strategies as st
 
 from appliance.central import places, verifying
 from appliance.central.courier import Reading, Report
+from appliance.central.ledger import Ledger
 from appliance.central.places import Central
 from appliance.central.receiver import Receiver
 from appliance.central.tables import Site, Stored
 from appliance.config.central import CentralConfig
 from appliance.model.errors import StorageError
-from appliance.replication import accounts, brought, courier, parcels
+from appliance.replication import accounts, brought, claims, courier, parcels
 from appliance.replication.accounts import Accounts
 from appliance.replication.courier import Writing, Written
 from appliance.replication.enrolled import enrolled
@@ -144,6 +147,50 @@ def test_everything_may_be_done_twice(filled: Filled, tmp_path: Path) -> None:
         (came,) = bring(filled, stick)
         assert came.tally.new == 0
         assert_all_is_home(filled, central)
+
+
+def test_what_central_lost_comes_again_from_a_box_whose_receipts_were_taken_away(
+    filled: Filled, tmp_path: Path
+) -> None:
+    with new_central(tmp_path / "central") as central:
+        enrol(filled, central)
+        stick = new_stick(tmp_path / "stick")
+        write(filled, stick)
+        take_in(central, stick)
+        bring(filled, stick)
+        lost = [path for path in (central.folder / "objects").rglob("*.parquet.*") if path.is_file()]
+        assert lost
+        for path in lost:
+            path.unlink()
+        assert verifying.verify(central).faults
+        (enrolled(filled.box.home)[0].folder / accounts.RECEIPTS).unlink()
+        again = new_stick(tmp_path / "again")
+        assert write(filled, again).objects == len(filled.objects())
+        assert [one.known for one in take_in(central, again).deliveries] == [len(filled.objects())]
+        bring(filled, again)
+        assert_all_is_home(filled, central)
+
+
+def test_the_ledger_counts_what_a_stick_brought_and_not_what_came_over_the_line(
+    filled: Filled, tmp_path: Path
+) -> None:
+    """An object more comes over the line while the stick is read."""
+    with new_central(tmp_path / "central") as central:
+        enrol(filled, central)
+        stick = new_stick(tmp_path / "stick")
+        write(filled, stick)
+        statistics, beside = "statistics/2031-01-01/0123abcd-1.jsonl", b"{}\n"
+        claim = claims.make(filled.signer, statistics, hashlib.sha256(beside).hexdigest(), len(beside))
+        line = Receiver(central)
+        meanwhile = [lambda: line.deposit(claim, io.BytesIO(beside))]
+
+        def progress(done: int, total: int) -> None:
+            while meanwhile:
+                assert meanwhile.pop()().sequence > 0
+
+        Reading(central, Receiver(central, is_live=False), stick, progress=progress).run()
+        (entry,) = [one for one in Ledger(central).entries() if one.kind == "courier"]
+        assert entry.fields["objects"] == len(filled.objects())
 
 
 def test_an_old_stick_changes_nothing(filled: Filled, tmp_path: Path) -> None:
