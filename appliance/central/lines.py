@@ -20,11 +20,12 @@ from appliance.replication import names
 from appliance.replication.claims import Claim
 from appliance.replication.names import Kind, ObjectName
 from appliance.replication.targets import TooEarly
+from appliance.vault import journal
 from appliance.vault.chain import NO_LINE
 from appliance.vault.seals import EnvelopeMade, Seal, kind_of
 
 _ROWS = 500
-_LINES_OF_A_SEAL = 5000
+_LINES_OF_A_SEAL = 1000
 """A seal has a line for each day of its rows, which are of years where captures are replayed."""
 
 _FIXED = Statement(
@@ -79,10 +80,16 @@ def follow(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> No
             pass
 
 
-def needless(central: Central, site: Site, journal: str) -> bool:
-    """Whether a seal replaces this journal and every file of it is stored."""
-    seals = _REPLACING.all(central.database, site.id, journal)
-    return any(_is_whole(central, site, seal) for (seal,) in seals)
+def needless(central: Central, site: Site, name: str) -> bool:
+    """Whether a seal replaces this journal and every file of it is stored.
+
+    Of several seals that claim it all must be whole: whoever has box.key can sign one that holds nothing.
+    What an adoption fixes is all there is of a run that died, and nothing replaces it.
+    """
+    seals = [seal for (seal,) in _REPLACING.all(central.database, site.id, name)]
+    if not seals or _FIXED.all(central.database, site.id, name):
+        return False
+    return not _unfinished(central, site, seals)
 
 
 def seals_of(central: Central, site: Site, segment: str) -> list[str]:
@@ -94,24 +101,39 @@ def seals_of(central: Central, site: Site, segment: str) -> list[str]:
 
 
 def replace(central: Central, site: Site, seals: Sequence[str]) -> list[str]:
-    """Let go of the journals that whole seals replace; the paths in the store that may be erased."""
+    """Let go of the journals that whole seals replace, as `needless`; the paths in the store to erase."""
     paths: list[str] = []
     for seal in seals:
-        if not _is_whole(central, site, seal):
+        if _unfinished(central, site, [seal]):
             continue
-        gone = Replacement.select(Replacement.journal).where(
-            Replacement.site == site, Replacement.line == seal
-        )
-        kept = (Stored.site == site) & (Stored.name.in_(gone)) & (Stored.state == "kept")
-        query = Stored.select(Stored.name, Stored.sha256).where(kept).tuples()
-        found = [
-            path_of(site.fingerprint, name, bytes(sha256).hex())
-            for name, sha256 in query.execute(central.database)
-        ]
-        _insert(central, Erasure, [{"path": path} for path in found])
-        Stored.update(state="replaced").where(kept).execute(central.database)
-        paths += found
+        gone = _let_go(central, site, seal)
+        for some in chunked(gone, _ROWS):
+            found = [path_of(site.fingerprint, name, bytes(sha256).hex()) for name, sha256 in some]
+            _insert(central, Erasure, [{"path": path} for path in found])
+            mine = (Stored.site == site) & Stored.name.in_([name for name, _ in some])
+            Stored.update(state="replaced").where(mine).execute(central.database)
+            paths += found
     return paths
+
+
+def _let_go(central: Central, site: Site, seal: str) -> list[tuple[str, bytes]]:
+    """The kept journals (name, hash) of a whole seal that no other seal waits for and no adoption fixes."""
+    fixed = (Fixed.site == Stored.site) & (Fixed.name == Stored.name)
+    claimed = (Replacement.site == Stored.site) & (Replacement.journal == Stored.name)
+    mine = (
+        Stored.select(Stored.name, Stored.sha256)
+        .join(Replacement, on=claimed)
+        .join(Fixed, JOIN.LEFT_OUTER, on=fixed)
+        .where(Replacement.site == site, Replacement.line == seal, Stored.state == "kept")
+        .where(Fixed.name.is_null())
+    )
+    journals = {name: bytes(sha256) for name, sha256 in mine.tuples().execute(central.database)}
+    claims = list(_chosen(central, Replacement, ("journal", "line"), site, list(journals)))
+    others = sorted({line for _, line in claims if line != seal})
+    waiting = _unfinished(central, site, others)
+    for name in {name for name, line in claims if line in waiting}:
+        del journals[name]
+    return list(journals.items())
 
 
 def _keep_line(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None:
@@ -156,35 +178,50 @@ def _fix(central: Central, ledger: Ledger, site: Site, line: ProvenLine) -> None
 def _open_seal(line: ProvenLine) -> str | None:
     """What the lines of one seal share until its last, which bears what it replaces and its coverage."""
     match line.entry.body:
-        case Seal(vault=vault, run=run, replaces=(), coverage=()):
+        case Seal(vault=vault, run=run, replaces=(), coverage=(), files=(_, *_)):
             return f"{vault} {run} {to_iso(line.entry.at_ns)}"
         case _:
             return None
 
 
 def _close_seal(central: Central, site: Site, line: ProvenLine) -> None:
-    """Say of every file of a seal, also those of its earlier lines, which line speaks for all."""
+    """Say of every file of a seal, also those of its earlier lines, which line speaks for all.
+
+    A seal without files holds no row, so it replaces nothing, whatever it names; nor does a seal replace
+    what another run wrote.
+    """
     body, last = line.entry.body, line.entry.hash
     assert isinstance(body, Seal)
-    together = f"{body.vault} {body.run} {to_iso(line.entry.at_ns)}"
-    lines, at = [last], line.prev
-    while found := _line(central, site, at):
-        if found[1] != together:
-            break
-        if len(lines) == _LINES_OF_A_SEAL:
-            return  # nothing is let go for a seal that no box writes
-        lines.append(at)
-        at = found[0]
-    for some in chunked(lines, _ROWS):
+    if not body.files:
+        return
+    earlier = _earlier(central, site, line, f"{body.vault} {body.run} {to_iso(line.entry.at_ns)}")
+    if len(earlier) > _LINES_OF_A_SEAL:
+        return  # nothing is let go for a seal that no box writes
+    for some in chunked([last, *earlier], _ROWS):
         Fixed.update(seal=last).where(Fixed.site == site, Fixed.line.in_(some)).execute(central.database)
-    journals = _journals(central, site, str(body.vault), line.needless)
+    own = [file for file in line.needless if journal.run_of(file) == body.run]
+    journals = _journals(central, site, str(body.vault), own)
     _insert(central, Replacement, [{"site": site, "journal": name, "line": last} for name in journals])
 
 
-def _line(central: Central, site: Site, digest: str) -> tuple[str, str | None] | None:
-    query = Line.select(Line.prev, Line.open_seal).where(Line.site == site, Line.hash == digest)
-    found: tuple[str, str | None] | None = query.tuples().first(central.database)
-    return found
+def _earlier(central: Central, site: Site, line: ProvenLine, together: str) -> list[str]:
+    """The lines right before a seal's last that are of the same seal: one query, however many they are."""
+    values = (site.id, line.prev, together, site.id, together, _LINES_OF_A_SEAL + 1)
+    database: Any = central.database
+    walked = database.execute_sql(_WALK.replace("?", database.param), values).fetchall()
+    return [digest for (digest,) in walked]
+
+
+_WALK = """
+    WITH RECURSIVE walk(hash, prev, steps) AS (
+        SELECT hash, prev, 1 FROM line WHERE site_id = ? AND hash = ? AND open_seal = ?
+        UNION ALL
+        SELECT line.hash, line.prev, walk.steps + 1 FROM walk
+        JOIN line ON line.site_id = ? AND line.hash = walk.prev AND line.open_seal = ?
+        WHERE walk.steps < ?
+    )
+    SELECT hash FROM walk
+"""
 
 
 def _journals(central: Central, site: Site, vault: str, files: Sequence[str]) -> list[str]:
@@ -209,14 +246,16 @@ def _chosen(
         yield from list(query.tuples().execute(central.database))
 
 
-def _is_whole(central: Central, site: Site, seal: str) -> bool:
+def _unfinished(central: Central, site: Site, seals: Sequence[str]) -> set[str]:
+    """Those of some seals of which a file has not come."""
     here = (Stored.site == Fixed.site) & (Stored.name == Fixed.name)
-    missing = (
-        Fixed.select(Fixed.name)
-        .join(Stored, JOIN.LEFT_OUTER, on=here)
-        .where(Fixed.site == site, Fixed.seal == seal, Stored.name.is_null())
-    )
-    return not missing.exists(central.database)
+    missing = Fixed.select(Fixed.seal).distinct().join(Stored, JOIN.LEFT_OUTER, on=here)
+    missing = missing.where(Fixed.site == site, Stored.name.is_null())
+    return {
+        seal
+        for some in chunked(seals, _ROWS)
+        for (seal,) in missing.where(Fixed.seal.in_(some)).tuples().execute(central.database)
+    }
 
 
 def _insert(central: Central, model: Any, rows: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from appliance.replication import names
 from appliance.replication.receipts import NO_RECEIPT
 from appliance.vault import signing
 from appliance.vault.chain import NO_LINE
-from appliance.vault.seals import Hold, HoldEnded, kind_of
+from appliance.vault.seals import Hold, HoldEnded, Seal, kind_of
 
 
 class SiteCheck:
@@ -123,6 +123,9 @@ class SiteCheck:
         match line.entry.body:
             case Hold() | HoldEnded() as body:
                 self._holds.append(body)
+            case Seal(files=(), replaces=(_, *_)):
+                what = "seals no file and names journals as replaced, as no box does; they are kept here"
+                self._findings.notice(place, what)
 
     def _check_tree(self) -> None:
         """Every line rests on another, and what follows twice from one line is named."""
