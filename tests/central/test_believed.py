@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.central import believed, places
+from appliance.central import places
 from appliance.central.ledger import Ledger
 from appliance.cli.main import main
 from appliance.config.central import CentralConfig
@@ -30,9 +30,3 @@ def test_a_central_that_was_off_for_forty_days_says_how_it_goes_on(
     assert "The clock is believed" in capsys.readouterr().out
     assert main(["central", "sites", *where]) == 0
     assert "ALARM" not in capsys.readouterr().out
-
-
-def test_the_doubt_names_the_verb(central: places.Central) -> None:
-    Ledger(central, lambda: now_ns() - 41 * DAY_NS).append("running")
-    why = believed.doubt(central, now_ns())
-    assert why and why.endswith("until 'greffier central clock --confirm' states the true time")
