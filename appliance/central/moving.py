@@ -17,15 +17,15 @@ from typing import Any
 from appliance.central import places, tables
 from appliance.central.custody import Custody
 from appliance.central.databases import writing
-from appliance.central.objects import kept_until, path_of
+from appliance.central.objects import locked_until, path_of
 from appliance.central.places import Central
 from appliance.central.tables import About, Hold, Site, Stored
 from appliance.config import central_toml
 from appliance.config.central import CentralConfig
 from appliance.model.errors import CentralError
+from appliance.replication import names
 from appliance.replication.names import Kind
 from appliance.runtime.files import sync_folder, write_once
-from appliance.vault.names import VaultName
 
 Progress = Callable[[int, int], None]
 _ROWS = 500
@@ -164,9 +164,7 @@ def _envelope(old: Central, new: Central, site: Site, row: Stored) -> int:
 def _object(old: Central, new: Central, site: Site, row: Stored) -> int:
     if new.config.store == old.config.store:
         return 0
-    locked = None
-    if row.kind == Kind.SEGMENT and row.vault and row.day:
-        locked = kept_until(site, VaultName(row.vault), row.day)
+    locked = locked_until(site, names.parse(row.name))
     path = _path(site, row)
     with contextlib.closing(old.store.open(path)) as content:
         new.store.put(path, content, row.size_bytes, row.sha256.hex(), locked)
