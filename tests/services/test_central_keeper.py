@@ -5,7 +5,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from appliance.central import enrolment, places, tallies
+import pytest
+
+from appliance.central import enrolment, expiry, places, tallies
+from appliance.central.expiry import Outcome
 from appliance.central.ledger import Ledger
 from appliance.central.places import Central
 from appliance.central.tables import Code, Site
@@ -53,6 +56,23 @@ def test_a_turn_writes_counts_notices_silence_and_empties_lapsed_codes(tmp_path:
     assert [event["minutes"] for event in events(central, "silence")] == [15, 60]
     assert [code.secret for code in Code.select().execute(central.database)] == [None]
     assert said == []
+    central.close()
+
+
+def test_terms_are_looked_at_when_the_day_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A term ends with its day, in UTC: whenever it began, central keeps it no longer."""
+    clock = Clock()
+    clock.now = (T // DAY + 1) * DAY - 10 * MINUTE
+    central = made(tmp_path, clock)
+    looked: list[int] = []
+    monkeypatch.setattr(expiry, "expire", lambda _, now_ns: looked.append(now_ns) or Outcome((), 0, None))
+    keeper = Keeper(central, Tallies(), clock)
+    midnight = (T // DAY + 1) * DAY
+    while clock.now <= midnight + 2 * HOUR:
+        keeper.turn()
+        clock.now += MINUTE
+    keeper.stop()
+    assert [(at - midnight) // MINUTE for at in looked] == [-10, 0, 60, 120]
     central.close()
 
 

@@ -61,7 +61,7 @@ HOURLY: tuple[tuple[str, Work], ...] = (
     ("empty lapsed codes", enrolment.lapse),
     ("renew its certificate", _renew),
 )
-"""What is done once an hour and at the start; what failed, after five minutes."""
+"""What is done once an hour, at midnight and at the start; what failed, after five minutes."""
 
 DAILY: tuple[tuple[str, Work], ...] = (("destroy what lies past its day without a receipt", strays.sweep),)
 """What reads the names of all envelopes, also at the start: a process that died is what leaves strays."""
@@ -125,7 +125,8 @@ class Keeper:
         for what, work in works:
             if not now < self._next_ns.get(what, 0) <= now + every_ns:  # also after the clock was set back
                 done = self._try(what, partial(work, self._central, now))
-                self._next_ns[what] = now + (every_ns if done else _AGAIN_NS)
+                later = now + (every_ns if done else _AGAIN_NS)
+                self._next_ns[what] = min(later, (now // _DAY_NS + 1) * _DAY_NS)  # terms end at midnight, UTC
 
     def _run(self) -> None:
         while True:
