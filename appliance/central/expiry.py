@@ -20,7 +20,7 @@ from appliance.central.statements import Statement
 from appliance.central.tables import Erasure, Key, Site, Stored
 from appliance.model.instants import day_of, to_iso
 from appliance.replication.names import Kind
-from appliance.retention import policy
+from appliance.vault import canonical
 from appliance.vault.names import VaultName
 from appliance.vault.seals import DestructionOrdered
 
@@ -95,29 +95,34 @@ def ordered_by_box(central: Central, site: Site, order: DestructionOrdered, now_
     """What central makes of a destruction that a site's chain states, inside the transaction of the line.
 
     Central destroys by its own clock and terms: where they agree the next `expire` does. An order that comes
-    before its time by that clock is an event, for whoever has box.key can sign one.
+    before its time by them, whatever term it names, is an event, one a day of a vault: whoever has box.key
+    can sign any number. Its line names the keys; the event counts them.
     """
-    years = order.term_years or sites.terms_of(site)[order.vault]
-    if day_of(now_ns) < policy.destroyed_on(order.day, years):
+    if day_of(now_ns) < kept_until(site, order.vault, order.day):
         Ledger(central, lambda: now_ns).append(
             "early-order",
             site.fingerprint,
-            f"early-order {site.fingerprint} {order.vault} {order.day} {order.term_years}",
+            f"early-order {site.fingerprint} {order.vault} {order.day}",
             vault=str(order.vault),
             day=order.day.isoformat(),
-            key_ids=list(order.key_ids),
+            key_count=len(order.key_ids),
+            keys_sha256=canonical.sha256("".join(sorted(order.key_ids)).encode()),
             term_years=order.term_years,
         )
 
 
 def is_gone(database: Any, site: Site, vault: VaultName, day: dt.date) -> bool:
     """Whether this vault's day of a site was destroyed here: no other key of it is taken any more."""
-    states = _STATES.all(database, site.id, str(vault), day.isoformat())
-    return any(state not in LIVING for (state,) in states)
+    return bool(_GONE.all(database, site.id, str(vault), day.isoformat(), *LIVING, 1))
 
 
-_STATES = Statement(
-    lambda _, mark: Key.select(Key.state).where(Key.site == mark, Key.vault == mark, Key.day == mark)
+_GONE = Statement(
+    lambda _, mark: (
+        Key.select(Key.state)
+        .where(Key.site == mark, Key.vault == mark, Key.day == mark)
+        .where(Key.state != mark, Key.state != mark)
+        .limit(mark)
+    )
 )
 
 

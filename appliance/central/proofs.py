@@ -6,8 +6,10 @@ what it must be. What an object rests on is for `central.lines`.
 
 import contextlib
 import datetime as dt
+import io
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,10 +32,18 @@ LIMIT_BYTES: Mapping[Kind, int] = {
 """A journal is left at 1 MiB, which one write may exceed; a seal's line names journals, 60 bytes each."""
 
 HEADER_LIMIT_BYTES = 4096
+_MOST_CUSTODIANS = 255
 _YEARS = range(1970, 9000)
 """Of days that central reckons with: a term is added to them, and no date is later than the year 9999."""
 _LONGEST_TERM_YEARS = 100
 _END_NS = 1 << 63
+_FILES_OF_A_SEGMENT = 8
+"""Boxes write two; each is a row here."""
+_LARGE_BYTES = 64 * _KIB
+_BYTES_OF_A_VALUE = 16
+"""Statistics take more bytes for each object or list that they hold; one takes 60 and more of memory."""
+_one_at_a_time = threading.Lock()
+"""A text as JSON takes many times its size: large ones are read one after the other in a process."""
 _KEY_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _RUN = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
@@ -59,7 +69,7 @@ class ProvenLine:
 
 def line(content: bytes, name: ObjectName, public_key: str) -> ProvenLine:
     """A line of the chain of the box of this key, with what it says of files. Raises Unproven."""
-    with _proving(name):
+    with _proving(name), _in_turn(content):
         prev = _check_signed(content, public_key)
         entry = chain.entry(canonical.decode(content[:-1]), content)
         if names.of_line(entry.seq, entry.hash) != name.text:
@@ -71,12 +81,14 @@ def line(content: bytes, name: ObjectName, public_key: str) -> ProvenLine:
 
 def envelope(content: bytes, name: ObjectName, public_key: str) -> None:
     """An envelope of the box of this key, for the day key that its name says. Raises Unproven."""
-    with _proving(name):
+    with _proving(name), _in_turn(content):
         _check_day(name.day)
         found = envelopes.parse(content, public_key)
         said = (found.box, found.vault, found.day, found.key_id)
         if said != (signing.fingerprint(public_key), name.vault, name.day, name.key_id):
             raise ValueError("is the envelope of another key")
+        if not 1 <= found.quorum <= len(found.shares) <= _MOST_CUSTODIANS:
+            raise ValueError("is an envelope that no quorum of its custodians opens")
 
 
 def journal_head(head: bytes, name: ObjectName) -> None:
@@ -93,9 +105,8 @@ def journal_head(head: bytes, name: ObjectName) -> None:
 
 def statistics(content: bytes, name: ObjectName) -> None:
     """Lines of JSON in ASCII, an object each. Raises Unproven."""
-    with _proving(name):
-        lines = content.decode("ascii").split("\n")
-        if lines.pop() or not all(isinstance(json.loads(text), dict) for text in lines):
+    with _proving(name), _in_turn(content):
+        if content[-1:] not in (b"", b"\n") or not all(map(_is_object, io.BytesIO(content))):
             raise ValueError("is not made of lines that are objects")
 
 
@@ -105,6 +116,18 @@ def _proving(name: ObjectName) -> Iterator[None]:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Unproven(f"{name} {error}; nothing was stored") from None
+
+
+@contextlib.contextmanager
+def _in_turn(content: bytes) -> Iterator[None]:
+    with _one_at_a_time if len(content) > _LARGE_BYTES else contextlib.nullcontext():
+        yield
+
+
+def _is_object(text: bytes) -> bool:
+    if _BYTES_OF_A_VALUE * (text.count(b"{") + text.count(b"[") - 2) > len(text):
+        raise ValueError("holds more objects and lists than statistics have")
+    return isinstance(json.loads(text.decode("ascii")), dict)
 
 
 def _check_signed(content: bytes, public_key: str) -> str:
@@ -158,6 +181,8 @@ def _fixed_by(body: Body) -> list[Fixing]:
         case Seal(vault=vault, day=day, key_id=key_id, files=files, run=run):
             if not _RUN.fullmatch(run):
                 raise ValueError("names no run")
+            if len(files) > _FILES_OF_A_SEGMENT:
+                raise ValueError("seals more files than a segment has")
             return [_fixing(Kind.SEGMENT, vault, day, key_id, file) for file in files]
         case Adoption(vault=vault, day=day, key_id=key_id, file=file):
             return [_fixing(Kind.JOURNAL, vault, day, key_id, file)]
