@@ -15,11 +15,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from appliance.central.refusals import Unproven
+from appliance.config.values import wrong_custodians
 from appliance.replication import names
 from appliance.replication.names import Kind, ObjectName
 from appliance.vault import canonical, chain, envelopes, journal, signing
 from appliance.vault.chain import NO_LINE, Entry
-from appliance.vault.seals import Adoption, Body, DestructionOrdered, EnvelopeMade, Init, Seal, StoredFile
+from appliance.vault.seals import (
+    Adoption,
+    Body,
+    Custodians,
+    DestructionOrdered,
+    EnvelopeMade,
+    Init,
+    Seal,
+    StoredFile,
+)
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 LIMIT_BYTES: Mapping[Kind, int] = {
@@ -76,6 +86,7 @@ def line(content: bytes, name: ObjectName, public_key: str) -> ProvenLine:
             raise ValueError("has another number or another hash than its name says")
         _check_begin(entry, prev, public_key)
         _check_reckoned(entry)
+        _check_settings(entry.body)
         return ProvenLine(entry, prev, tuple(_fixed_by(entry.body)), tuple(_needless(entry.body)))
 
 
@@ -167,6 +178,18 @@ def _check_reckoned(entry: Entry) -> None:
                 raise ValueError("orders a destruction by a term that there cannot be")
             if not all(_is_key_id(one) for one in key_ids):
                 raise ValueError("orders the destruction of a key that there cannot be")
+
+
+def _check_settings(body: Body) -> None:
+    """What a restored home takes as its settings, and what is printed, must be such as a box can have."""
+    match body:
+        case Init(site=site) if not (isinstance(site, str) and site.strip() and site.isprintable()):
+            raise ValueError("names its site by what is no name on one line")
+        case Init(custodians=custodians, quorum=quorum) | Custodians(custodians=custodians, quorum=quorum):
+            if not all(isinstance(one, str) for one in custodians) or wrong_custodians(custodians):
+                raise ValueError("names custodians that there cannot be")
+            if type(quorum) is not int or not 1 <= quorum <= len(custodians):
+                raise ValueError("has a quorum that its custodians cannot reach")
 
 
 def _check_day(day: object) -> None:
