@@ -11,21 +11,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from appliance.model.errors import HomeError, StorageError
-from appliance.model.instants import from_iso, to_iso
+from appliance.model.errors import StorageError
+from appliance.model.instants import to_iso
 from appliance.replication import receipts
 from appliance.replication.book import Book, Kept, Verdict
 from appliance.replication.claims import Claim
+from appliance.replication.contradictions import EVIDENCE as EVIDENCE
+from appliance.replication.contradictions import FORMAT as FORMAT
+from appliance.replication.contradictions import Contradictions
 from appliance.replication.identity import CentralIdentity
-from appliance.replication.line_file import LineFile, append_durably
+from appliance.replication.line_file import LineFile, whole_lines
 from appliance.replication.receipts import Receipt
-from appliance.replication.targets import Untrusted
+from appliance.replication.targets import Contradicted, Untrusted
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import write_once
 from appliance.vault import canonical
 
-RECEIPTS, EVIDENCE = "receipts.jsonl", "evidence.jsonl"
-FORMAT = "greffier account 1"
+RECEIPTS = "receipts.jsonl"
 _BATCH = 64
 _BATCH_S = 1.0
 _MOST_UNWRITTEN = 10_000
@@ -49,14 +51,8 @@ def read(folder: Path) -> Book:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The whole lines of a file of an account, newlines included; none if there is no file."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise HomeError(f"cannot read {path}: {error.strerror}; check who owns it") from error
-    yield from content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+    """The whole lines of a file of an account. Raises HomeError."""
+    return whole_lines(path)
 
 
 class Accounts:
@@ -74,6 +70,7 @@ class Accounts:
         self._lock = threading.RLock()
         self._is_closed = False
         self.book = read(folder)
+        self._contradictions = Contradictions(folder, clock)
         self._file: LineFile | None = LineFile(self._path)
 
     @property
@@ -85,8 +82,8 @@ class Accounts:
         """Check a receipt against the claim it is to answer, and keep it.
 
         `is_live`: central gave it just now; one that came by another way may be of before central was put
-        back, and then does not count. Raises Untrusted, and StorageError where a contradiction cannot be
-        written down.
+        back, and then does not count. Raises Untrusted, Contradicted where it does so too often, and
+        StorageError where a contradiction cannot be written down.
         """
         self._check(receipt, claim)
         with self._lock:
@@ -102,15 +99,24 @@ class Accounts:
             self._append(receipt.render())
             self.book.put(came)
             return Verdict.NEW
-        proof = [self._rendered(one) for one in against]
-        self._testify(receipt, proof)
-        others = [receipts.parse(line) for line in proof if line]
+        proof = self._rendered(against)
+        self._contradictions.testify(receipt, proof)
+        others = [receipts.parse(line) for line in proof]
         if not is_live and any(other.received_at_ns >= receipt.received_at_ns for other in others):
             return Verdict.OUTDATED
+        if again_ns := self._contradictions.believed_again_ns():
+            raise Contradicted(
+                f"it contradicts itself over and over; before {to_iso(again_ns)[:19]}Z nothing is begun anew "
+                "for it: ask its operator who else may have its key (the proof is in evidence.jsonl)"
+            )
+        self._contradictions.follow()
         first = min(came.sequence, *(one.sequence for one in against))
         self._append(canonical.encode({"format": FORMAT, "void": first}) + b"\n" + receipt.render())
         self.book.void(first)
         self.book.put(came)
+        if self.book.void_count >= max(_WORTH, len(self.book) // 8):
+            with contextlib.suppress(StorageError):
+                self._write_anew([])
         return Verdict.PUT_BACK
 
     def tidy(self, is_gone: Callable[[str], bool]) -> int:
@@ -125,9 +131,10 @@ class Accounts:
     def _write_anew(self, gone: list[Kept]) -> None:
         self.flush()
         self.book.drop(gone)
+        self.book.void_count = 0
         hashes = {kept.hash for kept in self.book.by_name.values()}
         head = {"format": FORMAT, "gaps": self.book.gaps, "highest": self.book.highest}
-        kept = [line for line in lines(self._path) if canonical.sha256(line) in hashes]
+        kept = [line for line in dict.fromkeys(lines(self._path)) if canonical.sha256(line) in hashes]
         write_once(self._path, b"".join([canonical.encode(head), b"\n", *kept]))
         old, self._file = self._file, None  # of no name any more: what it still took would be lost
         if old:
@@ -156,10 +163,7 @@ class Accounts:
 
     def put_back_ns(self) -> int | None:
         """When central last contradicted itself; None if it never did."""
-        for line in reversed(list(lines(self._folder / EVIDENCE))):
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                return from_iso(canonical.decode(line.removesuffix(b"\n"))["at"])
-        return None
+        return self._contradictions.newest_ns()
 
     @property
     def _path(self) -> Path:
@@ -194,26 +198,11 @@ class Accounts:
                 self._file.append(b"".join(self._unwritten))
                 self._unwritten = []
 
-    def _rendered(self, kept: Kept) -> bytes:
-        """The bytes of a receipt that is known."""
+    def _rendered(self, known: list[Kept]) -> list[bytes]:
+        """The bytes of receipts that are known."""
         self.flush()
-        found = (line for line in lines(self._path) if canonical.sha256(line) == kept.hash)
-        return next(found, b"")
-
-    def _testify(self, came: Receipt, against: list[bytes]) -> None:
-        """Keep both sides of a contradiction: central signed them all. Durable on return."""
-        proof = canonical.encode(
-            {
-                "at": to_iso(self._clock()),
-                "came": came.render().decode("ascii"),
-                "format": FORMAT,
-                "known": [line.decode("ascii") for line in against],
-            }
-        )
-        path = self._folder / EVIDENCE
-        if any(came.signature.encode("ascii") in line for line in lines(path)):
-            return
-        append_durably(path, proof + b"\n")
+        wanted = {kept.hash for kept in known}
+        return [line for line in dict.fromkeys(lines(self._path)) if canonical.sha256(line) in wanted]
 
 
 def _apply(book: Book, line: bytes) -> None:

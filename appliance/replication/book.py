@@ -42,6 +42,8 @@ class Book:
         self.signed: dict[str, str] = {}
         self.gaps: list[tuple[int, int]] = []
         self.highest = 0
+        self.void_count = 0
+        """How many receipts were forgotten by `void`."""
         self._by_sequence: dict[int, Kept] = {}
 
     def __len__(self) -> int:
@@ -80,7 +82,9 @@ class Book:
 
     def void(self, sequence: int) -> None:
         """Forget every receipt of this number and above."""
-        for number in [number for number in self._by_sequence if number >= sequence]:
+        void = [number for number in self._by_sequence if number >= sequence]
+        self.void_count += len(void)
+        for number in void:
             self._drop(self._by_sequence[number])
         self.highest = min(self.highest, sequence - 1)
         self.gaps = [(first, min(last, self.highest)) for first, last in self.gaps if first <= self.highest]

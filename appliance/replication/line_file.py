@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.model.errors import StorageError
+from appliance.model.errors import HomeError, StorageError
 from appliance.runtime.files import make_folder, sync_folder, write_all
 
 _SPAN_BYTES = 4096
@@ -48,6 +49,17 @@ class LineFile:
     def close(self) -> None:
         """Let it go."""
         os.close(self._handle)
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of such a file, newlines included; none if there is no file. Raises HomeError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HomeError(f"cannot read {path}: {error.strerror}; check who owns it") from error
+    yield from content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
 
 
 def append_durably(path: Path, line: bytes) -> None:

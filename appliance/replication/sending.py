@@ -19,12 +19,15 @@ from appliance.replication.accounts import Accounts
 from appliance.replication.book import Verdict, settled
 from appliance.replication.holdings import Gone, Holdings
 from appliance.replication.missing import Item, Urgency, due, missing
-from appliance.replication.targets import Conflict, Refused, Replaced, Target, TooEarly
+from appliance.replication.targets import Conflict, Contradicted, Refused, Replaced, Target, TooEarly
 from appliance.runtime.clock import Clock, now_ns
 from appliance.vault.signing import Signer
 
 AGAIN_S = 600.0
 """After so long what was set aside is tried again: somebody may have mended it."""
+
+DISTRUST_S = 600.0
+"""So long nothing goes to a central that contradicts itself too often; then one object, to see."""
 
 _VANISHED_S = 10.0
 _MOST_REFUSALS = 3
@@ -80,6 +83,7 @@ class Sender:
         self._aside: dict[str, _Aside] = {}
         self._under_way: set[str] = set()
         self._refusals = 0
+        self._distrusted: tuple[float, Contradicted] | None = None
         self._lacking: list[Item] = []
         self._compared: tuple[object, ...] = ()
         self.version = 0
@@ -165,6 +169,15 @@ class Sender:
 
         Raises Unreachable, Untrusted, StorageError; and Refused when central takes nothing from this box.
         """
+        if self._distrusted and self._distrusted[0] > time.monotonic():
+            raise self._distrusted[1]
+        try:
+            return self._sent(target, item, told)
+        except Contradicted as error:
+            self._distrusted = time.monotonic() + DISTRUST_S, error
+            raise
+
+    def _sent(self, target: Target, item: Item, told: Callable[[int], None]) -> bool:
         try:
             self._deposit(target, item, told)
         except Gone:

@@ -44,6 +44,10 @@ class Untrusted(ReplicationError):
     """It answered, but not as the central that this box knows: nothing of the answer is used."""
 
 
+class Contradicted(Untrusted):
+    """It signed what excludes what it signed before, and did so too often of late to be followed again."""
+
+
 class Refused(ReplicationError):
     """Central does not take this from us: unknown site, bad signature, bytes that are not as claimed."""
 

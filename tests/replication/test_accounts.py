@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.model.errors import StorageError
+from appliance.model.instants import HOUR_NS
 from appliance.replication import accounts, claims, receipts
 from appliance.replication.accounts import Accounts
 from appliance.replication.book import Book, Kept, Verdict
 from appliance.replication.claims import Claim
+from appliance.replication.contradictions import COUNT, EVIDENCE, MOST_PROOFS
 from appliance.replication.identity import CentralIdentity
 from appliance.replication.line_file import LineFile
 from appliance.replication.receipts import NO_RECEIPT, Receipt
-from appliance.replication.targets import Untrusted
+from appliance.replication.targets import Contradicted, Untrusted
 from appliance.vault import canonical, signing
 from tests.runtime.full_disk import no_file_larger_than
 from tests.vault.made_homes import NOW_NS
@@ -304,6 +306,62 @@ def test_receipts_are_read_from_disk_without_reading_json(
     book = accounts.read(folder)
     assert not parsed
     assert len(book.signed) == 63_000
+
+
+def thieves_answer(number: int) -> Receipt:
+    """What somebody with central's key can sign: each receipt the first, after another one."""
+    return receipts.sign(CENTRAL, claim_of(number), 1, NOW_NS, f"{number:064x}")
+
+
+def test_a_central_that_contradicts_itself_without_end_is_believed_ever_more_rarely(folder: Path) -> None:
+    """An account of an hour once grew by 180 MB, and the box sent everything over and over."""
+    now_ns = NOW_NS
+    believed: list[int] = []
+
+    def take(number: int) -> None:
+        account = Accounts(folder, IDENTITY, BOX.fingerprint, lambda: now_ns)  # a restart changes nothing
+        try:
+            if account.take(thieves_answer(number), claim_of(number)) is Verdict.PUT_BACK:
+                believed.append((now_ns - NOW_NS) // HOUR_NS)
+        except Contradicted as error:
+            assert "evidence.jsonl" in str(error)  # noqa: PT017 - it need not be raised
+        finally:
+            account.close()
+
+    for number in range(200):
+        take(number)
+        now_ns += HOUR_NS // 2
+    assert believed == [0, 1, 1, 2, 4, 8, 16, 32, 56, 80]
+    proofs = list(accounts.lines(folder / EVIDENCE))
+    assert len(proofs) == MOST_PROOFS
+    assert (b"cafe0123-1-" in proofs[0], b"cafe0123-199-" in proofs[-1]) == (True, True)
+    assert json.loads((folder / COUNT).read_text())["seen"] == 199
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1 << 20
+    now_ns -= 10**6 * HOUR_NS
+    take(900)
+    assert len(believed) == 11, "a clock that was ahead does not stop it for ever"
+
+
+def test_receipts_that_do_not_count_any_more_leave_the_file(
+    account: Accounts, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "_WORTH", 50)
+    central = Signing()
+    for number in range(10):
+        account.take(central.answer(claim_of(number)), claim_of(number))
+    saved = central.saved()
+    for number in range(10, 100):
+        account.take(central.answer(claim_of(number)), claim_of(number))
+    central.put_back(saved)
+    assert account.take(central.answer(claim_of(200)), claim_of(200)) is Verdict.PUT_BACK
+    for number in range(10, 20):
+        assert account.take(central.answer(claim_of(number)), claim_of(number)) is Verdict.NEW
+    account.close()
+    again = accounts.read(folder)
+    assert (again.highest, again.absent) == (21, 0)
+    assert set(again.signed) == {name_of(number) for number in (*range(20), 200)}
+    written = (folder / accounts.RECEIPTS).read_bytes()
+    assert written.partition(b"\n")[2] == b"".join(one.render() for one in central.given.values())
 
 
 @dataclass

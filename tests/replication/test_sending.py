@@ -1,15 +1,20 @@
 """Sending to a real central in a folder: everything arrives, whatever happens in between."""
 
+import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from appliance.model.instants import HOUR_NS, NS
-from appliance.replication import accounts
+from appliance.replication import accounts, receipts
 from appliance.replication.claims import Claim
-from appliance.replication.targets import Conflict, Refused, Replaced, Unreachable
+from appliance.replication.receipts import Receipt
+from appliance.replication.targets import Conflict, Refused, Replaced, Unreachable, Untrusted
+from appliance.vault import signing
 from tests.replication.centrals_here import Here, at_home, central_for, send_all, sender_for
 from tests.vault.made_homes import SOURCES, Box, make_box, run_that_dies
 from tests.vault.made_rows import traffic
@@ -241,3 +246,29 @@ def test_what_central_has_destroyed_needs_no_receipt(box: Box, here: Here) -> No
     assert signed == {
         name: digest for name, digest in at_home(box).items() if not name.startswith("envelopes/")
     }
+
+
+def test_a_central_whose_key_somebody_has_gets_little_more_than_its_due(box: Box, here: Here) -> None:
+    """All its receipts exclude one another: after three of them one object goes in ten minutes."""
+    sender, account, holdings = sender_for(box, here)
+    thief = _Thief(here.central.signer)
+    for _ in range(20):
+        holdings.refresh()
+        with contextlib.suppress(Untrusted):
+            for item in sender.due(True):
+                sender.send(thief, item)
+    account.close()
+    assert thief.asked == 5, "the first, three that box begins anew for, and one that is not believed"
+
+
+@dataclass
+class _Thief:
+    signer: signing.Signer
+    asked: int = 0
+
+    def deposit(self, claim: Claim, content: BinaryIO) -> Receipt:
+        self.asked += 1
+        return receipts.sign(self.signer, claim, 1, self.asked, f"{self.asked:064x}")
+
+    def close(self) -> None:
+        return None
