@@ -41,10 +41,13 @@ class Custody(Protocol):
 
 
 class FolderCustody:
-    """A `Custody` in a folder, which is made if need be. Whether a disk keeps old blocks: see THREATS.md."""
+    """A `Custody` in a folder, which is made if need be. Whether a disk keeps old blocks: see THREATS.md.
 
-    def __init__(self, root: Path) -> None:
-        self._folder = Folder(root, _shred_copy)
+    `free_bytes` of its disk are left to the catalogue, which destroys nothing if it can write nothing.
+    """
+
+    def __init__(self, root: Path, free_bytes: int = 0) -> None:
+        self._folder = Folder(root, _shred_copy, free_bytes)
         self._folder.tidy(_OLD_S)
 
     def put(self, path: str, content: bytes) -> None:

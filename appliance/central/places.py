@@ -187,7 +187,7 @@ def prospect(folder: Path, config: CentralConfig) -> Central:
 
 def custody_of(folder: Path, config: CentralConfig) -> Custody:
     """The custody that some settings name. Raises CentralError, StorageError."""
-    return _custody(folder, config.custody, False)
+    return _custody(folder, config, False)
 
 
 def _make(folder: Path) -> None:
@@ -220,7 +220,7 @@ def _assembled(folder: Path, new: bool, given: CentralConfig | None = None) -> C
         (folder / CATALOGUE).touch(mode=0o600)
     database = databases.connect(config.catalogue, folder)
     store = _store(folder, config, new)
-    return Central(folder, config, identity, signer, database, store, _custody(folder, config.custody, new))
+    return Central(folder, config, identity, signer, database, store, _custody(folder, config, new))
 
 
 def _store(folder: Path, config: CentralConfig, new: bool) -> Store:
@@ -229,10 +229,10 @@ def _store(folder: Path, config: CentralConfig, new: bool) -> Store:
     return S3Store(_bucket(folder, config.store, new, locking=True))
 
 
-def _custody(folder: Path, place: PlaceConfig, new: bool) -> Custody:
-    if not place.is_s3:
-        return FolderCustody(folder / "custody")
-    return BucketCustody(_bucket(folder, place, new, locking=False))
+def _custody(folder: Path, config: CentralConfig, new: bool) -> Custody:
+    if not config.custody.is_s3:  # without its envelope nothing is worth storing: they come longest
+        return FolderCustody(folder / "custody", config.limits.free_mib << 18)
+    return BucketCustody(_bucket(folder, config.custody, new, locking=False))
 
 
 def _bucket(folder: Path, place: PlaceConfig, new: bool, locking: bool) -> Bucket:

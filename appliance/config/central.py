@@ -44,7 +44,7 @@ class PlaceConfig:
 
 @dataclass(frozen=True)
 class LimitsConfig:
-    """`object_mib` bounds one object; of a disk `free_mib` are left to the catalogue."""
+    """`object_mib` bounds one object; of a disk `free_mib` are left free, a quarter of them by custody."""
 
     object_mib: int = 2048
     free_mib: int = 256

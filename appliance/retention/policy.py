@@ -24,7 +24,12 @@ def anniversary(day: dt.date, years: int) -> dt.date:
 
 
 def destroyed_on(day: dt.date, term_years: int) -> dt.date:
-    """From the start of this day (UTC) every record of `day` has had its full term."""
+    """From the start of this day (UTC) every record of `day` has had its full term.
+
+    The last day of the calendar where the term would end beyond it: such a day comes from a broken clock.
+    """
+    if day.year + term_years >= dt.MAXYEAR:
+        return dt.date.max
     return anniversary(day, term_years) + dt.timedelta(days=1)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from appliance.central import expiry, lines
 from appliance.central.places import Central
 from appliance.central.refusals import Unproven
 from appliance.central.verifying import verify
+from appliance.model.errors import StorageError
 from appliance.replication import names
 from appliance.vault import chain, envelopes
 from tests.central.made_sites import Sender, events, make_sender, stored
@@ -160,3 +162,33 @@ def test_statistics_that_would_fill_memory_are_refused_unread(sender: Sender) ->
     sender.deposit("statistics/2026-03-14/0123abcd-2.jsonl", _canonical({"cells": cells, "users": 9}) + b"\n")
     with pytest.raises(Unproven):  # JSON in another encoding, of which every byte is ASCII
         sender.deposit("statistics/2026-03-14/0123abcd-3.jsonl", "{}\n".encode("utf-16-be")[:5] + b"\n")
+
+
+def test_a_disk_filled_with_envelopes_leaves_room_for_the_catalogue(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.record()
+    ((envelope, content),) = sender.files("envelopes").items()
+    ((journal, rows),) = sender.kept.items()
+    reserve_bytes = sender.central.config.limits.free_mib << 20
+    statvfs = os.statvfs
+    free_bytes = 0
+
+    def nearly_full(path: object) -> os.statvfs_result:
+        found = list(statvfs(str(path)))
+        found[4] = free_bytes // found[1]  # f_bavail, of f_frsize
+        return os.statvfs_result(found)
+
+    monkeypatch.setattr(os, "statvfs", nearly_full)
+    for part, is_taken in ((8, False), (2, True)):
+        free_bytes = reserve_bytes // part
+        with pytest.raises(StorageError, match="as full as"):
+            sender.deposit(journal, rows)
+        if is_taken:
+            sender.deposit(envelope, content)
+        else:
+            with pytest.raises(StorageError, match="as full as"):
+                sender.deposit(envelope, content)
+    assert sender.central.custody.get(
+        f"{sender.signer.fingerprint}/{envelope}.{hashlib.sha256(content).hexdigest()}"
+    )

@@ -97,3 +97,8 @@ def test_a_clock_behind_the_chain_is_not_believed(newest: int, behind: int) -> N
     found = doubt([newest - DAY_NS, newest], newest - behind)
     assert found is not None
     assert "before the newest line" in found.why
+
+
+@pytest.mark.parametrize("day", [dt.date(9998, 12, 31), dt.date(9999, 1, 1), dt.date.max])
+def test_a_day_of_a_broken_clock_has_a_date_too(day: dt.date) -> None:
+    assert destroyed_on(day, 1) == dt.date.max
