@@ -59,10 +59,9 @@ def parse_head(text: str) -> Head:
 def entry(fields: dict[str, Any], line: bytes) -> Entry:
     """The entry of a decoded line (`line` with its newline); empties `fields`. ValueError if malformed."""
     seq, at, _, _ = (fields.pop(key, None) for key in ("seq", "at", "prev", "sig"))
-    try:
-        return Entry(int(seq), seals.instant(at), canonical.sha256(line), seals.from_json(fields))
-    except TypeError:
-        raise ValueError("has no number or no time") from None
+    if type(seq) is not int or seq < 0 or not isinstance(at, str):
+        raise ValueError("has no number or no time")
+    return Entry(seq, seals.instant(at), canonical.sha256(line), seals.from_json(fields))
 
 
 def split_lines(content: bytes) -> tuple[list[bytes], int]:

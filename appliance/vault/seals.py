@@ -6,14 +6,17 @@ readers of other languages lose nanoseconds in numbers. FORMAT.md lists the kind
 
 import dataclasses
 import datetime as dt
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from appliance.model.coverage import Coverage
-from appliance.model.instants import HOUR_NS, MINUTE_NS, NS, start_of, to_iso
+from appliance.model.instants import to_iso
+from appliance.vault import fields
 from appliance.vault.names import VaultName
+
+instant = fields.instant
+"""UTC nanoseconds of an instant in the form of the chain; ValueError for any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ KINDS: Mapping[str, type[Body]] = {
     "hold-ended": HoldEnded,
 }
 _KIND_OF = {body: kind for kind, body in KINDS.items()}
+_KIND_SHOWN = 40
 
 
 def kind_of(body: Body) -> str:
@@ -224,24 +228,31 @@ def to_json(body: Body) -> dict[str, Any]:
     return {"kind": kind_of(body), **_fields_to_json(body)}
 
 
-def from_json(fields: Mapping[str, Any]) -> Body:
-    """A body from the fields of its line; ValueError if a field is missing, foreign or of a wrong form."""
-    kind = fields.get("kind")
+def from_json(line: Mapping[str, Any]) -> Body:
+    """A body from the fields of its line.
+
+    ValueError if a field is missing, foreign, of a wrong type or form, or beyond its bounds: what comes back
+    can be counted with, and be trusted to be of the type that it is declared to be.
+    """
+    kind = line.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"has the unknown kind {kind!r}")
-    body = KINDS[kind]
+        raise ValueError(f"has the unknown kind {str(kind)[:_KIND_SHOWN]!r}")
     plan = _PLANS[kind]
-    if len(fields) != len(plan) + 1:
+    if len(line) != len(plan) + 1:
         raise ValueError(f"has not the fields of '{kind}'")
     try:
-        return body(
+        make: Callable[..., Body] = KINDS[kind]
+        body = make(
             *[
-                value if (value := fields[key]) is None or not decode else decode(value)
-                for key, decode in plan
+                None if (value := line[key]) is None and may_be_null else read(value)
+                for key, read, may_be_null in plan
             ]
         )
+        if check := _WHOLE.get(kind):
+            check(body)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ValueError(f"has not the fields of '{kind}' ({error})") from None
+    return body
 
 
 def _fields_to_json(value: Any) -> dict[str, Any]:
@@ -263,59 +274,92 @@ def _to_json(value: Any, is_instant: bool) -> Any:
     return _fields_to_json(value) if dataclasses.is_dataclass(value) else value
 
 
-@functools.lru_cache(maxsize=1024)
-def _midnight(date: str) -> int:
-    return start_of(dt.date.fromisoformat(date))
-
-
-@functools.lru_cache(maxsize=4096)  # one seal's last instant is the next one's first
-def instant(text: str) -> int:
-    """UTC nanoseconds of the one form `to_iso` writes: ten times quicker than reading any ISO 8601."""
-    if len(text) != 30 or text[29] != "Z":
-        raise ValueError(f"'{text}' is not an instant")
-    clock_ns = (
-        int(text[11:13]) * HOUR_NS + int(text[14:16]) * MINUTE_NS + int(text[17:19]) * NS + int(text[20:29])
-    )
-    return _midnight(text[:10]) + clock_ns
-
-
-_date = functools.lru_cache(maxsize=1024)(dt.date.fromisoformat)
-
-
 def _file(value: Mapping[str, Any]) -> StoredFile:
-    if "/" in value["name"] or value["name"].startswith("."):
-        raise ValueError("a file's name is not a plain name")
-    return StoredFile(value["name"], value["sha256"], value["size_bytes"])
+    if len(value) != 3:
+        raise ValueError("a file has other fields")
+    return StoredFile(
+        fields.name(value["name"]), fields.sha256(value["sha256"]), fields.number(value["size_bytes"])
+    )
 
 
 def _coverage(value: Mapping[str, Any]) -> Coverage:
+    if len(value) != 8 + ("measured" in value):  # lines from before it was known lack it
+        raise ValueError("a coverage has other fields")
     return Coverage(
-        value["source"], instant(value["first"]), instant(value["last"]), value["packets"], value["bytes"],
-        value["refused"], value["lost"], value["noted"], value.get("measured", {}),
-    )  # fmt: skip
+        fields.source(value["source"]),
+        fields.instant(value["first"]),
+        fields.instant(value["last"]),
+        fields.number(value["packets"]),
+        fields.number(value["bytes"]),
+        fields.counts(value["refused"]),
+        fields.counts(value["lost"]),
+        fields.counts(value["noted"]),
+        fields.counts(value.get("measured", {})),
+    )
 
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "site": fields.text,
+    "box": fields.sha256,
+    "custodians": fields.custodians,
+    "quorum": fields.positive,
+    "format": fields.positive,
     "vault": VaultName,
-    "vaults": lambda names: tuple(VaultName(name) for name in names),
-    "day": _date,
-    "first_day": _date,
-    "last_day": _date,
-    "until": _date,
+    "vaults": lambda names: tuple(VaultName(name) for name in fields.items(names)),
+    "day": fields.day,
+    "first_day": fields.date,
+    "last_day": fields.date,
+    "until": fields.date,
+    "key_id": fields.key_id,
+    "key_ids": fields.key_ids,
+    "run": fields.run,
+    "name": fields.name,
     "file": _file,
-    "files": lambda files: tuple(_file(value) for value in files),
-    "coverage": lambda parts: tuple(_coverage(value) for value in parts),
-    "custodians": tuple,
-    "key_ids": tuple,
-    "replaces": tuple,
+    "files": lambda files: tuple([_file(value) for value in fields.items(files)]),
+    "replaces": fields.names,
+    "coverage": lambda parts: tuple([_coverage(value) for value in fields.items(parts)]),
+    "lost_hash": fields.sha256,
+    "reference": lambda reference: reference,  # the hold itself says which it may have
+    **dict.fromkeys(
+        ("rows", "cut_bytes", "lost_seq", "term_years", "envelope_count", "file_count", "size_bytes"),
+        fields.number,
+    ),
 }
+"""How each field is read, whatever its kind; instants by their name in the type."""
 
 
-def _plan(body: type[Body]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+def _plan(body: type[Body]) -> tuple[tuple[str, Callable[[Any], Any], bool], ...]:
+    """The name in JSON of each field, how it is read, and whether it may be null."""
     return tuple(
-        (name.removesuffix("_ns"), instant if name.endswith("_ns") else _DECODERS.get(name))
-        for name in (field.name for field in dataclasses.fields(body))
+        (
+            field.name.removesuffix("_ns"),
+            fields.instant if field.name.endswith("_ns") else _DECODERS[field.name],
+            "None" in str(field.type),
+        )
+        for field in dataclasses.fields(body)
     )
 
 
 _PLANS = {kind: _plan(body) for kind, body in KINDS.items()}
+
+
+def _check_seal(seal: Seal) -> None:
+    stated = seal.rows > 0
+    for of_segment in (seal.day, seal.key_id, seal.name, seal.first_ns, seal.last_ns):
+        if (of_segment is not None) is not stated:
+            raise ValueError("a seal has rows and no segment, or a segment and no rows")
+    if seal.files and not stated:
+        raise ValueError("a seal has files and no rows")
+
+
+def _check_quorum(body: Init | Custodians) -> None:
+    if body.quorum > len(body.custodians):
+        raise ValueError("the quorum is greater than the number of custodians")
+
+
+_WHOLE: Mapping[str, Callable[[Any], None]] = {
+    "seal": _check_seal,
+    "init": _check_quorum,
+    "custodians": _check_quorum,
+}
+"""What must be true of fields that are well each."""
