@@ -183,7 +183,7 @@ def _check_reckoned(entry: Entry) -> None:
 def _check_settings(body: Body) -> None:
     """What a restored home takes as its settings, and what is printed, must be such as a box can have."""
     match body:
-        case Init(site=site) if not (isinstance(site, str) and site.strip() and site.isprintable()):
+        case Init(site=site) if not _is_one_line(site):
             raise ValueError("names its site by what is no name on one line")
         case Init(custodians=custodians, quorum=quorum) | Custodians(custodians=custodians, quorum=quorum):
             if not all(isinstance(one, str) for one in custodians) or wrong_custodians(custodians):
@@ -229,6 +229,14 @@ def _needless(body: Body) -> list[str]:
     for file in body.replaces:
         names.parse(f"{Kind.JOURNAL}/{body.vault}/2000-01-01/{file}")
     return list(body.replaces)
+
+
+def _is_one_line(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip()) and text.isprintable()
+
+
+def _is_one_line(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip()) and text.isprintable()
 
 
 def _is_key_id(text: object) -> bool:
