@@ -235,10 +235,6 @@ def _is_one_line(text: object) -> bool:
     return isinstance(text, str) and bool(text.strip()) and text.isprintable()
 
 
-def _is_one_line(text: object) -> bool:
-    return isinstance(text, str) and bool(text.strip()) and text.isprintable()
-
-
 def _is_key_id(text: object) -> bool:
     return isinstance(text, str) and _KEY_ID.fullmatch(text) is not None
 
