@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from appliance.model.errors import GreffierError, HomeError, StorageError
+from appliance.replication import state
 from appliance.replication.accounts import Accounts
 from appliance.replication.enrolled import Enrolled
 from appliance.replication.holdings import Holdings
@@ -41,6 +42,8 @@ class Delivery:
         told: Callable[[ReplicationState], None] = lambda state: None,
         clock: Clock = now_ns,
     ) -> None:
+        if before := state.read(central.folder):
+            sender.contact_ns, sender.receipt_ns = before.contact_ns, before.receipt_ns
         self._holdings = holdings
         self._sender = sender
         self._accounts = accounts
@@ -103,7 +106,7 @@ class Delivery:
         self._accounts.flush()
         book = self._accounts.book
         is_due = bool(self._sender.due(self._may_bulk()))
-        state = self._standing.state(len(book), book.absent, is_due, is_over)
-        self._state_file.write(state)
-        self._told(state)
-        return state
+        stands = self._standing.state(len(book), book.absent, is_due, is_over)
+        self._state_file.write(stands)
+        self._told(stands)
+        return stands

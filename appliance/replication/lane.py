@@ -49,6 +49,7 @@ class Lane:
         self._once = once
         self._may_bulk = may_bulk
         self._failures = 0
+        self._has_asked = not once or is_urgent
         self._greeted_at = time.monotonic()
         self.error: GreffierError | None = None
 
@@ -74,6 +75,9 @@ class Lane:
     def _round(self) -> bool:
         """Look and send for two seconds, or wait as long; true when there is no more to do at all."""
         self._holdings.refresh(LOOK_S / 2)
+        if not self._has_asked and not self._ask():
+            self._stopping.wait(_TURN_S)
+            return False
         waiting = [item for item in self._sender.due(self._may_bulk()) if self._takes(item)]
         if waiting:
             if not self._send(waiting):
@@ -97,16 +101,37 @@ class Lane:
             with self._sender.holding(item, again) as is_ours:
                 if not is_ours:
                     continue
-                contact_ns = self._sender.contact_ns
+                answers = self._sender.answers
                 self._sender.send(self._target, item, self._standing.sent)
             count += 1
-            if self._sender.contact_ns != contact_ns:
+            if self._sender.answers != answers:
                 self._failures = 0
                 self._greeted_at = time.monotonic()
                 self._standing.worked()
             if self._stopping.is_set() or time.monotonic() > until or self._sender.upsets != upsets:
                 break
         return count
+
+    def _ask(self) -> bool:
+        """Before it ends once: whether central is there and has what it signed for, as its newest line tells."""
+        line, upsets = self._sender.newest_signed_line(), self._sender.upsets
+        if line:
+            with self._sender.holding(line, again=True) as is_ours:
+                if not is_ours:
+                    return False
+                if not self._sender.send(self._target, line, self._standing.sent):
+                    if self._sender.upsets != upsets:
+                        return False  # it was put back: what it has is looked for anew
+                    raise ReplicationError(self._why_not())
+            self._failures = 0
+            self._standing.worked()
+        self._has_asked = True
+        return True
+
+    def _why_not(self) -> str:
+        return next(
+            (message for _, message in self._sender.troubles()), "it does not sign again for what it has"
+        )
 
     def _greet(self) -> None:
         """Nothing to say is said, too: the newest line again, which costs central nothing."""

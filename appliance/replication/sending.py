@@ -69,8 +69,8 @@ class Sender:
     """What one central has, lacks and refuses. Several threads may send, each through a target of its own.
 
     `version` grows with everything that changes what is missing, `upsets` when what was to come next no
-    longer is. `contact_ns` and `receipt_ns` are when central last answered as itself, and last signed for
-    something new.
+    longer is, `answers` with each answer of central. `contact_ns` and `receipt_ns` are when central last
+    answered as itself, and last signed for something new.
     """
 
     def __init__(self, holdings: Holdings, accounts: Accounts, signer: Signer, clock: Clock = now_ns) -> None:
@@ -87,6 +87,7 @@ class Sender:
         self._lacking: list[Item] = []
         self._compared: tuple[object, ...] = ()
         self.version = 0
+        self.answers = 0
         self.contact_ns: int | None = None
         self.receipt_ns: int | None = None
         self.put_back_ns = accounts.put_back_ns()
@@ -240,4 +241,5 @@ class Sender:
             self._aside[item.name] = _Aside(kind, message, time.monotonic() + wait_s, line)
 
     def _answered(self) -> None:
+        self.answers += 1
         self.contact_ns = self._clock()

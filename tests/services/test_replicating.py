@@ -10,10 +10,10 @@ import pytest
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
 from appliance.model.instants import HOUR_NS
-from appliance.replication import brought, delivery, state
+from appliance.replication import backoff, brought, delivery, state
 from appliance.replication.claims import Claim
 from appliance.replication.enrolled import Enrolled
-from appliance.replication.targets import Busy, Full, Target, Unreachable, Untrusted
+from appliance.replication.targets import Busy, Full, Refused, Target, Unreachable, Untrusted
 from appliance.services.replicating import Outcome, Replicating
 from appliance.services.replication_status import replication
 from appliance.vault import chain
@@ -82,7 +82,8 @@ def test_both_centrals_get_everything_and_segments_are_safe(box: Box, heres: lis
     assert [(one.error, one.state.objects, one.state.doing) for one in outcomes] == [(None, 0, "ended")] * 2
     for here in heres:
         assert here.objects() == at_home(box)
-        assert max(here.asked.values()) == 1
+        again = [name for name, count in here.asked.items() if count > 1]
+        assert len(again) == (here is heres[0]), "nothing twice but the line that asks whether it is there"
     found, faults = replication(box.home, catalogue, box.clock())
     assert found
     assert (found.safe, faults) == ((0, 0, 3), [])
@@ -235,3 +236,36 @@ def test_two_processes_do_not_send_to_one_central(box: Box, heres: list[Here]) -
         assert not heres[1].taken
         once(box, heres[1:])
     assert heres[1].objects() == at_home(box)
+
+
+def test_once_asks_a_central_that_lacks_nothing_whether_it_is_there(
+    box: Box, heres: list[Here], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once said that all was well of one that was switched off."""
+    monkeypatch.setattr(backoff, "FIRST_S", 0.01)
+    contact_ns = once(box, heres[:1])[0].state.contact_ns
+    assert contact_ns
+    for error in (Unreachable("no way there"), Refused("403")):
+        heres[0].before = failing_with(error)
+        box.clock.now_ns += HOUR_NS
+        [outcome] = once(box, heres[:1])
+        assert str(error) in str(outcome.error)
+        assert (outcome.state.objects, outcome.state.receipt_ns) == (0, contact_ns), "known over restarts"
+
+
+def failing_with(error: ReplicationError) -> Callable[[Claim], None]:
+    def fail(claim: Claim) -> None:
+        raise error
+
+    return fail
+
+
+def test_once_finds_a_central_that_was_put_back_and_gives_it_everything(
+    box: Box, heres: list[Here], tmp_path: Path
+) -> None:
+    heres[0].save(tmp_path / "empty")
+    once(box, heres[:1])
+    heres[0].put_back(tmp_path / "empty")
+    [outcome] = once(box, heres[:1])
+    assert heres[0].objects() == at_home(box)
+    assert [alarm.kind for alarm in outcome.state.alarms] == ["put_back"]
