@@ -4,10 +4,11 @@ import argparse
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from appliance.cli.wording import on_one_line
 from appliance.model.addresses import ip_halves, mac_number
 from appliance.model.errors import StorageError, UsageError
 from appliance.model.instants import day_of, from_iso
@@ -112,6 +113,15 @@ def say_destroyed(
         some = ", ".join(day.isoformat() for day in days[:5]) + (" ..." if len(days) > 5 else "")
         print(f"greffier: {len(days)} day(s) were destroyed after their term: {some}", file=sys.stderr)
     return bool(days) and not kept
+
+
+def say_damaged(damaged: "Mapping[Path, str]") -> bool:
+    """A sentence on stderr for each file that does not open; returns whether there is one."""
+    for _, why in sorted(damaged.items()):
+        print(f"greffier: left out: {on_one_line(why)}", file=sys.stderr)
+    if damaged:
+        print(f"greffier: the answer lacks what {len(damaged)} file(s) hold", file=sys.stderr)
+    return bool(damaged)
 
 
 def write(tables: "Iterator[pa.Table]", empty: "pa.Table", form: str, out: Path | None) -> int:

@@ -7,7 +7,7 @@ end of the hour in which it was last known to stand, not to the end that was pro
 --to as far as the day before and the day after tell. `randomised` says that a MAC is locally administered:
 a device may have drawn it at random. --nat-ip and --nat-port ask who was behind a public address and port:
 these rows have evidence `nat`, and MAC, user and access point of whoever held the inside address then, as
-`mac_evidence` says.
+`mac_evidence` says. Files that do not open are left out and named on standard error, and the exit code is 1.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
-from appliance.model.errors import DestroyedError, UsageError
+from appliance.model.errors import DestroyedError, FaultFound, UsageError
 
 EXAMPLES = """  greffier bindings --home /var/lib/greffier --identity owner.key lawyer.key \\
       --ip 10.20.0.7 --at 2026-11-21T20:24:26Z
@@ -50,13 +50,16 @@ def run(args: argparse.Namespace) -> int:
     from_ns, to_ns = _period(args, FOREVER_NS)
     home, opener = asking.opened(args)
     question = Question(client_ip=args.ip, client_mac=args.mac, nat_ip=args.nat_ip, nat_port=args.nat_port)
-    holdings = Holdings(home, opener, question)
+    damaged: dict[Path, str] = {}
+    holdings = Holdings(home, opener, question, damaged)
     everything = question == Question() and (from_ns, to_ns) == (0, FOREVER_NS)
     rows = holdings.everything() if everything else iter([holdings.during(from_ns, to_ns)])
     found = asking.write(rows, SHOWN_SCHEMA.empty_table(), args.format, args.out)
     gone = asking.say_destroyed(
         home, "source", holdings.destroyed, from_ns, None if to_ns == FOREVER_NS else to_ns
     )
+    if asking.say_damaged(damaged):
+        return FaultFound.exit_code
     if not found and gone:
         return DestroyedError.exit_code
     if not found:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.cli.wording import several
+from appliance.cli.wording import on_one_line, several
 from appliance.model.errors import UsageError
 from appliance.model.instants import from_iso, to_iso
 from appliance.model.source_names import unit
@@ -102,7 +102,7 @@ def _as_sentences(seen: "list[Coverage]", silent: "list[Gap]") -> str:
     source = ""
     for name, _, line in sorted(lines):
         if name != source:
-            text.append(name)
+            text.append(on_one_line(name))
             source = name
         text.append(line)
     return "\n".join(text)
@@ -128,7 +128,7 @@ def _named(part: "Coverage") -> "list[tuple[str, dict[str, int]]]":
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{count:,} {on_one_line(name)}" for name, count in sorted(counts.items()))
 
 
 def _short(instant_ns: int) -> str:

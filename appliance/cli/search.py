@@ -9,7 +9,8 @@ from an address that this MAC held by the best evidence (`mac_evidence`). Addres
 of the record itself, else those that gateways told apart from it; --nat-ip and --nat-port ask for both, and
 read everything from --from to --to. Without --from and --to the whole home is read. Rows come in order of the
 hour in which a connection was over, and within it by their start. In busy hours instants are kept to the
-millisecond, widened so that the true period lies within; in others to the nanosecond.
+millisecond, widened so that the true period lies within; in others to the nanosecond. Files that do not open
+are left out and named on standard error, and the exit code is 1.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
-from appliance.model.errors import DestroyedError, UsageError
+from appliance.model.errors import DestroyedError, FaultFound, UsageError
 
 EXAMPLES = """  greffier search --home /var/lib/greffier --identity owner.key lawyer.key \\
       --from 2026-11-21T20:00Z --to 2026-11-21T20:10Z --ip 10.20.0.7
@@ -70,10 +71,13 @@ def run(args: argparse.Namespace) -> int:
         args.nat_port,
     )
     home, opener = asking.opened(args)
-    search = Search(home, opener, question)
+    damaged: dict[Path, str] = {}
+    search = Search(home, opener, question, damaged)
     rows = search.parts() if args.parts else search.connections()
     found = asking.write(rows, JOINED_SCHEMA.empty_table(), args.format, args.out)
     gone = asking.say_destroyed(home, "traffic", search.destroyed, args.from_ns, args.to_ns)
+    if asking.say_damaged(damaged):
+        return FaultFound.exit_code
     if not found and gone:
         return DestroyedError.exit_code
     if not found:

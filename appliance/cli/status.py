@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance.cli import replication_shown
-from appliance.cli.wording import several
+from appliance.cli.wording import on_one_line, several
 from appliance.model.instants import to_iso
 from appliance.model.source_names import unit
 
@@ -110,7 +110,7 @@ def _recorder_as_json(recorder: "KnownRun") -> dict[str, object]:
 
 
 def _as_sentences(status: "Status") -> str:
-    lines = [f"{status.config.site}  (box {status.fingerprint})"]
+    lines = [f"{on_one_line(status.config.site)}  (box {status.fingerprint})"]
     for recorder in status.recorders:
         lines.append(_recorder(recorder))
         lines += _sources(recorder)
@@ -134,14 +134,15 @@ def _as_sentences(status: "Status") -> str:
         )
     for held in status.holds:
         if held.state == "holding":
+            reference = on_one_line(held.hold.reference)
             lines.append(
-                f"Hold '{held.hold.reference}': {several(held.kept, 'day of a vault', 'days of vaults')} "
+                f"Hold '{reference}': {several(held.kept, 'day of a vault', 'days of vaults')} "
                 f"kept until the end of {held.hold.until}."
             )
     if status.replication:
         lines += replication_shown.as_sentences(status.replication)
     lines.append(f"Head of the chain: {status.head}")
-    lines += [f"FAULT: {fault}" for fault in status.faults] or ["No fault."]
+    lines += [f"FAULT: {on_one_line(fault)}" for fault in status.faults] or ["No fault."]
     return "\n".join(lines)
 
 
@@ -180,9 +181,12 @@ def _sources(recorder: "KnownRun") -> list[str]:
 
 def _source(source: "SourceState", live: bool) -> list[str]:
     """A source's counts, and how its interface stands while it is recorded."""
-    lost = ", ".join(f"{count:,} at {place}" for place, count in sorted(source.lost.items()) if count)
+    lost = ", ".join(
+        f"{count:,} at {on_one_line(place)}" for place, count in sorted(source.lost.items()) if count
+    )
     what = unit(source.name)
-    told = f"  {source.name}: {several(source.packets, what)}, {several(source.records, 'record')}, "
+    name = on_one_line(source.name)
+    told = f"  {name}: {several(source.packets, what)}, {several(source.records, 'record')}, "
     lines = [told + (f"LOST {lost}" if lost else "nothing lost")]
     if live and what == "message" and source.last_record_ns is not None:
         lines[0] += f", last heard {to_iso(source.last_record_ns)[:19]}Z"
@@ -195,7 +199,9 @@ def _source(source: "SourceState", live: bool) -> list[str]:
         if stands.own_addresses_left_out:
             told += f"; the box's own traffic is left out (addresses: {stands.own_addresses_left_out})"
         lines.append(f"    {told}")
-    noted = ", ".join(f"{name} {count:,}" for name, count in sorted(source.noted.items()) if count)
+    noted = ", ".join(
+        f"{on_one_line(name)} {count:,}" for name, count in sorted(source.noted.items()) if count
+    )
     if live and noted:
         lines.append(f"    noted: {noted}")
     return lines

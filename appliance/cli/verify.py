@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.wording import on_one_line
+
 if TYPE_CHECKING:
     from appliance.vault.verify import Progress, Report
 
@@ -86,8 +88,8 @@ def _as_json(report: "Report", receipts: dict[str, int]) -> dict[str, object]:
 
 def _as_sentences(report: "Report", receipts: dict[str, int]) -> str:
     counts = report.counts
-    lines = [f"FAULT   {fault.place}: {fault.what}" for fault in report.faults]
-    lines += [f"notice  {notice.place}: {notice.what}" for notice in report.notices]
+    lines = [f"FAULT   {on_one_line(f'{fault.place}: {fault.what}')}" for fault in report.faults]
+    lines += [f"notice  {on_one_line(f'{notice.place}: {notice.what}')}" for notice in report.notices]
     lines.append(
         f"{counts['lines']:,} lines of the chain, {counts['segments']:,} files of segments with "
         f"{counts['rows']:,} rows, {counts['journal']:,} of the journal, {counts['envelopes']:,} envelopes: "
@@ -97,7 +99,7 @@ def _as_sentences(report: "Report", receipts: dict[str, int]) -> str:
         lines.append(f"{counts['certificates']:,} certificates of destruction.")
     if counts["open"]:
         lines.append(f"{counts['open']:,} files are being written by a recorder at work.")
-    lines += [f"{count:,} receipts of central '{name}'." for name, count in receipts.items()]
+    lines += [f"{count:,} receipts of central '{on_one_line(name)}'." for name, count in receipts.items()]
     lines.append(f"Box {report.box}\nHead {report.head}")
     lines.append("Not as it was sealed." if report.faults else "Everything is as it was sealed.")
     return "\n".join(lines)

@@ -217,3 +217,33 @@ def test_bindings_of_a_period(greffier: Callable[..., Answer], asked: list[str],
 def test_an_instant_or_a_period_not_both(greffier: Callable[..., Answer]) -> None:
     code, _, err = greffier("bindings", "--at", to_iso(HOUR), "--from", to_iso(HOUR))
     assert (code, "--at is one instant" in err) == (2, True)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "index"])
+@pytest.mark.parametrize("garbage", [b"", b"PAR1 not at all", b"x" * 5000])
+@pytest.mark.parametrize("verb", ["search", "bindings"])
+def test_a_file_that_does_not_open_is_named_and_the_rest_is_answered(
+    verb: str,
+    garbage: bytes,
+    suffix: str,
+    box: Box,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = box.copy_to(tmp_path / "home")
+    identities = ["--identity", *map(str, copy.keys)]
+    asked = [verb, "--home", str(copy.home.path), *identities, "--format", "jsonl"]
+    assert main(asked) == 0
+    whole = capsys.readouterr().out
+    vault = VaultName.TRAFFIC if verb == "search" else VaultName.SOURCE
+    folder = copy.home.segments(vault, DAY)
+    [segment] = folder.glob("*.parquet")
+    beside = folder / f"{segment.stem[:-8]}00000000.parquet"
+    beside.write_bytes(segment.read_bytes())
+    beside.with_suffix(".index").write_bytes(segment.with_suffix(".index").read_bytes())
+    beside.with_suffix(f".{suffix}").write_bytes(garbage)
+    assert main(asked) == 1
+    out, err = capsys.readouterr()
+    assert out == whole != ""
+    assert beside.stem in err
+    assert "lacks what 1 file(s) hold" in err

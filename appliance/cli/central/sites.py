@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance.cli.wording import several
+from appliance.cli.wording import on_one_line, several
 from appliance.model.instants import DAY_NS, to_iso
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if refused:
         told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(refused.items()))
         lines.append(f"Refused today (UTC): {told}.")
-    print("\n".join(lines))
+    print("\n".join(on_one_line(line) for line in lines))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Opens one segment with its day key: the index first, then only the row groups that can match."""
 
 import json
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -40,6 +41,9 @@ _ROWS_AT_ONCE = 8_192
 _FILE_AT_ONCE = 1 << 18
 """Bytes of a segment that are read at once; of a larger one, only the columns that are looked at."""
 
+FOREIGN = (OSError, ValueError, KeyError, TypeError, IndexError, struct.error)
+"""What bytes that no box wrote make readers raise, pyarrow's own errors among them."""
+
 _INDEX_AT_ONCE = 16_384
 """Bytes of an index that are read at once; more, and only its head is opened until rows are asked for."""
 
@@ -65,7 +69,7 @@ def read(path: Path, key: DayKey, index: Index, question: Question) -> Iterator[
         segment = _Segment(file, key.vault)
         whole = index.first_ns >= question.from_ns and index.last_ns < question.to_ns
         yield from segment.answers([n for n in range(index.row_groups) if bits >> n & 1], question, whole)
-    except OSError as error:
+    except FOREIGN as error:
         raise HomeError(f"the segment {path} does not open ({error}); 'greffier verify' says more") from None
 
 
@@ -86,7 +90,7 @@ def _index(path: Path, key: DayKey, size: int) -> Index:
         return (unseal_head if cut else unseal)(held, AESGCM(key.secret), associated(key, beside.name))
     except OSError as error:
         raise HomeError(f"cannot read {beside}: {error.strerror}; restore it from a copy") from error
-    except InvalidTag:
+    except (InvalidTag, *FOREIGN):
         raise HomeError(f"the index {beside} does not open; 'greffier verify' says more") from None
 
 

@@ -161,7 +161,11 @@ class Shelves:
             return self.opener.open(self.vault, day, key_id)
         except DestroyedError:
             self.destroyed.add(day)
-            return None
+        except HomeError as error:  # no envelope, or one that is not the box's
+            if self.damaged is None:
+                raise
+            self.damaged[path] = str(error)
+        return None
 
 
 def _spans(pieces: list[Piece]) -> Iterator[Span]:
