@@ -205,23 +205,23 @@ def _close_seal(central: Central, site: Site, line: ProvenLine) -> None:
 
 
 def _earlier(central: Central, site: Site, line: ProvenLine, together: str) -> list[str]:
-    """The lines right before a seal's last that are of the same seal: one query, however many they are."""
-    values = (site.id, line.prev, together, site.id, together, _LINES_OF_A_SEAL + 1)
-    database: Any = central.database
-    walked = database.execute_sql(_WALK.replace("?", database.param), values).fetchall()
-    return [digest for (digest,) in walked]
+    """The lines right before a seal's last that are of the same seal: one query, however many they are.
 
-
-_WALK = """
-    WITH RECURSIVE walk(hash, prev, steps) AS (
-        SELECT hash, prev, 1 FROM line WHERE site_id = ? AND hash = ? AND open_seal = ?
-        UNION ALL
-        SELECT line.hash, line.prev, walk.steps + 1 FROM walk
-        JOIN line ON line.site_id = ? AND line.hash = walk.prev AND line.open_seal = ?
-        WHERE walk.steps < ?
+    More than a seal has stand for too many, also where forks make them so.
+    """
+    seq = line.entry.seq
+    near = Line.select(Line.hash, Line.prev).where(
+        Line.site == site, Line.seq.between(seq - _LINES_OF_A_SEAL - 1, seq - 1), Line.open_seal == together
     )
-    SELECT hash FROM walk
-"""
+    rows = near.limit(2 * _LINES_OF_A_SEAL + 1).tuples()
+    before = dict(rows.execute(central.database))
+    if len(before) > 2 * _LINES_OF_A_SEAL:
+        return list(before)
+    found, at = [], line.prev
+    while at in before:
+        found.append(at)
+        at = before[at]
+    return found
 
 
 def _journals(central: Central, site: Site, vault: str, files: Sequence[str]) -> list[str]:
