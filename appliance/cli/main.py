@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from appliance.cli import stderr
+from appliance.cli.wording import printable
 from appliance.model.errors import GreffierError, UsageError
 
 VERBS = {
@@ -118,7 +119,7 @@ def _answer(arguments: Sequence[str]) -> int:
         print(end="", flush=True)
         return code
     except GreffierError as error:
-        print(f"greffier: {error}", file=sys.stderr)
+        print(f"greffier: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("greffier: interrupted", file=sys.stderr)

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.wording import on_one_line
+
 if TYPE_CHECKING:
     from appliance.central.verifying import Report
 
@@ -79,4 +81,4 @@ def _as_sentences(report: "Report") -> str:
     )
     lines.append(f"Central {report.central}")
     lines.append("Not as it was signed." if counts.get("faults") else "Everything is as it was signed.")
-    return "\n".join(lines)
+    return "\n".join(on_one_line(line) for line in lines)
