@@ -30,6 +30,8 @@ from appliance.replication.receipts import Receipt
 from appliance.replication.targets import Conflict, Replaced, Unreachable
 from appliance.runtime.clock import Clock, now_ns
 
+_DEFECTS = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What a proof let through and the transaction stumbles over: it is rolled back."""
 _HEARD_EVERY_NS = MINUTE_NS
 """A site that sends what central knows is noted as heard so often: each note is a commit."""
 _REREAD_BYTES = 8 << 20
@@ -81,7 +83,7 @@ class Receiver:
         line = self._store(site, name, claim, claimed)
         try:
             accepted = acceptance.accept(self._central, site, name, claim, line, self._clock(), self._is_live)
-        except ReplicationError:
+        except (ReplicationError, *_DEFECTS):  # not what a database raises: it may have committed
             self._discard(site, name, claim)
             raise
         if isinstance(accepted, Stored):  # it came twice at one moment, and the other was first

@@ -164,6 +164,19 @@ def test_statistics_that_would_fill_memory_are_refused_unread(sender: Sender) ->
         sender.deposit("statistics/2026-03-14/0123abcd-3.jsonl", "{}\n".encode("utf-16-be")[:5] + b"\n")
 
 
+def test_a_line_over_which_the_transaction_stumbles_leaves_no_bytes(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise OverflowError
+
+    before, rows = stored(sender.central), len(sender.rows())
+    monkeypatch.setattr(lines, "follow", stumble)
+    with pytest.raises(OverflowError):
+        Thief(sender).seal(1, [])
+    assert (stored(sender.central), len(sender.rows())) == (before, rows)
+
+
 def test_a_disk_filled_with_envelopes_leaves_room_for_the_catalogue(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
