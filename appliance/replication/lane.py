@@ -113,7 +113,7 @@ class Lane:
         return count
 
     def _ask(self) -> bool:
-        """Before it ends once: whether central is there and has what it signed for, as its newest line tells."""
+        """Before it ends once: whether central is there and has what it signed for, by its newest line."""
         line, upsets = self._sender.newest_signed_line(), self._sender.upsets
         if line:
             with self._sender.holding(line, again=True) as is_ours:

@@ -1,9 +1,11 @@
 """Replication of a home to two real centrals in folders: what is slow, away or refused stops nothing else."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -13,7 +15,9 @@ from appliance.model.instants import HOUR_NS
 from appliance.replication import backoff, brought, delivery, state
 from appliance.replication.claims import Claim
 from appliance.replication.enrolled import Enrolled
+from appliance.replication.receipts import Receipt
 from appliance.replication.targets import Busy, Full, Refused, Target, Unreachable, Untrusted
+from appliance.services import replicating as replicating_service
 from appliance.services.replicating import Outcome, Replicating
 from appliance.services.replication_status import replication
 from appliance.vault import chain
@@ -269,3 +273,44 @@ def test_once_finds_a_central_that_was_put_back_and_gives_it_everything(
     [outcome] = once(box, heres[:1])
     assert heres[0].objects() == at_home(box)
     assert [alarm.kind for alarm in outcome.state.alarms] == ["put_back"]
+
+
+def test_a_central_enrolled_or_moved_while_it_runs_is_sent_to(
+    box: Box, heres: list[Here], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second one was once not sent to until somebody started the service again."""
+    monkeypatch.setattr(replicating_service, "LOOK_S", 0.1)
+    north, south = heres
+    known = [dataclasses.replace(north.enrolled, url="https://was-there.example:443")]
+    by_url = targets(heres)
+
+    def target_of(central: Enrolled) -> Target:
+        return _Away() if "was-there" in central.url else by_url(central)
+
+    stopping, ended = threading.Event(), list[Outcome]()
+    service = Replicating(
+        box.home, list(known), ReplicationConfig(), stopping, make_target=target_of, look=lambda: list(known)
+    )
+    thread = threading.Thread(target=lambda: ended.extend(service.run()))
+    thread.start()
+    try:
+        wait_for(lambda: told(north) == "waiting", 10, "it to find nobody")
+        known.append(south.enrolled)
+        wait_for(lambda: south.objects() == at_home(box), 20, "the second to have everything")
+        assert not north.taken
+        known[0] = north.enrolled
+        wait_for(lambda: north.objects() == at_home(box), 20, "the first to have everything")
+    finally:
+        stopping.set()
+        thread.join(15)
+    assert [(one.central, one.url) for one in ended] == [
+        (here.enrolled.identity.name, here.enrolled.url) for here in heres
+    ]
+
+
+class _Away:
+    def deposit(self, claim: Claim, content: BinaryIO) -> Receipt:
+        raise Unreachable("no way there")
+
+    def close(self) -> None:
+        return None
