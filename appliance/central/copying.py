@@ -1,5 +1,6 @@
 """Copies of what a central keeps of one site, each byte checked against what the site had signed for it."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -65,12 +66,15 @@ class Copying:
             raise Wrong("is not here")
         return b"".join(self._pieces(row))
 
-    def copy(self, row: Stored, home: Path) -> None:
+    def copy(self, row: Stored, home: Path, like: Path | None = None) -> None:
         """Write an object where it lay in its home, if it is not there already.
 
+        `like` is a copy of it that was taken already: where the file system can, both are then one file.
         Durable once its file system is synced. Raises Wrong; StorageError if the store does not answer.
         """
         path = home / row.name
+        if like and _joined(like, path):
+            return
         if path.exists() and _digest(path) == bytes(row.sha256):
             return
         make_folder(path.parent)
@@ -126,6 +130,18 @@ class Copying:
                     pass  # a segment is what its line says: asked before
         except Unproven as error:
             raise Wrong(str(error)) from None
+
+
+def _joined(like: Path, path: Path) -> bool:
+    """Give a file a second name; whether that is done now. A stick knows no second names."""
+    make_folder(path.parent)
+    with contextlib.suppress(OSError):
+        if path.exists() and not path.samefile(like):
+            path.unlink()  # what an interrupted call had written, or of another branch
+        if not path.exists():
+            path.hardlink_to(like)
+        return True
+    return False
 
 
 def _is_one_file(error: BaseException) -> bool:

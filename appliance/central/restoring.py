@@ -7,14 +7,15 @@ but on the box. What central lacks, or has otherwise than it was signed, is name
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.central import branches, objects, sites
-from appliance.central.branches import Branch
-from appliance.central.copying import HALVES, Copying, Wrong
+from appliance.central import branches, objects, sites, unfinished
+from appliance.central.branches import Branch, Head
+from appliance.central.copying import Copying, Wrong
 from appliance.central.places import Central
+from appliance.central.proofs import ProvenLine
 from appliance.central.tables import Site, Stored
 from appliance.config import text
 from appliance.config.box import BoxConfig
@@ -22,12 +23,12 @@ from appliance.model.errors import CentralError, StorageError
 from appliance.model.instants import to_iso
 from appliance.replication import names
 from appliance.replication.names import Kind
-from appliance.runtime.files import make_folder, sync_file_system, sync_folder
+from appliance.runtime.files import make_folder
 from appliance.vault import journal
 from appliance.vault.names import Home
 from appliance.vault.seals import Custodians, Init
 
-UNFINISHED = ".unfinished"
+UNFINISHED = unfinished.MARK
 RECEIPTS = "restored"
 """The folder in a home's state for the receipts of what was restored."""
 
@@ -56,57 +57,75 @@ class Restored:
     last_received_ns: int = 0
 
 
-def restore(
-    central: Central, site: Site, out: Path, progress: Progress = lambda done, total: None
-) -> list[Restored]:
-    """Make a home for each branch of a site's chain, the newest first: OUT/home, or OUT/branch-1/home, ...
+@dataclass(frozen=True)
+class Restoration:
+    """The homes that were made, and the branches that were not asked for, or were too many."""
 
-    `out` must be empty, or hold what an interrupted call had begun, which is then completed; durable on
-    return. Raises CentralError if nothing of the site's chain is here; StorageError for a full disk, or a
-    store that does not answer: it is to be run again then.
+    homes: list[Restored]
+    left_out: list[Head]
+
+
+def restore(
+    central: Central,
+    site: Site,
+    out: Path,
+    progress: Progress = lambda done, total: None,
+    numbers: Sequence[int] = (),
+) -> Restoration:
+    """Make a home for each branch of a site's chain: OUT/home, or OUT/branch-1/home, ... for several.
+
+    The longest come first; the first 16, or those of these numbers. `out` must be empty, or hold what an
+    interrupted call for the same had begun, which is then completed; durable on return. Raises CentralError
+    if nothing of the site's chain is here, or no such branch; StorageError for a full disk, or a store that
+    does not answer: it is to be run again then.
     """
-    copying = Copying(central, site)
-    found = branches.branches(central, site)
-    if not found:
+    heads = branches.heads(central, site)
+    if not heads:
         raise CentralError(
             f"no line of the chain of '{site.name}' has come to this central: nothing to restore"
         )
+    chosen = _chosen(heads, numbers)
     try:
-        _begin(out)
-        folders = [out] if len(found) == 1 else [out / f"branch-{n}" for n in range(1, len(found) + 1)]
-        made = [
-            _chain(copying, branch, folder / "home") for branch, folder in zip(found, folders, strict=True)
-        ]
-        _objects(copying, found, made, progress)
-        for branch, restored in zip(found, made, strict=True):
-            _complete(copying, branch, restored)
-        sync_file_system(out)  # a power cut after the mark is gone must not find half a home
-        (out / UNFINISHED).unlink()
-        sync_folder(out)
+        unfinished.begin(central, site, out, numbers)
+        folders = [out] if len(heads) == 1 else [out / f"branch-{head.number}" for head in chosen]
+        made = _restored(central, site, chosen, [folder / "home" for folder in folders], progress)
+        unfinished.end(out)  # on the disk first: a power cut must not leave half a home without its mark
     except OSError as error:
         raise StorageError(
             f"cannot write {out}: {error.strerror or error}; free the disk, then run this again: it goes on"
         ) from error
+    return Restoration(made, [head for head in heads if head not in chosen])
+
+
+def _chosen(heads: Sequence[Head], numbers: Sequence[int]) -> list[Head]:
+    if not numbers:
+        return list(heads[: branches.MOST])
+    if len(set(numbers)) > branches.MOST:
+        raise CentralError(f"at most {branches.MOST} branches are restored at once; name fewer")
+    if wrong := set(numbers) - {head.number for head in heads}:
+        raise CentralError(f"there is no branch {min(wrong)}: the chain has {len(heads)}, numbered from 1")
+    return [head for head in heads if head.number in numbers]
+
+
+def _restored(
+    central: Central, site: Site, chosen: Sequence[Head], homes: Sequence[Path], progress: Progress
+) -> list[Restored]:
+    copying = Copying(central, site)
+    proven: dict[str, ProvenLine] = {}
+    found = branches.branches(central, site, chosen)
+    made = [_chain(copying, branch, home, proven) for branch, home in zip(found, homes, strict=True)]
+    _objects(copying, found, made, progress)
+    for branch, restored in zip(found, made, strict=True):
+        _complete(copying, branch, restored)
     return made
 
 
-def _begin(out: Path) -> None:
-    make_folder(out)
-    present = {path.name for path in out.iterdir()}
-    if present and UNFINISHED not in present:
-        raise StorageError(f"{out} is not empty and nothing is overwritten; choose an empty folder")
-    (out / UNFINISHED).touch(mode=0o600)
-    sync_folder(out)
-    for half in list(out.rglob(HALVES)):
-        half.unlink()
-
-
-def _chain(copying: Copying, branch: Branch, path: Path) -> Restored:
+def _chain(copying: Copying, branch: Branch, path: Path, proven: dict[str, ProvenLine]) -> Restored:
     """chain.jsonl re-joined out of its lines, and the settings that it states."""
     home = Home(path)
     make_folder(home.state)
     with home.chain.open("wb") as file:
-        for line in branches.read(copying, branch):
+        for line in branches.read(copying, branch, proven):
             file.write(line)
     _close_to_others(home.chain)
     if not branch.lines:
@@ -134,24 +153,28 @@ def _objects(copying: Copying, found: Sequence[Branch], made: Sequence[Restored]
         Stored.site == copying.site, Stored.state == "kept", Stored.kind != Kind.CHAIN.value
     )
     count = total.count(copying.central.database)
-    with contextlib.ExitStack() as opened:
-        receipts = [opened.enter_context(_receipts(copying.central, restored.home)) for restored in made]
-        for done, row in enumerate(copying.rows(), 1):
-            for branch, restored, signed in zip(found, made, receipts, strict=True):
-                concerns = row.key_id is None or row.key_id in branch.keys or row.key_id not in known
-                if concerns and _take(copying, branch, restored, row):
-                    receipt = objects.receipt_of(copying.central.signer, copying.site, row)
-                    signed(receipt.render())
-            progress(done, count)
+    for restored in made:
+        _begin_receipts(copying.central, restored.home)
+    for done, row in enumerate(copying.rows(), 1):
+        if row.key_id is None or row.key_id in known:
+            concerned = [row.key_id is None or row.key_id in branch.keys for branch in found]
+        else:  # of a branch that is left out, or of none
+            concerned = [not branches.is_fixed(copying.central, copying.site, row.name)] * len(found)
+        like = None
+        for branch, restored, concerns in zip(found, made, concerned, strict=True):
+            if concerns and _take(copying, branch, restored, row, like):
+                like = restored.home / row.name
+                _keep_receipt(copying, restored.home, row)
+        progress(done, count)
 
 
-def _take(copying: Copying, branch: Branch, restored: Restored, row: Stored) -> bool:
+def _take(copying: Copying, branch: Branch, restored: Restored, row: Stored, like: Path | None) -> bool:
     fixing = branch.fixes.get(row.name)
     if fixing and (fixing.sha256, fixing.size_bytes) != (bytes(row.sha256).hex(), row.size_bytes):
         restored.missing.append((row.name, "is not the file that the chain fixes"))
         return False
     try:
-        copying.copy(row, restored.home)
+        copying.copy(row, restored.home, like)
     except Wrong as error:
         restored.missing.append((row.name, str(error)))
         return False
@@ -161,8 +184,7 @@ def _take(copying: Copying, branch: Branch, restored: Restored, row: Stored) -> 
     return True
 
 
-@contextlib.contextmanager
-def _receipts(central: Central, home: Path) -> Iterator[Callable[[bytes], object]]:
+def _begin_receipts(central: Central, home: Path) -> None:
     """The receipts of what was taken, beside the identity of the central that signed them.
 
     Not where a box keeps those it was given: this home is enrolled nowhere.
@@ -170,9 +192,14 @@ def _receipts(central: Central, home: Path) -> Iterator[Callable[[bytes], object
     folder = home / "state" / RECEIPTS
     make_folder(folder)
     _write(folder / "central.json", central.identity.render().decode("utf-8"))
-    with (folder / "receipts.jsonl").open("wb") as file:
-        yield file.write
-    _close_to_others(folder / "receipts.jsonl")
+    _write(folder / "receipts.jsonl", "")
+
+
+def _keep_receipt(copying: Copying, home: Path, row: Stored) -> None:
+    """Opened for each: a process may have fewer files open than a chain has branches."""
+    receipt = objects.receipt_of(copying.central.signer, copying.site, row)
+    with (home / "state" / RECEIPTS / "receipts.jsonl").open("ab") as file:
+        file.write(receipt.render())
 
 
 def _complete(copying: Copying, branch: Branch, restored: Restored) -> None:

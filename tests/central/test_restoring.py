@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from appliance.central import believed, expiry, places, restoring, sites
+from appliance.central import believed, expiry, places, restoring, sites, unfinished
 from appliance.central.places import Central
 from appliance.central.tables import Stored
 from appliance.cli.main import main
@@ -61,7 +61,7 @@ def found_in(home: Home, keys: list[Path]) -> list[str]:
 
 
 def restored_at(central: Central, out: Path) -> list[restoring.Restored]:
-    return restoring.restore(central, sites.find(central, SITE), out)
+    return restoring.restore(central, sites.find(central, SITE), out).homes
 
 
 def files_of(home: Home) -> dict[str, bytes]:
@@ -343,7 +343,7 @@ def test_a_home_is_on_the_disk_before_its_mark_goes(
         )
         sync_file_system(folder)
 
-    monkeypatch.setattr(restoring, "sync_file_system", watched)
+    monkeypatch.setattr(unfinished, "sync_file_system", watched)
     central = places.open(reference)
     restored_at(central, out)
     central.close()

@@ -3,7 +3,8 @@
 OUT/home can then be read like the box's own: 'greffier verify', 'search', 'bindings', 'coverage'. With
 --identity the custodians also get everything in open formats, in OUT/data (see 'greffier reversibility').
 Each byte is checked against what the box had signed; what is missing is named. A box that was rolled back and
-went on has several chains: one home each, OUT/branch-1 the newest. Interrupted, it is run again and goes on.
+went on has several chains: one home each, OUT/branch-1 the longest, 16 at most; --branch takes others. What
+is in several homes is stored once, where the disk can. Interrupted, it is run again and goes on.
 
 The home can be read, not continued: the box's key is on the box only. A new box begins a chain of its own.
 """
@@ -20,6 +21,7 @@ from appliance.model.errors import FaultFound
 from appliance.model.instants import to_iso
 
 if TYPE_CHECKING:
+    from appliance.central.branches import Head
     from appliance.central.restoring import Restored
 
 EXAMPLES = """  greffier central restore --dir DIR --site "Hotel du Port" --to /srv/restored
@@ -35,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", required=True, metavar="S", help="its name, or how its fingerprint begins")
     parser.add_argument("--to", type=Path, required=True, metavar="OUT", help="an empty folder, or a new one")
     parser.add_argument(
+        "--branch", type=int, action="extend", nargs="+", default=[], metavar="N",
+        help="only these branches of its chain, by number (default: the 16 longest)",
+    )  # fmt: skip
+    parser.add_argument(
         "--identity", type=Path, action="extend", nargs="+", default=[], metavar="KEY",
         help="key files of the custodians: open the records, too",
     )  # fmt: skip
@@ -44,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     reversibility.add_form(parser)
     parser.add_argument(
-        "--json", action="store_true", help="print one JSON object a home instead of sentences"
+        "--json", action="store_true", help="print one JSON object a home, and one of what was left out"
     )
 
 
@@ -58,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         site = sites.find(central, args.site)
         with of_objects() as progress:
-            made = restoring.restore(central, site, args.to, progress)
+            done = restoring.restore(central, site, args.to, progress, args.branch)
     finally:
         central.close()
-    code = 0
-    for restored in made:
+    code = FaultFound.exit_code if done.left_out and not args.branch else 0
+    for restored in done.homes:
         print(json.dumps(_as_json(restored)) if args.json else _as_text(restored), flush=True)
         code = FaultFound.exit_code if restored.missing else code
         if identities:
@@ -72,7 +78,21 @@ def run(args: argparse.Namespace) -> int:
             home = Home(restored.home)
             out = restored.home.parent / "data"
             code = reversibility.write(home, KeyOpener(home, identities), out, args) or code
+    if done.left_out:
+        print(_left_as_json(done.left_out) if args.json else _left_as_text(done.left_out), flush=True)
     return code
+
+
+def _left_as_json(left: "list[Head]") -> str:
+    return json.dumps({"left_out": [{"branch": head.number, "head": str(head)} for head in left]})
+
+
+def _left_as_text(left: "list[Head]") -> str:
+    lines = [f"LEFT OUT: branch {head.number}, its head {head}" for head in left[:_SHOWN]]
+    if len(left) > _SHOWN:
+        lines.append(f"... and {len(left) - _SHOWN:,} more: --json names them")
+    lines.append(f"Any of them:  greffier central restore ... --branch {left[0].number} --to ANOTHER")
+    return "\n".join(lines)
 
 
 def _as_json(restored: "Restored") -> dict[str, object]:
