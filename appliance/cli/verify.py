@@ -1,6 +1,7 @@
 """Re-read and check everything that is kept: files, hashes, chain, signatures, an envelope for every day.
 
-What centrals have signed for must be here as they have it: a box that was rolled back cannot take that away.
+What centrals have signed for must be here as they have it, journals that no seal fixes yet too: a box that
+was rolled back cannot take that away.
 Needs no custodian. Exit code 1 and the exact place of every fault, if there is one. Note the head that is
 printed apart from the box: given back later with --known-head it proves that nothing before it was undone.
 """

@@ -1,27 +1,32 @@
-"""Checks what centrals signed against the home: a receipt for other bytes, or for a line that is gone.
+"""Checks what centrals signed against the home: a receipt for other bytes, or for what is gone.
 
 Whoever rolls a whole home back, its note of the head included, cannot take back what centrals have signed.
+The receipts of a home that `greffier central restore` made are checked the same way.
 """
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from appliance.model.errors import HomeError
-from appliance.replication import accounts, names, receipts
+from appliance.replication import accounts, fixings, journal_check, names, receipts
+from appliance.replication import identity as identities
 from appliance.replication.accounts import EVIDENCE, FORMAT, RECEIPTS
-from appliance.replication.enrolled import Enrolled, enrolled
+from appliance.replication.enrolled import enrolled
+from appliance.replication.fixings import Fixings
 from appliance.replication.identity import CentralIdentity
-from appliance.replication.names import Kind
+from appliance.replication.journal_check import Suspect
+from appliance.replication.names import Kind, ObjectName
 from appliance.replication.receipts import Receipt
-from appliance.vault import canonical, chain, signing
+from appliance.vault import canonical
 from appliance.vault.chain_check import Fault
 from appliance.vault.names import Home
-from appliance.vault.seals import Adoption, EnvelopeMade, Init, Seal, StoredFile
 
 Progress = Callable[[int, int], None]
+
+_RESTORED = "state/restored"
+"""Where a restored home has the receipts of what it was made of (FORMAT.md)."""
 
 
 @dataclass
@@ -34,12 +39,12 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class _Fixed:
-    """What the chain fixes: the hash of each line by number, of each file by name; and whose it is."""
+class _Source:
+    """A folder of the home with receipts of a central, by its path there."""
 
-    site: str
-    lines: tuple[str, ...]
-    files: dict[str, StoredFile]
+    folder: str
+    identity: CentralIdentity
+    is_restored: bool = False
 
 
 def check(home: Home, progress: Progress = lambda done, total: None) -> Checked:
@@ -49,36 +54,64 @@ def check(home: Home, progress: Progress = lambda done, total: None) -> Checked:
     """
     checked = Checked()
     try:
-        known = enrolled(home)
+        known = _sources(home)
     except HomeError as error:
         checked.faults.append(Fault("replication", str(error)))
         return checked
     # Receipts before the chain: what was signed for stood in the chain by then.
-    accounts_of = [(central, [*accounts.lines(central.folder / RECEIPTS)]) for central in known]
-    fixed = _fixed(home)
+    accounts_of = [(one, [*accounts.lines(home.path / one.folder / RECEIPTS)]) for one in known]
+    fixed = fixings.read(home)
     total, done = sum(len(lines) for _, lines in accounts_of), 0
-    for central, lines in accounts_of:
-        where = f"replication/{central.folder.name}"
-        account = _Account(central.identity, fixed, f"{where}/{RECEIPTS}", checked)
+    suspects: list[Suspect] = []
+    for source, lines in accounts_of:
+        account = _Account(home, source, fixed, checked)
         for number, line in enumerate(lines, 1):
             account.check(number, line)
             done += 1
             if done % 500 == 0:
                 progress(done, total)
-        checked.counts[central.identity.name] += len(account.by_sequence)
-        _check_evidence(central, f"{where}/{EVIDENCE}", checked)
+        suspects += account.suspects.values()
+        checked.counts[source.identity.name] += len(account.by_sequence)
+        _check_evidence(home, source, checked)
+    checked.faults += _unexplained(home, suspects)
     return checked
+
+
+def _sources(home: Home) -> list[_Source]:
+    known = [_Source(f"replication/{one.folder.name}", one.identity) for one in enrolled(home)]
+    path = home.path / _RESTORED / "central.json"
+    if path.exists():
+        try:
+            known.append(_Source(_RESTORED, identities.parse(path.read_bytes()), is_restored=True))
+        except OSError as error:
+            raise HomeError(f"cannot read {path}: {error.strerror}; restore this home again") from error
+        except ValueError as error:
+            raise HomeError(f"{path} {error}; restore this home again") from None
+    return known
+
+
+def _unexplained(home: Home, suspects: list[Suspect]) -> list[Fault]:
+    """Those that the chain does not explain now either: a seal may have replaced some meanwhile."""
+    if not suspects:
+        return []
+    fixed = fixings.read(home)
+    return [
+        one.fault for one in suspects if not journal_check.is_explained(one.name, fixed.replaced, fixed.ended)
+    ]
 
 
 class _Account:
     """The receipts of one central, checked in the order in which they came."""
 
-    def __init__(self, identity: CentralIdentity, fixed: _Fixed, where: str, checked: Checked) -> None:
-        self._identity = identity
+    def __init__(self, home: Home, source: _Source, fixed: Fixings, checked: Checked) -> None:
+        self._home = home
+        self._source = source
+        self._identity = source.identity
         self._fixed = fixed
-        self._where = where
+        self._where = f"{source.folder}/{RECEIPTS}"
         self._checked = checked
         self.by_sequence: dict[int, Receipt] = {}
+        self.suspects: dict[str, Suspect] = {}
 
     def check(self, number: int, line: bytes) -> None:
         place = f"{self._where} line {number}"
@@ -89,9 +122,21 @@ class _Account:
                 what = "is neither a receipt nor a mark; 'greffier replicate' gets it anew"
                 self._checked.notices.append(Fault(place, what))
             return
-        for what in _wrong(receipt, self._identity, self._fixed):
-            self._checked.faults.append(Fault(place, what))
+        wrong = [*_wrong(receipt, self._source, self._fixed)]
+        self._checked.faults += [Fault(place, what) for what in wrong]
+        if not wrong:
+            self._compare(receipt)
         self._follow(receipt, place)
+
+    def _compare(self, receipt: Receipt) -> None:
+        """Re-read what no line fixes: nobody else does."""
+        told = names.parse(receipt.name)
+        if receipt.name in self._fixed.files or not _is_loose(told, self._source):
+            return
+        if not journal_check.is_explained(told, self._fixed.replaced, self._fixed.ended):
+            suspect = journal_check.compare(self._home, told, receipt, self._identity.name)
+            if suspect:
+                self.suspects[receipt.name] = suspect
 
     def _mark(self, line: bytes) -> bool:
         """A mark of ours: from this number on receipts were found to be void."""
@@ -117,9 +162,14 @@ class _Account:
         self.by_sequence[receipt.sequence] = receipt
 
 
-def _wrong(receipt: Receipt, identity: CentralIdentity, fixed: _Fixed) -> Iterator[str]:
+def _is_loose(told: ObjectName, source: _Source) -> bool:
+    """Whether it may be here with no line that fixes it; on a box envelopes are sent with theirs only."""
+    return told.kind is Kind.JOURNAL or (source.is_restored and told.kind is Kind.ENVELOPE)
+
+
+def _wrong(receipt: Receipt, source: _Source, fixed: Fixings) -> Iterator[str]:
     """What a receipt says that cannot be."""
-    name = identity.name
+    identity, name = source.identity, source.identity.name
     if receipt.central != identity.signs_as or not receipt.holds(identity.key):
         yield f"is not signed by central '{name}'"
         return
@@ -143,34 +193,17 @@ def _wrong(receipt: Receipt, identity: CentralIdentity, fixed: _Fixed) -> Iterat
     file = fixed.files.get(receipt.name)
     if file and (file.sha256, file.size_bytes) != (receipt.sha256, receipt.size_bytes):
         yield f"shows that central '{name}' has other bytes of {receipt.name} than the chain fixes"
-    elif file is None and told.kind in (Kind.ENVELOPE, Kind.SEGMENT):
+    elif file is None and told.kind in (Kind.ENVELOPE, Kind.SEGMENT) and not source.is_restored:
         yield f"is for {receipt.name}, which no line of the chain fixes: the chain was cut or replaced"
 
 
-def _fixed(home: Home) -> _Fixed:
-    """Read without stopping at a damaged line, of which `verify` tells."""
-    site, hashes, files = "", [], dict[str, StoredFile]()
-    for line in chain.split_lines(chain.content(home))[0]:
-        hashes.append(canonical.sha256(line))
-        with contextlib.suppress(ValueError, AttributeError):
-            match chain.entry(json.loads(line), line).body:
-                case Init(box=box) if not site:
-                    site = signing.fingerprint(box)
-                case EnvelopeMade() as made:
-                    files[f"{Kind.ENVELOPE}/{made.vault}/{made.day}/{made.file.name}"] = made.file
-                case Seal() as seal:
-                    files |= {f"{Kind.SEGMENT}/{seal.vault}/{seal.day}/{one.name}": one for one in seal.files}
-                case Adoption() as left:
-                    files[f"{Kind.JOURNAL}/{left.vault}/{left.day}/{left.file.name}"] = left.file
-    return _Fixed(site, tuple(hashes), files)
-
-
-def _check_evidence(central: Enrolled, where: str, checked: Checked) -> None:
+def _check_evidence(home: Home, source: _Source, checked: Checked) -> None:
     """Contradictions of a central that this box has noted, each with both its signatures."""
-    for number, line in enumerate(accounts.lines(central.folder / EVIDENCE), 1):
-        at = _proven_at(line, central.identity)
+    where = f"{source.folder}/{EVIDENCE}"
+    for number, line in enumerate(accounts.lines(home.path / where), 1):
+        at = _proven_at(line, source.identity)
         what = (
-            f"proves that central '{central.identity.name}' was put back to an earlier state, noticed at "
+            f"proves that central '{source.identity.name}' was put back to an earlier state, noticed at "
             f"{at[:19]}Z; what it lost is sent again"
             if at
             else "proves nothing: it was damaged"

@@ -15,6 +15,7 @@ from appliance.replication.book import Verdict
 from appliance.replication.claims import Claim
 from appliance.replication.holdings import Gone, Holdings
 from appliance.replication.missing import Item
+from appliance.replication.names import Kind
 from appliance.replication.receipts import Receipt
 from appliance.replication.stick import lines
 from appliance.replication.targets import Untrusted
@@ -101,7 +102,8 @@ class Entering:
         if item := self._items.get(receipt.name):
             with contextlib.suppress(Gone, ReplicationError):
                 return self._as_it_lies(item)
-        elif self._holdings.is_gone(receipt.name):
+        elif self._holdings.is_gone(receipt.name) or receipt.name.startswith(f"{Kind.JOURNAL}/"):
+            # A journal file that nothing explains was taken away: its receipt is what shows it.
             return Claim(self._site, receipt.name, receipt.sha256, receipt.size_bytes, "")
         return None
 

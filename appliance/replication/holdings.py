@@ -95,8 +95,9 @@ class Holdings:
         with contextlib.suppress(ValueError):
             told = names.parse(name)
             with self._lock:
-                if told.kind is Kind.JOURNAL:
-                    return name not in self._files.journals
+                # One that is gone and not replaced was taken away: only its receipt shows that it was here.
+                if told.kind is Kind.JOURNAL and name.rpartition("/")[2] in self._chain.replaced:
+                    return True
                 return told.key_id is not None and told.key_id in self._chain.ended
         return False
 

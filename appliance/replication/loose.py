@@ -36,7 +36,7 @@ class _Found:
 
 
 class Loose:
-    """The loose files of a home; `journals` names all journal files that were there at the last look."""
+    """The loose files of a home."""
 
     def __init__(self, home: Home, chain: ChainItems, clock: Clock) -> None:
         self._home = home
@@ -44,8 +44,7 @@ class Loose:
         self._clock = clock
         self._folders: dict[Path, tuple[int, list[str]]] = {}
         self._statistics: dict[Path, tuple[int, list[Item]]] = {}
-        self._headed: set[str] = set()
-        self.journals: set[str] = set()
+        self._with_rows: dict[str, tuple[tuple[int, int], bool]] = {}
 
     def look(self) -> list[Item]:
         """What is there to send now. Raises OSError."""
@@ -67,22 +66,25 @@ class Loose:
                     live[run] = liveness.is_live(self._home, run)
                 begun = _begun(text)
                 whole = now >= begun + _WHOLE_NS and now - found.changed_ns >= _STILL_NS
-                if (whole or not live[run]) and self._is_headed(folder / text):
+                if (whole or not live[run]) and self._holds_rows(folder / text, found):
                     yield Item(name, Urgency.JOURNAL, begun, found.size_bytes, None, found.name.day)
-        self.journals = present
-        self._headed &= present
+        for gone in self._with_rows.keys() - present:
+            del self._with_rows[gone]
 
-    def _is_headed(self, path: Path) -> bool:
-        """Whether a journal file has its header: one that a power cut left without holds nothing."""
-        name = str(path.relative_to(self._home.path))
-        if name not in self._headed:
+    def _holds_rows(self, path: Path, found: _Found) -> bool:
+        """Whether a journal file has its header and one whole frame.
+
+        One that a power cut left without holds nothing, and the next start removes it: it is not sent, for
+        what central has signed for must not be gone here.
+        """
+        name, seen = found.name.text, (found.size_bytes, found.changed_ns)
+        known = self._with_rows.get(name)
+        if known is None or known[0] != seen:
             try:
-                with opened(path) as file:
-                    if journal.parse_header(file.readline(4096)).name == path.name:
-                        self._headed.add(name)
-            except (OSError, ValueError):
+                known = self._with_rows[name] = (seen, _has_frame(path))
+            except OSError:
                 return False
-        return name in self._headed
+        return known[1]
 
     def _written_statistics(self) -> Iterator[Item]:
         folders = list(_day_folders(self._home.statistics, 1))
@@ -146,6 +148,18 @@ def _begun(text: str) -> int:
     """The second in the name of a journal file, `20260314T150000Z-...`."""
     day, _, clock = text.partition("Z")[0].partition("T")
     return from_iso(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:4]}:{clock[4:]}Z")
+
+
+def _has_frame(path: Path) -> bool:
+    """Whether a journal file begins as one of this name does and has a frame. Raises OSError."""
+    with opened(path) as file:
+        try:
+            if journal.parse_header(file.readline(4096)).name != path.name:
+                return False
+        except ValueError:
+            return False
+        first = file.read(journal.FRAME_HEAD.size + journal.FRAME_LIMIT_BYTES)
+        return any(journal.frames(memoryview(first), 0))
 
 
 def opened(path: Path) -> BinaryIO:

@@ -146,6 +146,17 @@ def test_a_journal_counts_when_it_is_whole_and_until_it_is_replaced(box: Box) ->
     assert held(holdings) == at_home(box)
 
 
+def test_the_receipt_of_a_journal_that_was_taken_away_still_proves_something(box: Box) -> None:
+    """It is all that shows that there was one: an account must not let go of it."""
+    run_that_dies(box, traffic(5, 1))
+    [path] = box.files("journal")
+    holdings = Holdings(box.home, box.clock)
+    held(holdings)
+    path.unlink()
+    held(holdings)
+    assert not holdings.is_gone(str(path.relative_to(box.home.path)))
+
+
 def test_a_dead_runs_journal_goes_at_once_and_is_fixed_when_it_is_adopted(box: Box) -> None:
     holdings = Holdings(box.home, box.clock)
     run_that_dies(box, traffic(5, 9))
