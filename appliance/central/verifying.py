@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import fn
 
-from appliance.central import contract_end, moving, sites
+from appliance.central import contract_end, exposure, moving, sites
 from appliance.central.findings import Findings, Progress
 from appliance.central.ledger import Ledger
 from appliance.central.listing_check import check_listings
@@ -44,6 +44,8 @@ def verify(
         done += size_bytes
         progress(done, max(done, total))
 
+    for place, what in exposure.exposed(central.folder):
+        findings.notice(place, what)
     if site is None:
         _check_catalogue(central, findings)
         for fault in Ledger(central).check():

@@ -1,5 +1,6 @@
 """`greffier central verify`: whatever is changed in a central is found and named; what is whole is quiet."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -338,3 +339,16 @@ def test_a_box_that_was_rolled_back_is_named_and_no_fault(tmp_path: Path) -> Non
     assert [notice for notice in report.notices if "put back to line" in notice.what]
     assert "fork" in {entry.kind for entry in Ledger(central).entries()}
     central.close()
+
+
+def test_keys_that_other_accounts_may_read_are_said(copied: Path) -> None:
+    def places_said() -> list[str]:
+        with contextlib.closing(places.open(copied)) as central:
+            report = verifying.verify(central)
+        assert report.faults == ()
+        return [notice.place for notice in report.notices if "chmod 600" in notice.what]
+
+    assert places_said() == []
+    (copied / "central.key").chmod(0o644)
+    (copied / "tls/server.key").chmod(0o640)
+    assert places_said() == ["central.key", "tls/server.key"]

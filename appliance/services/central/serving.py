@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import wsgi as gunicorn_wsgi
 
-from appliance.central import places
+from appliance.central import exposure, places
 from appliance.model.errors import ListenError
 from appliance.services.central import settings
 from appliance.services.central.wsgi import CentralApplication
@@ -60,6 +61,8 @@ def serve(
     central = places.open(folder)
     name = central.identity.name
     central.close()  # every process opens it for itself: no connection survives a fork
+    for secret, what in exposure.exposed(folder):
+        sys.stderr.write(f"greffier: warning: {secret} {what}\n")
     _allow_files()
     listener = _listen(address, port)
     at, open_port = listener.getsockname()[:2]
