@@ -21,7 +21,7 @@ def as_json(replication: "Replication") -> dict[str, object]:
 def as_sentences(replication: "Replication") -> list[str]:
     """A line a central, and how many segments are safe."""
     none, one, two = replication.safe
-    lines = [_central(central) for central in replication.centrals]
+    lines = [line for central in replication.centrals for line in (_central(central), *_absent(central))]
     if len(replication.centrals) == 1:
         lines.append(
             f"Segments at central: {one + two:,}, not there yet: {none:,}. With a second one they are safe."
@@ -50,6 +50,21 @@ def _central(central: "KnownCentral") -> str:
     if state and left.objects and state.bytes_per_s:
         return told + f"; {state.bytes_per_s * 8 // 1000:,} kbit/s."
     return told + "."
+
+
+def _absent(central: "KnownCentral") -> list[str]:
+    """Nothing is left to send, and still central has given receipts that are not here.
+
+    No fault: an answer gets lost with the line, and a segment replaces the journal before it goes again.
+    """
+    count = central.state.absent_receipts if central.state and not central.left.objects else 0
+    if not count:
+        return []
+    return [
+        f"NOTICE: central {central.name} has signed for {several(count, 'object')} that this home does not "
+        "remember: answers were lost with the line, this box was put back to an earlier state, or somebody "
+        "else sends as this box. If nobody knows why, ask its operator for forks in 'greffier central sites'."
+    ]
 
 
 def _central_as_json(central: "KnownCentral") -> dict[str, object]:

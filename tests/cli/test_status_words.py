@@ -3,9 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from appliance.cli import status
+from appliance.cli import replication_shown, status
 from appliance.cli.wording import several
+from appliance.replication.missing import Backlog
+from appliance.replication.state import ReplicationState
 from appliance.runtime.recorder_state import InterfaceState
+from appliance.services.replication_status import KnownCentral, Replication
 
 
 def source(name: str, packets: int, records: int, **more: Any) -> SimpleNamespace:
@@ -61,3 +64,16 @@ def test_what_is_not_there_cannot_send() -> None:
     ):
         lines = told(True, source("interface:mirror", 5, 2, interface=stands))
         assert lines == ["  interface:mirror: 5 packets, 2 records, nothing lost", expected]
+
+
+def test_receipts_that_this_home_does_not_remember_are_told_once_all_is_sent() -> None:
+    """A box that was put back said nothing but that everything was sent."""
+    for absent, left, is_told in ((3, Backlog(0, 0, None), True), (3, Backlog(1, 9, None), False)):
+        state = ReplicationState(1, 0, absent_receipts=absent)
+        central = KnownCentral("north", "https://north.example", True, left, 7, state)
+        said = " ".join(replication_shown.as_sentences(Replication((central,), (1, 0, 0))))
+        assert ("NOTICE: central north has signed for 3 objects that this home does not" in said) is is_told
+    none = KnownCentral(
+        "north", "https://north.example", True, Backlog(0, 0, None), 7, ReplicationState(1, 0)
+    )
+    assert "NOTICE" not in " ".join(replication_shown.as_sentences(Replication((none,), (1, 0, 0))))
