@@ -278,6 +278,54 @@ def test_a_length_of_many_digits_is_a_request_that_is_refused(place: Place) -> N
     assert "unexpected" not in place.said()
 
 
+UNCLAIMED = b"PUT /v1/objects HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+def test_refused_uploads_of_strangers_hold_no_thread(place: Place) -> None:
+    """Three times as many as there are threads, each with one byte of the body that it announced."""
+    place.workers = 1
+    place.start()
+    with contextlib.ExitStack() as held:
+        strangers = [held.enter_context(connect(place)) for _ in range(192)]
+        for one in strangers:
+            one.sendall(UNCLAIMED % 4096 + b"{")
+        begun = time.monotonic()
+        assert place.answers()
+        assert time.monotonic() - begun < 1.5
+        for one in strangers:
+            assert one.recv(4096).startswith(b"HTTP/1.1 400 ")
+    place.end()
+    assert "refused 192 with 400\n" in place.said()
+    assert "PUT 400" not in place.said()
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(4096, 1), (300_000, 300_000)])
+def test_a_refusal_is_read_to_its_end_by_who_still_sends(place: Place, size: int, at_once: int) -> None:
+    """The answer ends the connection in its own direction; what is still sent breaks nothing."""
+    place.workers = 1
+    place.start()
+    with connect(place) as stranger:
+        stranger.sendall(UNCLAIMED % size + b"a" * at_once)
+        answer = stranger.recv(4096)
+        for _ in range(5):
+            stranger.sendall(b"a" * 100)
+            time.sleep(0.1)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"connection: close" in answer.lower()
+        assert stranger.recv(4096) == b""
+
+
+def test_a_refused_request_that_has_come_whole_leaves_its_connection(place: Place) -> None:
+    place.workers = 1
+    place.start()
+    with connect(place) as stranger:
+        for _ in range(2):
+            stranger.sendall(UNCLAIMED % 500 + b"a" * 500)
+            answer = stranger.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert b"connection: keep-alive" in answer.lower()
+
+
 def test_slow_uploads_of_one_site_leave_threads_for_the_others(place: Place, tmp_path: Path) -> None:
     place.workers = 1
     place.start()

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, cast
 
 from gunicorn import http, sock
+from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
 from gunicorn.workers.gthread import TConn
 
@@ -25,6 +26,7 @@ BODY_BYTES = 4096
 """What is collected with a head at most; a longer body is refused unread."""
 
 _LINGER_BYTES, _READ_BYTES = 1 << 20, 4096
+_DROPPED_BYTES = 1 << 16
 _END_OF_HEAD = b"\r\n\r\n"
 _AUTHORISED_BY_ITS_HEAD = b"PUT "
 _LENGTH = re.compile(rb"^content-length:[ \t]*0*([0-9]{1,4})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
@@ -100,6 +102,7 @@ class Connection(TConn):  # type: ignore[misc]
             if self.cfg.is_ssl:
                 self.sock = sock.ssl_wrap_socket(self.sock, self.cfg)
             self.parser = http.get_parser(self.cfg, self.sock, self.client)
+            self.parser.mesg_class = _Request
 
     def _take(self, received: bytes) -> None:
         if not received:
@@ -120,6 +123,40 @@ class Connection(TConn):  # type: ignore[misc]
     def _enter(self, state: State) -> None:
         self.state = state
         self.ends_at_s = time.monotonic() + ALLOWED_S[state]
+
+
+class _Request(http.Request):  # type: ignore[misc]
+    """gunicorn's, but its connection ends with the answer if there is a body that nobody wanted.
+
+    Nobody waits for the rest of such a body: what has come is dropped, so that a box which sent all of it
+    keeps its connection; else the answer says `Connection: close`, and is read while the connection lingers.
+    """
+
+    must_close: bool
+
+    def should_close(self) -> bool:
+        """Asked when the answer begins: the application has read by then what it wanted."""
+        if not self.must_close and not self._has_come():
+            self.must_close = True
+        return bool(super().should_close())
+
+    def _has_come(self) -> bool:
+        """Drop what is there of the body without waiting; whether that was all."""
+        rest = self.body.reader
+        if not isinstance(rest, LengthReader):
+            return False  # in pieces: refused unread, and its end is anywhere
+        peer, dropped_bytes = self.unreader.sock, 0
+        before = peer.gettimeout()
+        try:
+            peer.settimeout(0)
+            while rest.length and dropped_bytes < _DROPPED_BYTES:
+                dropped_bytes += len(self.body.read(min(rest.length, _READ_BYTES)))
+        except OSError:  # nothing more now, or never
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                peer.settimeout(before)
+        return not rest.length
 
 
 def _body_bytes(head: bytes) -> int:

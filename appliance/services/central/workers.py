@@ -28,7 +28,6 @@ SLOWEST_BYTES_S = 1_000
 
 LONGEST_S = 24 * 3600.0
 
-_DRAIN_S = 1.0
 _LENGTH_DIGITS = 15
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 _EMPTY = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -49,6 +48,13 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    def run(self) -> None:
+        """Until it is stopped; what was refused until then is logged."""
+        try:
+            super().run()
+        finally:
+            self.log.sum_up(float("inf"))
+
     def accept(self, listener: Any) -> None:
         """Take a connection; it waits in the poller until something comes of it."""
         try:
@@ -64,6 +70,7 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """About once a second: tell the arbiter that we live, and let go who takes too long."""
         super().notify()
         now_s = time.monotonic()
+        self.log.sum_up(now_s)
         if now_s - self._looked_at_s >= 1:
             self._looked_at_s = now_s
             self._end_waiting(now_s if self.alive else float("inf"))
@@ -120,10 +127,6 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 self._overdue.discard(conn)
             if late:
                 self._count(Reason.TOO_SLOW)
-
-    def _keepalive_after(self, conn: Connection, keepalive: Any) -> bool:
-        """Whether another request may follow: not behind a body that nobody wanted and that does not end."""
-        return bool(keepalive) and bool(conn.parser.finish_body(deadline=time.monotonic() + _DRAIN_S))
 
     def _wait(self, conn: Connection) -> None:
         conn.sock.setblocking(False)
