@@ -291,7 +291,7 @@ def test_refused_uploads_of_strangers_hold_no_thread(place: Place) -> None:
             one.sendall(UNCLAIMED % 4096 + b"{")
         begun = time.monotonic()
         assert place.answers()
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 2
         for one in strangers:
             assert one.recv(4096).startswith(b"HTTP/1.1 400 ")
     place.end()
