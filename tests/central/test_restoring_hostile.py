@@ -13,7 +13,8 @@ import pytest
 from appliance.central import restoring
 from appliance.central.places import Central
 from appliance.central.refusals import Unproven
-from appliance.model.errors import CentralError, StorageError
+from appliance.cli.main import main
+from appliance.model.errors import CentralError, FaultFound, StorageError
 from appliance.vault.names import Home
 from appliance.vault.verify import verify
 from tests.central.made_sites import Sender, make_sender
@@ -156,3 +157,24 @@ def test_no_home_is_made_among_the_centrals_own_files(sender: Sender, tmp_path: 
         with pytest.raises(CentralError, match="own folder"):
             restored(sender, folder / inside)
     assert sorted(sender.central.folder.rglob("*")) == before
+
+
+def test_the_command_names_what_it_left_out(
+    sender: Sender, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forked(sender, 17)
+    verb = [
+        "central",
+        "restore",
+        "--dir",
+        str(sender.central.folder),
+        "--site",
+        sender.signer.fingerprint[:16],
+    ]
+    assert main([*verb, "--to", str(tmp_path / "out")]) == FaultFound.exit_code
+    told = capsys.readouterr().out
+    assert told.count("Restored to") == 16
+    assert "LEFT OUT: branch 17, its head 1:" in told
+    assert "--branch 17 " in told
+    assert main([*verb, "--to", str(tmp_path / "two"), "--branch", "17", "18"]) == 0
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["branch-17", "branch-18"]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from appliance.central import places, verifying
 from appliance.central.ledger import Ledger
 from appliance.central.places import Central
 from appliance.central.tables import Site, Stored
+from appliance.cli.main import main
 from appliance.config.central import CentralConfig
 from tests.central.filled import Filled, deposit, enrol, make_filled
 from tests.vault.made_homes import traffic
@@ -352,3 +354,11 @@ def test_keys_that_other_accounts_may_read_are_said(copied: Path) -> None:
     (copied / "central.key").chmod(0o644)
     (copied / "tls/server.key").chmod(0o640)
     assert places_said() == ["central.key", "tls/server.key"]
+
+
+def test_a_central_that_begins_to_serve_says_so_too(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copied / "central.key").chmod(0o644)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["central", "serve", "--dir", str(copied), "--listen", where]) == 9
+    assert f"chmod 600 {copied / 'central.key'}" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Serves a central over HTTPS until it is asked to stop: gunicorn, with the settings that stand beside."""
 
+import contextlib
 import os
 import resource
 import socket
@@ -92,10 +93,12 @@ def _listen(address: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, where = found[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(settings.backlog)
+        with contextlib.ExitStack() as unless_open:
+            listener = unless_open.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            listener.listen(settings.backlog)
+            unless_open.pop_all()
     except OSError as error:
         why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise ListenError(
