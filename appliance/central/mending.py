@@ -18,8 +18,10 @@ from appliance.central.places import Central
 from appliance.central.receiver import Receiver
 from appliance.central.tables import Site, Stored
 from appliance.model.errors import ReplicationError
+from appliance.model.instants import day_of
 from appliance.replication import names
 from appliance.replication.targets import Conflict, Refused, Replaced, TooEarly
+from appliance.runtime.clock import now_ns
 
 
 @dataclass
@@ -118,7 +120,7 @@ def _put_object(central: Central, site: Site, row: Stored, source: Central, thei
     """Large ones would keep everybody else waiting under a lock; without its envelope one is noise."""
     path, sha256 = object_check.path_of(site, row), bytes(row.sha256).hex()
     with _opened(source, theirs, row) as content:
-        until = objects.locked_until(site, names.parse(row.name))
+        until = objects.locked_until(site, names.parse(row.name), day_of(now_ns()))
         central.store.put(path, content, row.size_bytes, sha256, until)
     if not object_check.is_kept(central, site, row):
         central.store.delete(path)

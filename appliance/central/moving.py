@@ -23,8 +23,10 @@ from appliance.central.tables import About, Hold, Site, Stored
 from appliance.config import central_toml
 from appliance.config.central import CentralConfig
 from appliance.model.errors import CentralError
+from appliance.model.instants import day_of
 from appliance.replication import names
 from appliance.replication.names import Kind
+from appliance.runtime.clock import now_ns
 from appliance.runtime.files import sync_folder, write_once
 
 Progress = Callable[[int, int], None]
@@ -164,7 +166,7 @@ def _envelope(old: Central, new: Central, site: Site, row: Stored) -> int:
 def _object(old: Central, new: Central, site: Site, row: Stored) -> int:
     if new.config.store == old.config.store:
         return 0
-    locked = locked_until(site, names.parse(row.name))
+    locked = locked_until(site, names.parse(row.name), day_of(now_ns()))
     path = _path(site, row)
     with contextlib.closing(old.store.open(path)) as content:
         new.store.put(path, content, row.size_bytes, row.sha256.hex(), locked)

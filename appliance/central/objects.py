@@ -40,8 +40,12 @@ def kept_until(site: Site, vault: VaultName, day: dt.date) -> dt.date:
     return destroyed_on(day, json.loads(site.terms)[vault])
 
 
-def locked_until(site: Site, name: ObjectName) -> dt.date | None:
-    """Until when a store with locks keeps an object. Journals are replaced; nothing else has records."""
+def locked_until(site: Site, name: ObjectName, today: dt.date) -> dt.date | None:
+    """Until when a store with locks keeps an object. Journals are replaced; nothing else has records.
+
+    A day that has not come is locked as today's would be: a box's clock that is ahead must not lock for
+    longer than a term, since nobody could ever undo it.
+    """
     if name.kind is not Kind.SEGMENT or name.vault is None or name.day is None:
         return None
-    return kept_until(site, name.vault, name.day)
+    return kept_until(site, name.vault, min(name.day, today))

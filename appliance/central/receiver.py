@@ -209,7 +209,11 @@ class Receiver:
             return
         try:
             self._central.store.put(
-                path, cast(BinaryIO, claimed), claim.size_bytes, claim.sha256, locked_until(site, name)
+                path,
+                cast(BinaryIO, claimed),
+                claim.size_bytes,
+                claim.sha256,
+                locked_until(site, name, day_of(self._clock())),
             )
         except ValueError as error:
             raise Unproven(f"{name} {error}; nothing was stored") from None
