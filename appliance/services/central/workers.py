@@ -83,6 +83,11 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 if kept := self._within_deadline(conn):
                     return kept
                 conn.linger()
+            elif (
+                conn.ends_at_s < time.monotonic()
+            ):  # whoever trickles may be here whenever `_end_waiting` looks
+                self._count_ended(conn)
+                return False
         except NoMoreData:
             return False
         except (OSError, ParseException) as error:
@@ -143,8 +148,11 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 self.poller.unregister(conn.sock)
             self.nr_conns -= 1
             conn.close()
-            if conn.state in (State.HANDSHAKE, State.HEAD):
-                self._count(Reason.TOO_SLOW)
+            self._count_ended(conn)
+
+    def _count_ended(self, conn: Connection) -> None:
+        if conn.state in (State.HANDSHAKE, State.HEAD):
+            self._count(Reason.TOO_SLOW)
 
     def _end_requests(self, now_s: float) -> None:
         """Cut what has a thread for too long: who reads there finds the end of the connection."""
