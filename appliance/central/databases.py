@@ -140,7 +140,7 @@ class SqliteCatalogue(_Connections, SqliteDatabase):
         self._take_turn()
         try:
             super().begin(*args, **kwargs)
-        except BaseException:
+        except BaseException:  # an interrupt too: a turn that is not given back keeps every thread waiting
             self._turns.give()
             raise
 

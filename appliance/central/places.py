@@ -99,7 +99,7 @@ def furnish(folder: Path) -> Central:
     hold = _staying(folder)
     try:
         return replace(_furnished(folder), hold=hold)
-    except BaseException:
+    except BaseException:  # an interrupt too: a lock left held would look like a process at work
         hold.release()
         raise
 
@@ -126,7 +126,7 @@ def open(folder: Path) -> Central:  # noqa: A001 - places.open, as the rooms abo
     hold = _staying(folder)
     try:
         return replace(opened(folder), hold=hold)
-    except BaseException:
+    except BaseException:  # an interrupt too: a lock left held would look like a process at work
         hold.release()
         raise
 
@@ -298,6 +298,6 @@ def _told(central: Central) -> Iterator[None]:
 def _closed_unless_whole(central: Central) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except BaseException:  # an interrupt too: connections and the lock go, whatever ends it
         central.close()
         raise

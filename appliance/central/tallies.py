@@ -55,7 +55,7 @@ class Tallies:
                     row = Tally.insert(day=day, what=f"refused {reason}", count=number)
                     added = {Tally.count: Tally.count + number}
                     row.on_conflict(conflict_target=[Tally.day, Tally.what], update=added).execute(database)
-        except BaseException:
+        except BaseException:  # an interrupt too: what was taken out must be counted later
             with self._lock:
                 self._counts += taken
             raise
