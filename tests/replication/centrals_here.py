@@ -12,6 +12,7 @@ from appliance.central.places import Central
 from appliance.central.receiver import Receiver
 from appliance.central.tables import Stored
 from appliance.config.central import CentralConfig
+from appliance.model.instants import HOUR_NS
 from appliance.replication import enrolments
 from appliance.replication.accounts import Accounts
 from appliance.replication.claims import Claim
@@ -21,7 +22,8 @@ from appliance.replication.receipts import Receipt
 from appliance.replication.sending import Sender
 from appliance.replication.targets import Target
 from appliance.vault import chain, signing
-from tests.vault.made_homes import Box, Clock
+from tests.vault.made_homes import Box, Clock, make_box
+from tests.vault.made_rows import traffic
 
 
 @dataclass
@@ -74,6 +76,15 @@ class _Watching:
 
     def close(self) -> None:
         self._receiver.close()
+
+
+def box_of_hours(folder: Path, hours: int) -> Box:
+    """A box that has sealed so many hours, one after the other."""
+    made = make_box(folder)
+    for seed in range(hours):
+        made.record(traffic(40, seed))
+        made.clock.now_ns += HOUR_NS
+    return made
 
 
 def central_for(box: Box, folder: Path, name: str) -> Here:

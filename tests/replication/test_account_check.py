@@ -10,23 +10,19 @@ from pathlib import Path
 import pytest
 
 from appliance.central import restoring, sites
-from appliance.model.instants import DAY_NS, HOUR_NS, NS
+from appliance.model.instants import DAY_NS, NS
 from appliance.replication import account_check, accounts, journal_check
 from appliance.retention import destruction
 from appliance.vault import verify
 from appliance.vault.names import Home
-from tests.replication.centrals_here import Here, central_for, send_all
-from tests.vault.made_homes import SOURCES, Box, make_box, run_that_dies
+from tests.replication.centrals_here import Here, box_of_hours, central_for, send_all
+from tests.vault.made_homes import SOURCES, Box, run_that_dies
 from tests.vault.made_rows import traffic
 
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
-    made = make_box(tmp_path / "box")
-    for seed in range(2):
-        made.record(traffic(40, seed))
-        made.clock.now_ns += HOUR_NS
-    return made
+    return box_of_hours(tmp_path / "box", 2)
 
 
 @pytest.fixture

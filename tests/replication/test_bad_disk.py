@@ -11,7 +11,6 @@ import pytest
 
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
-from appliance.model.instants import HOUR_NS
 from appliance.replication import holdings
 from appliance.replication.claims import Claim
 from appliance.replication.courier import Writing
@@ -19,8 +18,8 @@ from appliance.replication.holdings import Holdings
 from appliance.replication.stick import Stick
 from appliance.replication.targets import TooEarly
 from appliance.services.replicating import Replicating
-from tests.replication.centrals_here import Here, at_home, central_for, send_all, sender_for
-from tests.vault.made_homes import Box, make_box, run_that_dies
+from tests.replication.centrals_here import Here, at_home, box_of_hours, central_for, send_all, sender_for
+from tests.vault.made_homes import Box, run_that_dies
 from tests.vault.made_rows import traffic
 
 
@@ -45,11 +44,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
-    made = make_box(tmp_path / "box")
-    for seed in range(2):
-        made.record(traffic(40, seed))
-        made.clock.now_ns += HOUR_NS
-    return made
+    return box_of_hours(tmp_path / "box", 2)
 
 
 @pytest.fixture

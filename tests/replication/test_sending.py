@@ -15,18 +15,14 @@ from appliance.replication.claims import Claim
 from appliance.replication.receipts import Receipt
 from appliance.replication.targets import Conflict, Refused, Replaced, Unreachable, Untrusted
 from appliance.vault import signing
-from tests.replication.centrals_here import Here, at_home, central_for, send_all, sender_for
-from tests.vault.made_homes import SOURCES, Box, make_box, run_that_dies
+from tests.replication.centrals_here import Here, at_home, box_of_hours, central_for, send_all, sender_for
+from tests.vault.made_homes import SOURCES, Box, run_that_dies
 from tests.vault.made_rows import traffic
 
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
-    made = make_box(tmp_path / "box")
-    for seed in range(3):
-        made.record(traffic(40, seed))
-        made.clock.now_ns += HOUR_NS
-    return made
+    return box_of_hours(tmp_path / "box", 3)
 
 
 @pytest.fixture

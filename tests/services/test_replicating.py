@@ -22,19 +22,15 @@ from appliance.services.replicating import Outcome, Replicating
 from appliance.services.replication_status import replication
 from appliance.vault import chain
 from appliance.vault.catalogue import Catalogue
-from tests.replication.centrals_here import Here, at_home, central_for
+from tests.replication.centrals_here import Here, at_home, box_of_hours, central_for
 from tests.system.warm import wait_for
-from tests.vault.made_homes import Box, make_box, run_that_dies
+from tests.vault.made_homes import Box, run_that_dies
 from tests.vault.made_rows import traffic
 
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
-    made = make_box(tmp_path / "box")
-    for seed in range(3):
-        made.record(traffic(40, seed))
-        made.clock.now_ns += HOUR_NS
-    return made
+    return box_of_hours(tmp_path / "box", 3)
 
 
 @pytest.fixture
