@@ -41,7 +41,7 @@ FAMILIES = ("central",)
 EXIT_CODES = """exit codes:
   0 done   1 a fault was found   2 wrong command line   3 other error   4 home   5 custodians' keys
   6 capture cannot be read   7 disk   8 destroyed after its term   9 port   10 replication   11 central
-  130 interrupted"""
+  12 page and keeper   130 interrupted"""
 
 
 class _Parser(argparse.ArgumentParser):

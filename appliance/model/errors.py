@@ -70,5 +70,11 @@ class CentralError(GreffierError):
     exit_code = 11
 
 
+class ControlError(GreffierError):
+    """The keeper does not answer, or the page and the keeper do not understand one another."""
+
+    exit_code = 12
+
+
 class DecodeError(GreffierError):
     """Hostile or broken bytes: the only thing a decoder may raise; counted at the loop's edge."""

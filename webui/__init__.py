@@ -1,0 +1,1 @@
+"""The page on the LAN: what a site manager sees. It can reach no record and no key."""
