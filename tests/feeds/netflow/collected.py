@@ -22,7 +22,7 @@ def collect(exporters: Sequence[Sequence[bytes]], folder: Path) -> list[list[dic
             wait_for(port)
             for number, messages in enumerate(exporters):
                 send(messages, address_of(number), port)
-            time.sleep(0.3)
+            wait_for(port, "00000000:00000000")  # it has taken everything
         finally:
             collector.terminate()
             collector.wait(WAIT_S)
@@ -39,9 +39,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
-    """Until somebody has bound the port."""
-    needle = f"0100007F:{port:04X}"
+def wait_for(port: int, queues: str = "") -> None:
+    """Until somebody has bound the port, and its socket's queues are these."""
+    needle = f"0100007F:{port:04X} 00000000:0000 07 {queues}"
     end = time.monotonic() + WAIT_S
     while needle not in Path("/proc/net/udp").read_text():
         assert time.monotonic() < end, "nfcapd does not listen"
