@@ -1,7 +1,4 @@
-"""Custodians: the public keys a box encrypts to, and the making of a custodian's own key file.
-
-A key file is an age identity (X25519), so that `age` and every tool that reads its format opens it too.
-"""
+"""Custodians: the public keys a box encrypts to, and a custodian's own key as a file."""
 
 import datetime as dt
 import os
@@ -10,19 +7,9 @@ from pathlib import Path
 import pyrage
 
 from appliance.model.errors import CustodyError, StorageError, UsageError
+from appliance.runtime import custodian_keys
+from appliance.runtime.custodian_keys import check_recipient
 from appliance.runtime.files import sync_folder, write_all
-
-
-def check_recipient(text: str) -> str:
-    """A custodian's public key, trimmed; CustodyError if mistyped (the key carries a checksum)."""
-    recipient = text.strip()
-    try:
-        pyrage.x25519.Recipient.from_str(recipient)
-    except pyrage.RecipientError:
-        raise CustodyError(
-            f"'{recipient}' is not a custodian's public key; copy what 'greffier custodian new' printed"
-        ) from None
-    return recipient
 
 
 def encrypt_to(recipient: str, plaintext: bytes) -> bytes:
@@ -35,14 +22,7 @@ def new_key_file(path: Path, passphrase: str | None, now: dt.datetime) -> str:
 
     With a passphrase the file is itself encrypted by age (scrypt). Raises UsageError, StorageError.
     """
-    identity = pyrage.x25519.Identity.generate()
-    recipient = str(identity.to_public())
-    text = f"# created: {now.isoformat(timespec='seconds')}\n# public key: {recipient}\n{identity}\n"
-    content = text.encode("ascii")
-    if passphrase is not None:
-        if not passphrase:
-            raise UsageError("the passphrase is empty; give one, or leave --passphrase-file away")
-        content = pyrage.passphrase.encrypt(content, passphrase, armored=True)
+    recipient, content = custodian_keys.draw(passphrase, now)
     _write_new(path, content)
     return recipient
 

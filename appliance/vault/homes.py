@@ -4,9 +4,10 @@ from pathlib import Path
 
 from appliance.config import box, text
 from appliance.model.errors import HomeError, StorageError
+from appliance.runtime import custodian_keys
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import make_folder, write_once
-from appliance.vault import custodians, signing
+from appliance.vault import signing
 from appliance.vault.chain import Chain, Head
 from appliance.vault.names import Home
 from appliance.vault.seals import Init
@@ -33,7 +34,7 @@ def create(path: Path, config: box.BoxConfig, clock: Clock = now_ns) -> tuple[Ho
     Raises HomeError if the folder is there and not empty, CustodyError for a mistyped key, StorageError.
     """
     for recipient in config.custodians:
-        custodians.check_recipient(recipient)
+        custodian_keys.check_recipient(recipient)
     home = Home(path)
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):

@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Collection
 
 from appliance.config.box import BoxConfig
+from appliance.runtime import custodian_keys
 from appliance.runtime.files import write_many
-from appliance.vault import canonical, custodians, envelopes
+from appliance.vault import canonical, envelopes
 from appliance.vault.chain import Chain
 from appliance.vault.day_keys import DayKey
 from appliance.vault.names import Home, VaultName
@@ -20,7 +21,7 @@ class KeyRing:
     def __init__(self, home: Home, vault: VaultName, config: BoxConfig, chain: Chain, run_id: str) -> None:
         self._home = home
         self._vault = vault
-        self._recipients = tuple(custodians.check_recipient(text) for text in config.custodians)
+        self._recipients = tuple(custodian_keys.check_recipient(text) for text in config.custodians)
         self._quorum = config.quorum
         self._chain = chain
         self._run_id = run_id

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from appliance.model.errors import CustodyError, UsageError
-from appliance.vault.custodians import check_recipient, encrypt_to, new_key_file
+from appliance.runtime.custodian_keys import check_recipient
+from appliance.vault.custodians import encrypt_to, new_key_file
 from appliance.vault.unseal.custody import open_identities
 
 MOMENT = dt.datetime(2026, 3, 14, tzinfo=dt.UTC)
