@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peewee import PeeweeException
 
-from appliance.central import certificates, databases, tables
+from appliance.central import databases, tables
 from appliance.central.bucket_custody import BucketCustody
 from appliance.central.custody import Custody, FolderCustody
 from appliance.central.stores.bucket import Bucket
@@ -17,6 +17,7 @@ from appliance.central.stores.s3 import S3Store
 from appliance.central.stores.store import Store
 from appliance.config import central_toml
 from appliance.config.central import CentralConfig, PlaceConfig
+from appliance.https import certificates
 from appliance.model.errors import CentralError, HomeError, StorageError
 from appliance.replication import identity as identities
 from appliance.replication.identity import CentralIdentity
@@ -82,7 +83,7 @@ def create(folder: Path, config: CentralConfig, hosts: Sequence[str], clock: Clo
     _make(folder)
     key = signing.generate()
     signer = signing.signer(key)
-    authority = certificates.create(folder / TLS, settings.name, settings.hosts, clock())
+    authority = certificates.create(folder / TLS, f"central {settings.name}", settings.hosts, clock())
     identity = CentralIdentity(settings.name, signer.box, authority)
     write_once(folder / KEY, signing.to_pem(key))
     write_once(folder / IDENTITY, identity.render())

@@ -1,1 +1,1 @@
-"""gunicorn with bounds: no peer holds a thread longer than what it sends may take. It serves central and page."""
+"""gunicorn with bounds, for central and page: no peer holds a thread longer than its bytes may take."""

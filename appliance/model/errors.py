@@ -58,6 +58,10 @@ class ListenError(GreffierError):
     exit_code = 9
 
 
+class CertificateError(ListenError):
+    """A server's certificate or its key is not there, or cannot be used."""
+
+
 class ReplicationError(GreffierError):
     """A central did not take what was sent to it, or is not the one that this box knows."""
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.central import certificates, places, tables
+from appliance.central import places, tables
 from appliance.config.central import CentralConfig, PlaceConfig
-from appliance.model.errors import CentralError, StorageError
+from appliance.https import certificates
+from appliance.model.errors import CentralError, CertificateError, StorageError
 from appliance.runtime.clock import now_ns
 from appliance.vault import signing
 from tests.central.made_sites import make_sender
@@ -137,7 +138,7 @@ def test_other_hosts_get_another_certificate(tmp_path: Path) -> None:
     arguments = ("verify", "-CAfile", "ca.pem", "-verify_hostname", "new.example", "server.pem")
     assert "server.pem: OK" in openssl(tls, *arguments)
     (tls / "ca.key").write_text("lost")
-    with pytest.raises(CentralError, match="restore that key"):
+    with pytest.raises(CertificateError, match="restore that key"):
         certificates.renew(tls, ("newer.example",), now_ns())
 
 

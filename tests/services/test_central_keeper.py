@@ -14,8 +14,8 @@ from appliance.central.places import Central
 from appliance.central.tables import Code, Site
 from appliance.central.tallies import Reason, Tallies
 from appliance.config.central import CentralConfig
+from appliance.https import tls
 from appliance.model.instants import day_of
-from appliance.services.central import certificates
 from appliance.services.central.keeper import Keeper
 
 MINUTE, HOUR, DAY = 60 * 10**9, 3600 * 10**9, 86_400 * 10**9
@@ -126,10 +126,10 @@ def test_what_fails_is_said_without_a_secret_and_the_rest_is_done(tmp_path: Path
 def test_a_renewed_certificate_is_read_again_and_one_that_stayed_is_not(tmp_path: Path) -> None:
     central = made(tmp_path, Clock())
     files = (str(central.folder / "tls" / "server.pem"), str(central.folder / "tls" / "server.key"))
-    context = certificates.current_context(*files)
-    assert certificates.current_context(*files) is context
+    context = tls.current_context(*files)
+    assert tls.current_context(*files) is context
     Path(files[0]).write_bytes(Path(files[0]).read_bytes())
-    assert certificates.current_context(*files) is not context
+    assert tls.current_context(*files) is not context
     central.close()
 
 

@@ -131,8 +131,8 @@ def test_gunicorns_own_command_serves_it_and_who_trickles_is_let_go(place: Place
     settings = tmp_path / "settings.py"
     settings.write_text(
         "from appliance.services.central.settings import *\n"
-        "import appliance.services.central.workers as bounds\n"
-        "from appliance.services.central.connections import ALLOWED_S, State\n"
+        "import appliance.https.workers as bounds\n"
+        "from appliance.https.connections import ALLOWED_S, State\n"
         "bounds.ANSWER_S = ALLOWED_S[State.HANDSHAKE] = ALLOWED_S[State.HEAD] = 3.0\n"
     )
     with served_by_gunicorn(place, settings), contextlib.ExitStack() as held:

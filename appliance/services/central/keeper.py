@@ -14,7 +14,6 @@ from functools import partial
 
 from appliance.central import (
     attendance,
-    certificates,
     contract_end,
     enrolment,
     erasures,
@@ -25,6 +24,7 @@ from appliance.central import (
 )
 from appliance.central.places import Central
 from appliance.central.tallies import Tallies
+from appliance.https import certificates
 from appliance.model.errors import CentralError, GreffierError
 from appliance.model.instants import day_of
 from appliance.runtime import locks

@@ -10,9 +10,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from appliance.https.tls import current_context
+from appliance.https.workers import BoundedWorker
 from appliance.services.central.access_log import AccessLog
-from appliance.services.central.certificates import current_context
-from appliance.services.central.workers import BoundedWorker
 
 worker_class = BoundedWorker
 logger_class = AccessLog

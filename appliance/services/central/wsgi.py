@@ -11,7 +11,8 @@ from peewee import InterfaceError, OperationalError
 
 from appliance.central import places, web
 from appliance.central.places import Central
-from appliance.central.tallies import Tallies
+from appliance.central.tallies import Reason, Tallies
+from appliance.https.mishaps import Mishap
 from appliance.model.errors import CentralError, StorageError
 from appliance.services.central.keeper import Keeper
 
@@ -21,14 +22,18 @@ class CentralApplication:
 
     def __init__(self, folder: Path) -> None:
         self._central = _opened(folder)
-        self.tallies = Tallies()
-        self._web = web.app(self._central, self.tallies)
-        self._keeper = Keeper(self._central, self.tallies)
+        self._tallies = Tallies()
+        self._web = web.app(self._central, self._tallies)
+        self._keeper = Keeper(self._central, self._tallies)
         self._keeper.start()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._web(environ, start_response)
         return answer
+
+    def count_mishap(self, mishap: Mishap) -> None:
+        """A peer that no request came of, for the tallies of the day."""
+        self._tallies.count(Reason(mishap.value))
 
     def close(self) -> None:
         """Write what is still counted, let the keeper end and connections go."""

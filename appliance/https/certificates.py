@@ -1,7 +1,7 @@
-"""A central's certificates: an authority of its own, which boxes pin at their enrolment, and what it signs.
+"""An authority of a server's own, which peers pin or trust once, and the server's certificate that it signs.
 
-The authority lives as long as the central. The server's certificate is renewed by it before it ends, and
-boxes notice nothing.
+The authority lives as long as the central or the box. The server's certificate is renewed by it before it
+ends, and peers notice nothing.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance.model.errors import CentralError
+from appliance.model.errors import CertificateError
 from appliance.runtime.files import write_many
 
 AUTHORITY, AUTHORITY_KEY, SERVER, SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
@@ -30,7 +30,7 @@ RENEWED_DAYS = 30
 def create(folder: Path, name: str, hosts: Sequence[str], now_ns: int) -> str:
     """A new authority and the server's first certificate in a folder; the authority's as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"greffier central {name}"[:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"greffier {name}"[:64])])
     usage = x509.KeyUsage(
         digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
@@ -51,7 +51,7 @@ def create(folder: Path, name: str, hosts: Sequence[str], now_ns: int) -> str:
 def renew(folder: Path, hosts: Sequence[str], now_ns: int) -> bool:
     """Issue the server's certificate anew if it ends in 30 days or names other hosts; whether it was.
 
-    Whoever serves reads it again after that. Raises CentralError, StorageError.
+    Whoever serves reads it again after that. Raises CertificateError, StorageError.
     """
     server = _certificate(folder / SERVER)
     ends = server.not_valid_after_utc - dt.timedelta(days=RENEWED_DAYS)
@@ -61,17 +61,17 @@ def renew(folder: Path, hosts: Sequence[str], now_ns: int) -> bool:
     try:
         key = serialization.load_pem_private_key((folder / AUTHORITY_KEY).read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise CentralError(
+        raise CertificateError(
             f"cannot renew the server's certificate with {folder / AUTHORITY_KEY}: {error}; restore that key"
         ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise CentralError(f"{folder / AUTHORITY_KEY} is not the key of {AUTHORITY}; restore it")
+        raise CertificateError(f"{folder / AUTHORITY_KEY} is not the key of {AUTHORITY}; restore it")
     _issue(folder, authority, key, hosts, now_ns)
     return True
 
 
 def ends_at(folder: Path) -> dt.datetime:
-    """When the server's certificate ends. Raises CentralError."""
+    """When the server's certificate ends. Raises CertificateError."""
     return _certificate(folder / SERVER).not_valid_after_utc
 
 
@@ -108,7 +108,7 @@ def _begun(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(int.from_bytes(os.urandom(16), "big") >> 1)
-        # A day early: for boxes whose clock is slow. Nothing valid longer than it says.
+        # A day early: for peers whose clock is slow. Nothing valid longer than it says.
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=days - 1))
     )
@@ -139,7 +139,9 @@ def _certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise CentralError(f"cannot read the certificate {path}: {error}; restore it from a copy") from error
+        raise CertificateError(
+            f"cannot read the certificate {path}: {error}; restore it from a copy"
+        ) from error
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

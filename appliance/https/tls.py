@@ -1,4 +1,4 @@
-"""The certificate that central shows: TLS 1.3 and nothing older, read again when it was renewed."""
+"""The certificate that a server shows: TLS 1.3 and nothing older, read again when it was renewed."""
 
 import functools
 import os

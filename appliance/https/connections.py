@@ -1,7 +1,7 @@
 """A connection before it has a thread: handshake and head come in without anybody waiting for them.
 
-So does the body of everything but a PUT: it is read before anybody has proved who he is, and is small. A
-PUT has its claim in the head, and nothing of its body is read before that is found to be an enrolled box's.
+So does the body of everything but a PUT, if it is small: it is read before anybody has proved who he is. A
+PUT proves that in its head, and nothing of its body is read before.
 
 Whoever connects and says nothing, or trickles, costs a file descriptor until its time is over, and no thread.
 """
@@ -22,14 +22,11 @@ from gunicorn.workers.gthread import TConn
 HEAD_BYTES = 8192
 """A head with a claim has about 1,000; the claim is 2 KiB at most."""
 
-BODY_BYTES = 4096
-"""What is collected with a head at most; a longer body is refused unread."""
-
 _LINGER_BYTES, _READ_BYTES = 1 << 20, 4096
 _DROPPED_BYTES = 1 << 16
 _END_OF_HEAD = b"\r\n\r\n"
 _AUTHORISED_BY_ITS_HEAD = b"PUT "
-_LENGTH = re.compile(rb"^content-length:[ \t]*0*([0-9]{1,4})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:[ \t]*0*([0-9]{1,7})[ \t]*\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class State(Enum):
@@ -44,6 +41,9 @@ ALLOWED_S = {State.HANDSHAKE: 15.0, State.IDLE: 75.0, State.HEAD: 15.0, State.LI
 
 class Connection(TConn):  # type: ignore[misc]
     """gunicorn's, but it collects the head of a request by itself. `ends_at_s` is when its time is over."""
+
+    body_limit = 4096
+    """Bytes of a body that are collected with its head at most; a longer one is refused unread."""
 
     def __init__(self, cfg: Any, plain: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, plain, client, server)
@@ -115,7 +115,7 @@ class Connection(TConn):  # type: ignore[misc]
         held: bytes = self.parser.unreader.buf.getvalue()
         end = held.find(_END_OF_HEAD)
         if end >= 0:
-            return len(held) >= end + len(_END_OF_HEAD) + _body_bytes(held[: end + 2])
+            return len(held) >= end + len(_END_OF_HEAD) + _body_bytes(held[: end + 2], self.body_limit)
         if len(held) > HEAD_BYTES:
             raise LimitRequestHeaders("a head without end")
         return False
@@ -159,12 +159,12 @@ class _Request(http.Request):  # type: ignore[misc]
         return not rest.length
 
 
-def _body_bytes(head: bytes) -> int:
+def _body_bytes(head: bytes, limit: int) -> int:
     """How much of a body is to come with its head; what is no length, or a long one, is refused unread."""
     if head.startswith(_AUTHORISED_BY_ITS_HEAD):
         return 0
     size_bytes = max((int(text) for text in _LENGTH.findall(head)), default=0)
-    return size_bytes if size_bytes <= BODY_BYTES else 0
+    return size_bytes if size_bytes <= limit else 0
 
 
 def cut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers import gthread
 
-from appliance.central.tallies import Reason
-from appliance.services.central.connections import Connection, State, cut
+from appliance.https.connections import Connection, State, cut
+from appliance.https.mishaps import Mishap
 
 ANSWER_S = 60.0
 """For everything but the bytes of the body: a catalogue that is busy makes a request wait for 30."""
@@ -34,7 +34,10 @@ _EMPTY = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
-    """One process of a central."""
+    """One process of a server. Its application may have `count_mishap`, its logger `sum_up`."""
+
+    connection = Connection
+    """What a connection is before it has a thread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +67,7 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        self._wait(Connection(self.cfg, accepted, client, listener.getsockname()))
+        self._wait(self.connection(self.cfg, accepted, client, listener.getsockname()))
 
     def notify(self) -> None:
         """About once a second: tell the arbiter that we live, and let go who takes too long."""
@@ -106,16 +109,16 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Bytes that are no request: a status and no word; to what speaks no TLS, nothing at all."""
         if isinstance(exc, ssl.SSLError):
-            self._count(Reason.NO_TLS)
+            self._count(Mishap.NO_TLS)
             return
         if isinstance(exc, OSError) and exc.errno in _GONE:
-            self._count(Reason.BROKEN_OFF)
+            self._count(Mishap.BROKEN_OFF)
             return
         if isinstance(exc, ParseException):
-            self._count(Reason.NOT_HTTP)
+            self._count(Mishap.NOT_HTTP)
             status = b"400 Bad Request"
         else:
-            self._count(Reason.DEFECT)
+            self._count(Mishap.DEFECT)
             self.log.error("greffier: unexpected %s", type(exc).__name__)
             status = b"500 Internal Server Error"
         with contextlib.suppress(OSError, ValueError):
@@ -131,7 +134,7 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
                 late = conn in self._overdue
                 self._overdue.discard(conn)
             if late:
-                self._count(Reason.TOO_SLOW)
+                self._count(Mishap.TOO_SLOW)
 
     def _wait(self, conn: Connection) -> None:
         conn.sock.setblocking(False)
@@ -152,7 +155,7 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _count_ended(self, conn: Connection) -> None:
         if conn.state in (State.HANDSHAKE, State.HEAD):
-            self._count(Reason.TOO_SLOW)
+            self._count(Mishap.TOO_SLOW)
 
     def _end_requests(self, now_s: float) -> None:
         """Cut what has a thread for too long: who reads there finds the end of the connection."""
@@ -167,7 +170,7 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         with self._lock:
             self._deadlines[conn] = time.monotonic() + seconds
 
-    def _count(self, reason: Reason) -> None:
-        tallies = getattr(self.wsgi, "tallies", None)
-        if tallies is not None:
-            tallies.count(reason)
+    def _count(self, mishap: Mishap) -> None:
+        counting = getattr(self.wsgi, "count_mishap", None)
+        if counting is not None:
+            counting(mishap)
