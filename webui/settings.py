@@ -1,0 +1,163 @@
+"""What the site calls its places, whom to turn to, and how its page looks: a file in the page's own folder.
+
+Nothing of the recording stands here, and nothing that names a client of the Wi-Fi.
+"""
+
+import contextlib
+import re
+import threading
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import tomlkit
+
+from appliance.model.errors import HomeError
+from appliance.runtime import files
+
+NAME = "settings.toml"
+LOGO = "logo.png"
+PLACE_LIMIT = 4096
+GROUP_LIMIT = 256
+NAME_LIMIT = 60
+TEXT_LIMIT = 300
+"""Characters of a contact's line."""
+
+_COLOUR = re.compile(r"(#[0-9a-f]{6})?")
+
+
+class Branding(msgspec.Struct, frozen=True):
+    """`colour` is `#rrggbb` or empty: the page's own. `logo` is its version, empty where there is none."""
+
+    name: str = "Greffier"
+    colour: str = ""
+    logo: str = ""
+
+
+class Contacts(msgspec.Struct, frozen=True):
+    """Who answers for the Wi-Fi, in the words of the notice; empty where it is not said yet."""
+
+    controller: str = ""
+    """Who offers the Wi-Fi: the legal person that keeps the records."""
+    address: str = ""
+    representative: str = ""
+    email: str = ""
+    phone: str = ""
+    protection_officer: str = ""
+    """The data protection officer and how to reach them, where there is one."""
+    operator: str = ""
+    """The firm that runs the box and the central for the site."""
+    operator_contact: str = ""
+    hosting: str = ""
+    """Where the encrypted copies lie."""
+
+
+class Values(msgspec.Struct, frozen=True):
+    """All settings. `places`: the names given to networks and access points; `groups`: several of them."""
+
+    branding: Branding = Branding()
+    contacts: Contacts = Contacts()
+    places: dict[str, str] = {}
+    groups: dict[str, tuple[str, ...]] = {}
+
+    def name_of(self, place: str) -> str:
+        """What the site calls a place; the place itself where nobody named it."""
+        return self.places.get(place, place)
+
+
+class Settings:
+    """The settings as they stand in the file, read again when the file was changed."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._read: tuple[object, Values] | None = None
+
+    def values(self) -> Values:
+        """What is set. Raises HomeError naming the file where nobody can read it."""
+        with self._lock:
+            version = self._version()
+            if self._read is None or self._read[0] != version:
+                self._read = (version, _read(self._state / NAME))
+            return self._read[1]
+
+    def change(self, **parts: object) -> Values:
+        """Replace whole parts (`places=`, ...). Raises ValueError("part: why"), StorageError."""
+        with self._lock:
+            changed = msgspec.structs.replace(_read(self._state / NAME), **parts)
+            wrong = wrong_values(changed)
+            if wrong:
+                raise ValueError(f"{wrong[0]}: {wrong[1]}")
+            text = tomlkit.dumps(msgspec.to_builtins(changed))
+            files.write_once(self._state / NAME, text.encode())
+            self._read = (self._version(), changed)
+            return changed
+
+    def logo(self) -> bytes | None:
+        """The logo as PNG; None if there is none."""
+        with contextlib.suppress(OSError):
+            return (self._state / LOGO).read_bytes()
+        return None
+
+    def keep_logo(self, content: bytes) -> None:
+        """Have this PNG as the logo; none where it is empty. Raises StorageError."""
+        if content:
+            files.write_once(self._state / LOGO, content)
+        else:
+            (self._state / LOGO).unlink(missing_ok=True)
+
+    def _version(self) -> object:
+        with contextlib.suppress(FileNotFoundError):
+            found = (self._state / NAME).stat()
+            return (found.st_ino, found.st_mtime_ns, found.st_size)
+        return None
+
+
+def open(state: Path) -> Settings:  # noqa: A001 - read as `settings.open`
+    """The settings of the page whose folder this is."""
+    return Settings(state)
+
+
+def wrong_values(values: Values) -> tuple[str, str] | None:
+    """(part, what is wrong with it) or None."""
+    if not _COLOUR.fullmatch(values.branding.colour):
+        return "colour", "a colour is written like #205080"
+    if not _named(values.branding.name):
+        return "name", f"a name is one line of at most {NAME_LIMIT} characters"
+    for part, text in msgspec.structs.asdict(values.contacts).items():
+        if len(text) > TEXT_LIMIT or not text.isprintable():
+            return part, f"write one line of at most {TEXT_LIMIT} characters"
+    return _wrong_names(values.places, values.groups)
+
+
+def _wrong_names(places: Mapping[str, str], groups: Mapping[str, tuple[str, ...]]) -> tuple[str, str] | None:
+    if len(places) > PLACE_LIMIT or len(groups) > GROUP_LIMIT:
+        return "places", f"at most {PLACE_LIMIT} places and {GROUP_LIMIT} groups"
+    if not all(_named(name) for pair in places.items() for name in pair):
+        return "places", f"a name is one line of at most {NAME_LIMIT} characters"
+    for group, members in groups.items():
+        if not _named(group):
+            return "groups", f"a name is one line of at most {NAME_LIMIT} characters"
+        if not members or len(members) > PLACE_LIMIT or not all(map(_named, members)):
+            return "groups", "a group needs its places"
+    return None
+
+
+def _named(text: str) -> bool:
+    return text.isprintable() and 0 < len(text.strip()) <= NAME_LIMIT
+
+
+def _read(path: Path) -> Values:
+    try:
+        values = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Values)
+    except FileNotFoundError:
+        return Values()
+    except OSError as error:
+        raise HomeError(f"cannot read {path}: {error.strerror}; check who owns it") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise HomeError(f"{path} is not understood: {error}; correct it or remove it") from error
+    wrong = wrong_values(values)
+    if wrong:
+        raise HomeError(f"{path}: {wrong[0]}: {wrong[1]}; correct it")
+    return values
