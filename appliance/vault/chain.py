@@ -73,7 +73,11 @@ def split_lines(content: bytes) -> tuple[list[bytes], int]:
 
 def read(home: Home) -> list[Entry]:
     """Every entry, in order; signatures and hashes are for `verify`. Raises HomeError at a malformed line."""
-    lines, _ = split_lines(content(home))
+    return read_lines(home, split_lines(content(home))[0])
+
+
+def read_lines(home: Home, lines: Sequence[bytes], before: int = 0) -> list[Entry]:
+    """The entries of some whole lines of a chain, which `before` others precede. Raises HomeError."""
     entries = []
     # A year has 18,000 lines and no cycle among their objects: looking for one took 40 % of the time.
     collecting = gc.isenabled()
@@ -82,7 +86,7 @@ def read(home: Home) -> list[Entry]:
         for line in lines:
             entries.append(entry(json.loads(line), line))  # noqa: PERF401 - counts lines for the error
     except (ValueError, AttributeError) as error:
-        where = f"{home.chain} line {len(entries) + 1}"
+        where = f"{home.chain} line {before + len(entries) + 1}"
         raise HomeError(f"{where} {error}; 'greffier verify' shows every fault") from None
     finally:
         if collecting:
@@ -163,7 +167,7 @@ class Chain:
 
     def _append(self, bodies: Sequence[Body]) -> list[Entry]:
         with self._locked() as handle:
-            last, torn = _last_line(handle)
+            last, torn = _head_of(handle)
             found: list[Body] = [Repair(torn)] if torn else []
             known = known_head(self.home)
             if known and (known.seq > last.seq or (known.seq == last.seq and known.hash != last.hash)):
@@ -202,7 +206,7 @@ class Chain:
             raise StorageError(
                 f"cannot append to {self.home.chain}: {error.strerror}; free or repair the disk"
             ) from error
-        _note_head(head_file(self.home), head)
+        note_head(head_file(self.home), head)
         return written
 
     def _line(self, previous: Head, at_ns: int, body: Body) -> bytes:
@@ -212,7 +216,8 @@ class Chain:
         return canonical.encode(fields) + b"\n"
 
 
-def _note_head(path: Path, head: Head) -> None:
+def note_head(path: Path, head: Head) -> None:
+    """Note a head apart from the lines it is of; a disk that refuses is borne."""
     # Not fsynced: after a power cut an older head is only less sharp, never wrong. Written in place, one
     # fixed-width line, so that it is never found empty. A full disk must not fail what is sealed by now.
     with contextlib.suppress(OSError):
@@ -223,24 +228,31 @@ def _note_head(path: Path, head: Head) -> None:
             os.close(handle)
 
 
-def _last_line(handle: int) -> tuple[Head, int]:
+def _head_of(handle: int) -> tuple[Head, int]:
     """The head and the number of torn bytes after it, reading the file from its end."""
+    line, torn = last_line(handle)
+    if not line:
+        raise HomeError("the chain has no whole line; restore chain.jsonl from a copy of the home")
+    try:
+        fields = canonical.decode(line[:-1])
+        return Head(int(fields["seq"]), canonical.sha256(line)), torn
+    except (ValueError, KeyError, TypeError) as error:
+        raise HomeError(
+            f"the last line of the chain {error}; see 'greffier verify' and restore chain.jsonl from a copy"
+        ) from None
+
+
+def last_line(handle: int) -> tuple[bytes, int]:
+    """The last whole line of a file, newline included, and how many torn bytes follow; b"" if there is none.
+
+    Reads the file from its end.
+    """
     size = os.fstat(handle).st_size
     span = _TAIL_BYTES
     while True:
         tail = os.pread(handle, span, max(0, size - span))
         end = tail.rfind(b"\n") + 1
         start = tail.rfind(b"\n", 0, max(0, end - 1)) + 1
-        if end and (start or span >= size):
-            break
-        if span >= size:
-            raise HomeError("the chain has no whole line; restore chain.jsonl from a copy of the home")
+        if (end and start) or span >= size:
+            return tail[start:end], len(tail) - end
         span *= 8
-    line = tail[start:end]
-    try:
-        fields = canonical.decode(line[:-1])
-        return Head(int(fields["seq"]), canonical.sha256(line)), len(tail) - end
-    except (ValueError, KeyError, TypeError) as error:
-        raise HomeError(
-            f"the last line of the chain {error}; see 'greffier verify' and restore chain.jsonl from a copy"
-        ) from None
