@@ -1,0 +1,123 @@
+"""Documents for paper: an A4 page with headings, paragraphs, facts, lines to copy and QR codes, as PDF.
+
+Every letter of French and English is in the font, which is Debian's DejaVu and is put into the file.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import segno
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+FONTS = Path("/usr/share/fonts/truetype/dejavu")
+_FACES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
+_MARGIN_MM = 20
+_GREY = 90
+
+
+class Paper:
+    """One document, written from top to bottom; `language` is fr or en."""
+
+    def __init__(self, language: str, title: str, foot: str, now: dt.datetime) -> None:
+        self._pdf = _Sheet(foot)
+        for style, file in _FACES.items():
+            self._pdf.add_font("DejaVu", style, FONTS / file)
+        self._pdf.add_font("DejaVuMono", "", FONTS / "DejaVuSansMono.ttf")
+        self._pdf.set_margin(_MARGIN_MM)
+        self._pdf.set_auto_page_break(auto=True, margin=_MARGIN_MM)
+        self._pdf.set_title(title)
+        self._pdf.set_lang(language)
+        self._pdf.set_creator("Greffier")
+        self._pdf.set_creation_date(now)
+        self._pdf.add_page()
+        self._write(title, "B", 18, 9)
+        self._pdf.ln(2)
+
+    def heading(self, text: str) -> None:
+        """A section's title."""
+        self._pdf.ln(3)
+        self._write(text, "B", 12, 6.5)
+
+    def paragraph(self, text: str) -> None:
+        """A paragraph in full width."""
+        self._write(text, "", 10, 5.2)
+        self._pdf.ln(1.2)
+
+    def points(self, texts: Sequence[str]) -> None:
+        """A list."""
+        for text in texts:
+            self._pdf.set_font("DejaVu", "", 10)
+            self._pdf.cell(5, 5.2, "•")
+            self._write(text, "", 10, 5.2)
+        self._pdf.ln(1.2)
+
+    def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """What a thing is called, and what it is, in two columns."""
+        for label, value in pairs:
+            top = self._pdf.get_y()
+            self._pdf.set_font("DejaVu", "B", 10)
+            self._pdf.multi_cell(52, 5.6, label, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+            self._pdf.set_y(top)
+            self._pdf.set_x(_MARGIN_MM + 54)
+            self._pdf.set_font("DejaVu", "", 10)
+            self._pdf.multi_cell(0, 5.6, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._pdf.ln(1.2)
+
+    def code(self, text: str) -> None:
+        """Lines to be copied letter by letter, in a frame; a line has 78 letters at most."""
+        self._pdf.set_font("DejaVuMono", "", 9)
+        self._pdf.multi_cell(
+            0, 5, text.strip("\n"), border=1, align="L", padding=2, new_x=XPos.LMARGIN, new_y=YPos.NEXT
+        )
+        self._pdf.ln(2)
+
+    def qr(self, content: bytes, side_mm: float) -> None:
+        """A QR code at the left margin, drawn as rectangles: sharp at any size. At most 2,331 bytes."""
+        rows = [list(row) for row in segno.make(content, error="m", micro=False).matrix]
+        if self._pdf.get_y() + side_mm > self._pdf.h - _MARGIN_MM:
+            self._pdf.add_page()
+        module, top = side_mm / len(rows), self._pdf.get_y()
+        self._pdf.set_fill_color(0)
+        for number, row in enumerate(rows):
+            for first, length in _runs(row):
+                # A hair wider than the module: viewers leave white lines between what only touches.
+                self._pdf.rect(
+                    _MARGIN_MM + first * module, top + number * module, length * module, module + 0.02, "F"
+                )
+        self._pdf.set_y(top + side_mm + 3)
+
+    def content(self) -> bytes:
+        """The file."""
+        return bytes(self._pdf.output())
+
+    def _write(self, text: str, style: str, points: float, height_mm: float) -> None:
+        self._pdf.set_font("DejaVu", style, points)
+        self._pdf.multi_cell(0, height_mm, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+
+class _Sheet(FPDF):  # type: ignore[misc]  # fpdf2 ships no types
+    def __init__(self, foot: str) -> None:
+        super().__init__(format="A4")
+        self._foot = foot
+
+    def footer(self) -> None:
+        """Fpdf2 calls it at the end of each page."""
+        self.set_y(-14)
+        self.set_font("DejaVu", "", 8)
+        self.set_text_color(_GREY)
+        self.cell(0, 5, f"{self._foot} · {self.page_no()}/{{nb}}", align="C")
+        self.set_text_color(0)
+
+
+def _runs(row: Sequence[int]) -> list[tuple[int, int]]:
+    """Where dark modules stand side by side: (first, how many)."""
+    runs, first = [], None
+    for at, dark in enumerate([*row, 0]):
+        if dark and first is None:
+            first = at
+        elif not dark and first is not None:
+            runs.append((first, at - first))
+            first = None
+    return runs
