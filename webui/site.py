@@ -25,6 +25,9 @@ class Site:
     settings: Any
     """webui.settings: what the site calls its networks, and how its page looks."""
 
+    first_boot: Any = None
+    """webui.first_boot: the set-up that is under way; None once it is done."""
+
     def tell(self, asked: Asked, ask: Ask, expected: type[Answered]) -> Answered:
         """Ask the keeper in the name of the one who asks. Raises Refusal."""
         person = asked.person

@@ -9,6 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
+from appliance.cli.where import address_and_port
 from appliance.model.errors import UsageError
 
 EXAMPLES = """  greffier central serve --dir /var/lib/greffier-central
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve. Exit code 9 when the port cannot be listened to, 11 for a folder that is no central."""
     from appliance.services.central import serving, settings
 
-    address, port = _where(args.listen)
+    address, port = address_and_port(args.listen)
     workers = min(4, os.cpu_count() or 1) if args.workers is None else args.workers
     threads = settings.threads if args.threads is None else args.threads
     if not (1 <= workers <= 64 and 1 <= threads <= 1024):
@@ -48,10 +49,3 @@ def run(args: argparse.Namespace) -> int:
 def _ready(name: str, address: str, port: int) -> None:
     host = f"[{address}]" if ":" in address else address
     print(f"The central {name} listens at https://{host}:{port} (Ctrl-C ends it)", flush=True)
-
-
-def _where(text: str) -> tuple[str, int]:
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise UsageError(f"--listen takes an address and a port, like 0.0.0.0:443, not '{text}'")
-    return host.strip("[]"), int(port)

@@ -8,18 +8,14 @@ strangers are refused is summed up once a minute, so that who asks a thousand ti
     refused 61200 with 403, 12 with 404
 """
 
-import logging
-import os
-import sys
 import threading
 import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from gunicorn.glogging import Logger
-
 from appliance.central.web import SITE
+from appliance.https.quiet_log import QuietLog
 
 SUMMED_S = 60.0
 """How long refusals of strangers are summed up before they are one line."""
@@ -29,11 +25,8 @@ _TO_STRANGERS = ("400", "403", "404", "405")
 """What is answered before a claim is found to be an enrolled box's; `central.tallies` says more."""
 
 
-class AccessLog(Logger):  # type: ignore[misc]
-    """gunicorn's logger, which would write down who asked and what went wrong in full."""
-
-    error_fmt = "%(message)s"
-    access_fmt = "%(message)s"
+class AccessLog(QuietLog):
+    """One line a request of a box, one a minute of strangers."""
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
@@ -74,15 +67,3 @@ class AccessLog(Logger):  # type: ignore[misc]
             if not self._refused:
                 self._since_s = time.monotonic()
             self._refused[status] += 1
-
-    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """What went wrong, by its kind alone: what a foreign error says may hold an address."""
-        if os.environ.get("GREFFIER_DEBUG"):
-            super().exception(msg, *args, **kwargs)
-            return
-        error = sys.exc_info()[0]
-        self.error_log.error("greffier: unexpected %s", error.__name__ if error else "error")
-
-    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Warnings of gunicorn are about its processes."""
-        self.error_log.log(logging.WARNING, "greffier: " + msg, *args, **kwargs)

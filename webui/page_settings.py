@@ -1,0 +1,57 @@
+"""How gunicorn serves the page: settings under its own names. One process: waits are in its memory."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from appliance.https.connections import Connection
+from appliance.https.quiet_log import QuietLog
+from appliance.https.tls import current_context
+from appliance.https.workers import BoundedWorker
+
+
+class PageConnection(Connection):
+    """A form, with a logo perhaps, comes in without holding a thread."""
+
+    body_limit = 512 << 10
+
+
+class PageWorker(BoundedWorker):
+    """The one process of the page."""
+
+    connection = PageConnection
+
+
+worker_class = PageWorker
+logger_class = QuietLog
+
+workers = 1
+threads = 64
+"""24 of them may be live streams; the others answer in some milliseconds each."""
+
+worker_connections = 512
+"""Connections at once: a browser holds six. With a body each they are 256 MiB at the very most."""
+
+keepalive = 15
+timeout = 120
+graceful_timeout = 10
+backlog = 256
+
+limit_request_line = 2048
+limit_request_fields = 64
+limit_request_field_size = 4096
+
+http_protocols = "h1"
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+control_socket_disable = True
+sendfile = False
+
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """TLS 1.3 with the certificate as it lies there now; asked for each connection."""
+    return current_context(config.certfile, config.keyfile)
