@@ -17,7 +17,8 @@ from appliance.https import certificates, serving
 from appliance.model.errors import ControlError, StorageError
 from appliance.runtime.clock import now_ns
 from appliance.runtime.files import make_folder
-from webui import accounts, page_settings, settings
+from webui import page_settings, settings
+from webui.accounts import opened
 from webui.app import Page
 from webui.first_boot import FirstBoot
 from webui.request_log import RequestLog
@@ -51,7 +52,7 @@ def serve(state: Path, control: Path, address: str, port: int, code: str, ready:
 
 def is_begun(state: Path) -> bool:
     """Whether somebody can sign in already: the first boot is over."""
-    return bool(accounts.open(state, now_ns).any())
+    return bool(opened.open(state, now_ns).any())
 
 
 def _make_state(state: Path) -> None:
@@ -88,7 +89,7 @@ def _addresses() -> list[str]:
 def _page(state: Path, control: Path, code: str) -> Page:
     """In the process that serves, after it was forked."""
     keeper = Client(control)
-    known = accounts.open(state, now_ns)
+    known = opened.open(state, now_ns)
     first_boot = None
     if not (known.any() and _is_set_up(keeper)):
         first_boot = FirstBoot(code, now_ns, partial(os.kill, os.getpid(), signal.SIGTERM))

@@ -50,8 +50,12 @@ def test_a_line_that_systemd_does_not_know_would_be_noticed(unit: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, indirect=True)
 def test_their_exposure_is_low(unit: Path) -> None:
-    """By systemd's own count, from 0 (sealed off) to 10; a service that says nothing has 9.6."""
-    systemd_analyze("security", "--offline=true", "--threshold=20", unit)
+    """By systemd's own count, from 0 (sealed off) to 10; a service that says nothing has 9.6.
+
+    The recorder reads a raw interface and silences it: its two capabilities alone are half a point.
+    """
+    most = 25 if unit.name == "greffier-capture.service" else 20
+    systemd_analyze("security", "--offline=true", f"--threshold={most}", unit)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -65,10 +69,13 @@ def test_the_command_line_is_one_that_exists(unit: str) -> None:
             assert option in said
 
 
-def test_only_central_has_a_capability_and_only_the_one_for_its_port() -> None:
+def test_a_unit_has_a_capability_only_for_its_port_or_its_ring() -> None:
     granted = {unit: settings(unit)["CapabilityBoundingSet"] for unit in UNITS}
     assert granted == {
+        "greffier-capture.service": ["CAP_NET_RAW CAP_NET_ADMIN"],
         "greffier-central.service": ["CAP_NET_BIND_SERVICE"],
+        "greffier-listen.service": ["CAP_NET_BIND_SERVICE"],
+        "greffier-web.service": ["CAP_NET_BIND_SERVICE"],
         "greffier-replicate.service": [""],
     }
 
