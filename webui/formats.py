@@ -1,0 +1,155 @@
+"""Numbers, sizes and instants as a person of one language reads them: the filters of the templates. Pure.
+
+Instants come as ISO 8601 texts in UTC and are shown in the site's time, Europe/Paris; None is a dash.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from babel import dates, numbers
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+
+from appliance.runtime import clock
+from webui.wording import said
+
+ZONE = dates.get_timezone("Europe/Paris")
+NOTHING = "–"
+_NO_BREAK = "\u00a0"
+_BYTES = {"fr": ("o", "ko", "Mo", "Go", "To", "Po"), "en": ("B", "kB", "MB", "GB", "TB", "PB")}
+_RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
+
+
+def filters(language: str) -> dict[str, Callable[..., Any]]:
+    """Every filter, by its name in templates."""
+    by_language: dict[str, Callable[[Any, str], str]] = {
+        "number": number,
+        "bytes": size,
+        "rate": rate,
+        "percent": percent,
+        "day": day,
+        "short_day": short_day,
+        "moment": moment,
+        "duration": duration,
+    }
+    made: dict[str, Callable[..., Any]] = {
+        name: _in(language, function) for name, function in by_language.items()
+    }
+    made["when"] = _when_filter(language)
+    return made
+
+
+def spread_function(language: str) -> Callable[[float | None, float | None], str]:
+    """`spread` for templates of one language."""
+    return lambda first, last: spread(first, last, language)
+
+
+def number(value: float | None, language: str) -> str:
+    """1234567 -> 1 234 567."""
+    return NOTHING if value is None else str(numbers.format_decimal(value, locale=language))
+
+
+def size(octets: float | None, language: str) -> str:
+    """Bytes in decimal units: 1234567 -> 1,2 Mo."""
+    return NOTHING if octets is None else _scaled(octets, _BYTES[language], language)
+
+
+def rate(bits_per_s: float | None, language: str) -> str:
+    """Bits a second in decimal units: 1234567 -> 1,2 Mbit/s."""
+    return NOTHING if bits_per_s is None else _scaled(bits_per_s, _RATES, language)
+
+
+def percent(share: float | None, language: str) -> str:
+    """A share of one: 0.123 -> 12 %."""
+    return NOTHING if share is None else str(numbers.format_percent(share, locale=language))
+
+
+def day(iso: str | None, language: str) -> str:
+    """2026-11-22, or an instant of that day -> 22 novembre 2026."""
+    return NOTHING if not iso else str(dates.format_date(_day_of(iso), "long", locale=language))
+
+
+def short_day(iso: str | None, language: str) -> str:
+    """2026-11-22, or an instant of that day -> 22 nov. 2026."""
+    return NOTHING if not iso else str(dates.format_date(_day_of(iso), "medium", locale=language))
+
+
+def moment(iso: str | None, language: str) -> str:
+    """An instant to the minute: 22 nov. 2026, 10:05."""
+    if not iso:
+        return NOTHING
+    return str(dates.format_datetime(_instant(iso), "d MMM y HH:mm", tzinfo=ZONE, locale=language))
+
+
+def duration(seconds: float | None, language: str) -> str:
+    """A length of time in one unit: 200 -> 3 minutes."""
+    if seconds is None:
+        return NOTHING
+    return str(dates.format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language))
+
+
+def relative(iso: str, now_ns: int, language: str) -> str:
+    """How long ago: il y a 3 minutes; a day and more is a date."""
+    ago_s = now_ns / 1e9 - _instant(iso).timestamp()
+    if abs(ago_s) >= 86_400:
+        return moment(iso, language)
+    if -5 <= ago_s < 5:
+        return said(language, "just now")
+    return str(
+        dates.format_timedelta(-timedelta(seconds=ago_s), add_direction=True, threshold=1.5, locale=language)
+    )
+
+
+def when(iso: str | None, now_ns: int, language: str, never: str | None = None) -> Markup:
+    """An instant as a <time> element: how long ago, exactly on hover and for machines."""
+    if not iso:
+        return escape(NOTHING if never is None else never)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso, moment(iso, language), relative(iso, now_ns, language)
+    )
+
+
+def spread(first: float | None, last: float | None, language: str) -> str:
+    """A number of which only bounds are known: 12, 12 to 15, at least 12; a dash where nothing is."""
+    if first is None and last is None:
+        return NOTHING
+    if last is None:
+        return said(language, "at least %(first)s", first=number(first, language))
+    if first is None or first == last:
+        return number(last, language)
+    return said(language, "%(first)s to %(last)s", first=number(first, language), last=number(last, language))
+
+
+def _when_filter(language: str) -> Callable[..., Markup]:
+    @pass_context
+    def filter_when(context: Context, iso: str | None, never: str | None = None) -> Markup:
+        now_ns = context.get("now_ns") or clock.now_ns()
+        return when(iso, now_ns, language, never)
+
+    return filter_when
+
+
+def _in(language: str, function: Callable[[Any, str], str]) -> Callable[[Any], str]:
+    return lambda value: function(value, language)
+
+
+def _scaled(value: float, units: tuple[str, ...], language: str) -> str:
+    unit = 0
+    while abs(value) >= 999.5 and unit < len(units) - 1:
+        value /= 1000
+        unit += 1
+    pattern = "#,##0.#" if unit and abs(value) < 99.5 else "#,##0"
+    return f"{numbers.format_decimal(value, pattern, locale=language)}{_NO_BREAK}{units[unit]}"
+
+
+def _instant(iso: str) -> datetime:
+    found = datetime.fromisoformat(iso)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _day_of(iso: str) -> date:
+    if len(iso) == 10:
+        return date.fromisoformat(iso)
+    return _instant(iso).astimezone(ZONE).date()
