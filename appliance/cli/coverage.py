@@ -36,24 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the chain and what recorders say, print periods and gaps."""
-    from appliance.runtime import recorder_state
     from appliance.runtime.clock import now_ns
-    from appliance.vault import chain, homes, liveness, periods
+    from appliance.services.coverage import covered
+    from appliance.vault import chain, homes
     from appliance.vault.catalogue import Catalogue
 
     from_ns, until_ns = _instant(args.from_, 0), _instant(args.to, _FOREVER_NS)
     home = homes.existing(args.home)
-    catalogue = Catalogue.of(chain.read(home))
-    parts = periods.stated(catalogue)
-    for state in recorder_state.read_all(home.state):
-        if liveness.is_live(home, state.run):
-            for source in state.sources:
-                parts += periods.unsealed(state, source, catalogue)
-    whole = periods.joined(parts)
-    silent = [
-        gap for gap in periods.gaps(whole, now_ns()) if gap.from_ns < until_ns and gap.until_ns >= from_ns
-    ]
-    seen = periods.clipped(whole, from_ns, until_ns)
+    found = covered(home, Catalogue.of(chain.read(home)), now_ns()).between(from_ns, until_ns)
+    seen, silent = list(found.seen), list(found.silent)
     print(json.dumps(_as_json(seen, silent)) if args.json else _as_sentences(seen, silent))
     return 0
 

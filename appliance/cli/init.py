@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.noting import noted
+
 if TYPE_CHECKING:
     from appliance.config.box import BoxConfig
     from appliance.vault.chain import Head
@@ -57,21 +59,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the home and say what comes next."""
-    from appliance.config.box import BoxConfig
-    from appliance.config.capture import CaptureConfig
-    from appliance.config.values import canonical_network
+    from appliance.control.steps import Step
     from appliance.model.errors import UsageError
-    from appliance.vault import homes
+    from appliance.services import box_settings
 
-    custodians = tuple(text.strip() for text in args.custodian)
-    quorum = min(2, len(custodians)) if args.quorum is None else args.quorum
     try:
-        networks = tuple(dict.fromkeys(canonical_network(text) for text in args.client_network))
-        capture = CaptureConfig(tuple(args.interface))
-        config = BoxConfig(args.site.strip(), quorum, custodians, networks, capture=capture)
-    except ValueError as error:
+        made = box_settings.set_up(
+            args.home, args.site, args.custodian, args.quorum, args.client_network, args.interface
+        )
+    except UsageError as error:
         raise UsageError(f"{error}; see 'greffier init --help'") from None
-    home, head, fingerprint = homes.create(args.home, config)
+    home, config, quorum = made.home, made.config, made.config.quorum
+    with noted(home, Step.SET_UP, config.site, {"fingerprint": made.fingerprint}):
+        pass  # before there was a home there was no book to note it in
+    custodians, networks = config.custodians, config.client_networks
     if quorum == 1:
         print(
             "greffier: warning: with a quorum of 1 each custodian can read everything alone", file=sys.stderr
@@ -82,11 +83,11 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if args.json:
-        print(json.dumps(_as_json(home.path, config, fingerprint, head)))
+        print(json.dumps(_as_json(home.path, config, made.fingerprint, made.head)))
         return 0
     print(
         f"The box of {config.site} is in {home.path}: settings (box.toml), key (box.key), chain.\n"
-        f"Fingerprint of the box: {fingerprint}\n"
+        f"Fingerprint of the box: {made.fingerprint}\n"
         f"{quorum} of its {len(custodians)} custodians must come together to read. "
         f"Clients are in {', '.join(networks)}.\n"
         f"Note the fingerprint apart from the box, then record:  greffier record --home {home.path}"

@@ -28,10 +28,12 @@ VERBS = {
     "retention": "destroy what has passed its term",
     "hold": "keep stated days beyond their term",
     "reversibility": "everything that is kept, in open formats, with the custodians",
+    "audit": "who did what, signed",
     "status": "sources, last record, next destruction, faults",
     "enrol": "make a central known to the box, by its code",
     "replicate": "send what is kept to the centrals",
     "courier": "carry what is kept to the centrals on a stick",
+    "keeper": "answer the page of this box, and destroy on the day",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }
 

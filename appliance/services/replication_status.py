@@ -27,6 +27,7 @@ class KnownCentral:
 
     name: str
     url: str
+    fingerprint: str
     is_sending: bool
     left: Backlog
     receipts: int
@@ -66,7 +67,10 @@ def _known(home: Home, central: Enrolled, signed: dict[str, str], now_ns: int) -
         holdings = Holdings(home, lambda: now_ns)
         holdings.refresh()
         left = backlog(missing(holdings.items, signed, day_of(now_ns)))
-    return KnownCentral(central.identity.name, central.url, is_sending, left, len(signed), told)
+    identity = central.identity
+    return KnownCentral(
+        identity.name, central.url, identity.fingerprint, is_sending, left, len(signed), told
+    )
 
 
 def _safe(catalogue: Catalogue, signed: Sequence[dict[str, str]]) -> tuple[int, int, int]:

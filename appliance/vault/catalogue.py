@@ -1,5 +1,7 @@
 """The catalogue: what the entries of a chain say together exists in a home. Pure."""
 
+import copy
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -49,6 +51,11 @@ class Catalogue:
         for entry in entries:
             catalogue.add(entry)
         return catalogue
+
+    def copy(self) -> "Catalogue":
+        """The same, to be added to; who reads this one sees nothing of it."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Catalogue(**{name: copy.copy(value) for name, value in fields.items()})
 
     def add(self, entry: Entry) -> None:
         """Take one more entry, in the order of the chain."""

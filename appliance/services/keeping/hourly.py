@@ -1,0 +1,73 @@
+"""What the keeper does without being asked: it destroys what has passed its term."""
+
+import threading
+from collections.abc import Callable
+
+from appliance.config import box
+from appliance.model.errors import GreffierError
+from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
+from appliance.retention import destruction
+from appliance.services.keeping.at_hand import AtHand
+from appliance.statistics import files
+
+TURN_S = 20.0
+AGAIN_NS = 5 * MINUTE_NS
+"""What failed is tried again so much later."""
+
+
+def _destroy(at: AtHand) -> None:
+    home = at.home()
+    config = box.read(home.config)
+    outcome = destruction.destroy(home, config, at.clock)
+    if not outcome.doubt:
+        files.delete(home, files.past_term(home, outcome.now_ns, config.statistics.keep_days))
+
+
+WORKS: tuple[tuple[str, Callable[[AtHand], None]], ...] = (("destroy what has passed its term", _destroy),)
+"""Once an hour, at midnight (UTC, when terms end), and at the start."""
+
+
+class Hourly:
+    """`start` begins its turns, `stop` ends them after the one that is under way; `turn` is one of them."""
+
+    def __init__(self, at: AtHand, told: Callable[[str], None]) -> None:
+        self._at = at
+        self._told = told
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hourly", daemon=True)
+        self._next_ns: dict[str, int] = {}
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
+
+    def turn(self) -> None:
+        """Do what is due."""
+        if not self._at.is_set_up:
+            return
+        now_ns = self._at.clock()
+        for what, work in WORKS:
+            if (
+                not now_ns < self._next_ns.get(what, 0) <= now_ns + HOUR_NS
+            ):  # also after the clock was set back
+                later_ns = now_ns + (HOUR_NS if self._try(what, work) else AGAIN_NS)
+                self._next_ns[what] = min(later_ns, (now_ns // DAY_NS + 1) * DAY_NS)
+
+    def _run(self) -> None:
+        while True:
+            self.turn()
+            if self._stopping.wait(TURN_S):
+                return
+
+    def _try(self, what: str, work: Callable[[AtHand], None]) -> bool:
+        try:
+            work(self._at)
+        except Exception as error:  # noqa: BLE001  a keeper that ends would destroy nothing any more
+            told = str(error) if isinstance(error, GreffierError) else type(error).__name__
+            self._told(f"cannot {what}: {told}; it is tried again")
+            return False
+        return True
