@@ -1,7 +1,7 @@
 """The audit chain of a home: every privileged step as a signed line that names the hash of the one before.
 
 It is written before the step is taken: what cannot be written down is not done. It holds no record, only
-who did what, from where, to which thing of the box. `audit.check` proves it, `audit.anchors` ties it to seals.
+who did what, from where, to which thing. `audit.check` proves it, `audit.anchors` ties it to the seals.
 """
 
 import contextlib
@@ -94,6 +94,21 @@ def content(home: Home) -> bytes:
         return b""
     except OSError as error:
         raise HomeError(f"cannot read {path_of(home)}: {error.strerror}; check who owns it") from error
+
+
+def head(home: Home) -> Head:
+    """The last whole line of the chain; number -1 if there is none. Raises HomeError."""
+    try:
+        handle = os.open(path_of(home), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return NOTHING
+    except OSError as error:
+        raise HomeError(f"cannot read {path_of(home)}: {error.strerror}; check who owns it") from error
+    try:
+        line, _ = last_line(handle)
+    finally:
+        os.close(handle)
+    return _head_of(home, line) if line else NOTHING
 
 
 class _Book:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from appliance.cli.noting import noted
 from appliance.cli.wording import on_one_line
+from appliance.control.steps import Step
 from appliance.model.addresses import ip_halves, mac_number
 from appliance.model.errors import StorageError, UsageError
-from appliance.model.instants import day_of, from_iso
+from appliance.model.instants import day_of, from_iso, to_iso
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -45,13 +47,28 @@ def add_custodians(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def opened(args: argparse.Namespace) -> "tuple[Home, KeyOpener]":
-    """The home and what opens its day keys. Raises HomeError, CustodyError."""
+def opened(args: argparse.Namespace, step: Step, details: Mapping[str, str]) -> "tuple[Home, KeyOpener]":
+    """The home and what opens its day keys, once it is noted who asks and which custodians have come.
+
+    `details` say what is asked, without an address. Raises HomeError, CustodyError, StorageError.
+    """
     from appliance.vault.homes import existing
     from appliance.vault.unseal.custody import KeyOpener, open_identities
 
     home = existing(args.home)
-    return home, KeyOpener(home, open_identities(args.identity, args.passphrase_file))
+    identities = open_identities(args.identity, args.passphrase_file)
+    come = {f"custodian {number}": who for number, who in enumerate(sorted(identities.by_recipient), 1)}
+    with noted(home, step, "", {**details, **come}):
+        return home, KeyOpener(home, identities)
+
+
+def asked(from_ns: int, to_ns: int | None, **given: object) -> dict[str, str]:
+    """What a question is by, and its period, in words for the audit chain: never what was looked for."""
+    by = " ".join(name.replace("_", "-") for name, value in given.items() if value is not None)
+    period = {"from": to_iso(from_ns)} if from_ns else {}
+    if to_ns is not None:
+        period["to"] = to_iso(to_ns)
+    return {"by": by or "everything", **period}
 
 
 def instant(text: str) -> int:

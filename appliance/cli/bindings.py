@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
+from appliance.control.steps import Step
 from appliance.model.errors import DestroyedError, FaultFound, UsageError
 
 EXAMPLES = """  greffier bindings --home /var/lib/greffier --identity owner.key lawyer.key \\
@@ -48,7 +49,11 @@ def run(args: argparse.Namespace) -> int:
     from appliance.vault.unseal.question import FOREVER_NS, Question
 
     from_ns, to_ns = _period(args, FOREVER_NS)
-    home, opener = asking.opened(args)
+    asked = asking.asked(
+        from_ns, None if to_ns == FOREVER_NS else to_ns, ip=args.ip, mac=args.mac,
+        nat_ip=args.nat_ip, nat_port=args.nat_port,
+    )  # fmt: skip
+    home, opener = asking.opened(args, Step.SEARCH_BINDINGS, asked)
     question = Question(client_ip=args.ip, client_mac=args.mac, nat_ip=args.nat_ip, nat_port=args.nat_port)
     damaged: dict[Path, str] = {}
     holdings = Holdings(home, opener, question, damaged)

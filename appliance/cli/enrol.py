@@ -10,6 +10,7 @@ import getpass
 import json
 from pathlib import Path
 
+from appliance.cli.noting import noted
 from appliance.model.errors import UsageError
 
 EXAMPLES = """  greffier enrol --home /var/lib/greffier --to https://central-a.example.net --code ABCD-...
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Enrol, print both fingerprints. Exit code 10 where central is not reached, not believed or refuses."""
+    from appliance.control.steps import Step
     from appliance.replication import enrolling, identity
     from appliance.vault import homes, signing
 
@@ -40,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         code = identity.parse_code(getpass.getpass("Code: ") if args.code is None else args.code)
     except ValueError as error:
         raise UsageError(f"--code {error}") from None
-    central = enrolling.enrol(home, args.to, code, args.proxy)
+    with noted(home, Step.ENROL_CENTRAL, args.to):
+        central = enrolling.enrol(home, args.to, code, args.proxy)
     box = signing.load(home.signing_key).fingerprint
     if args.json:
         shown = {"central": central.name, "fingerprint": central.fingerprint, "url": args.to, "box": box}

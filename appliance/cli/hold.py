@@ -11,11 +11,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.noting import noted
 from appliance.cli.wording import several
 from appliance.model.errors import UsageError
 
 if TYPE_CHECKING:
     from appliance.retention.holds import HeldScope
+    from appliance.vault.seals import Hold
 
 EXAMPLES = """  greffier hold --home /var/lib/greffier place --reference "order 12/2027" \\
       --vault traffic source --from 2026-11-21 --until-day 2026-11-23 --expires 2028-06-30
@@ -70,6 +72,7 @@ def day(text: str) -> dt.date:
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked and say how the holds stand."""
+    from appliance.control.steps import Step
     from appliance.model.instants import day_of
     from appliance.retention import holds
     from appliance.runtime.clock import now_ns
@@ -83,19 +86,26 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         found = holds.standing(home, day_of(now_ns()))
     elif args.action == "end":
-        found = [holds.end(home, args.reference)]
+        with noted(home, Step.END_HOLD, args.reference):
+            found = [holds.end(home, args.reference)]
     else:
         vaults = tuple(VaultName(name) for name in dict.fromkeys(args.vault))
         try:
             hold = Hold(args.reference, vaults, args.first_day, args.until_day, args.expires)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        found = [holds.place(home, hold)]
+        with noted(home, Step.PLACE_HOLD, hold.reference, _as_details(hold)):
+            found = [holds.place(home, hold)]
     if args.json:
         print(json.dumps({"holds": [_as_json(one) for one in found]}))
     else:
         print("\n".join(_as_sentence(one) for one in found) or "No hold was ever placed.")
     return 0
+
+
+def _as_details(hold: "Hold") -> dict[str, str]:
+    days = {"first_day": hold.first_day, "last_day": hold.last_day, "until": hold.until}
+    return {"vaults": " ".join(hold.vaults)} | {key: day.isoformat() for key, day in days.items()}
 
 
 def _as_json(scope: "HeldScope") -> dict[str, object]:

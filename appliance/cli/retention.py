@@ -10,11 +10,13 @@ gives the client everything; central's copies end with 'greffier central destroy
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.noting import noted
 from appliance.model.errors import UsageError
 from appliance.model.instants import from_iso, to_iso
 
@@ -48,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Destroy what is due and print what went and what stays."""
+    from appliance.audit import anchors
     from appliance.config import box
+    from appliance.control.steps import Step
     from appliance.retention import destruction
     from appliance.runtime.clock import now_ns
     from appliance.statistics import files
@@ -62,10 +66,13 @@ def run(args: argparse.Namespace) -> int:
     if args.end_of_contract or args.confirm:
         return _end_contract(home, args)
     config = box.read(home.config)
-    outcome = destruction.destroy(home, config, now_ns, stated_ns, args.dry_run)
-    old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
-    if not args.dry_run:
-        files.delete(home, old)
+    stated = {} if stated_ns is None else {"stated": to_iso(stated_ns)}
+    with contextlib.nullcontext() if args.dry_run else noted(home, Step.APPLY_TERM, "", stated):
+        outcome = destruction.destroy(home, config, now_ns, stated_ns, args.dry_run)
+        old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
+        if not args.dry_run:
+            files.delete(home, old)
+            anchors.anchor(home)
     if args.json:
         shown = _as_json(outcome, args.dry_run) | {"statistics_deleted": [str(day) for day in old]}
         print(json.dumps(shown))
@@ -76,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _end_contract(home: "Home", args: argparse.Namespace) -> int:
     """Say what the contract's end destroys; with the fingerprint, do it."""
+    from appliance.audit import anchors
+    from appliance.control.steps import Step
     from appliance.retention import contract_end
     from appliance.runtime.clock import now_ns
 
@@ -84,7 +93,12 @@ def _end_contract(home: "Home", args: argparse.Namespace) -> int:
     if args.now is not None:
         raise UsageError("the contract's end asks for no time: leave --now out")
     really = args.confirm is not None and not args.dry_run
-    ending = contract_end.end(home, args.confirm, now_ns) if really else contract_end.plan(home, now_ns())
+    if really:
+        with noted(home, Step.END_CONTRACT, args.confirm):
+            ending = contract_end.end(home, args.confirm, now_ns)
+        anchors.anchor(home)
+    else:
+        ending = contract_end.plan(home, now_ns())
     print(json.dumps(_ending_as_json(ending, really)) if args.json else _ending_as_text(ending, really))
     return 0
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from appliance.cli import asking
 from appliance.cli.wording import several
+from appliance.control.steps import Step
 from appliance.model.errors import FaultFound, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def add_form(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write everything and say what was written, what is gone and what is missing."""
-    home, opener = asking.opened(args)
+    asked = asking.asked(args.from_ns, args.to_ns) | {"folder": str(args.to)}
+    home, opener = asking.opened(args, Step.GIVE_EVERYTHING, asked)
     return write(home, opener, args.to, args)
 
 

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from appliance.cli import asking
+from appliance.control.steps import Step
 from appliance.model.errors import DestroyedError, FaultFound, UsageError
 
 EXAMPLES = """  greffier search --home /var/lib/greffier --identity owner.key lawyer.key \\
@@ -70,7 +71,11 @@ def run(args: argparse.Namespace) -> int:
         args.nat_ip,
         args.nat_port,
     )
-    home, opener = asking.opened(args)
+    asked = asking.asked(
+        args.from_ns, args.to_ns, mac=args.mac, ip=args.ip, peer=args.peer, port=args.port,
+        nat_ip=args.nat_ip, nat_port=args.nat_port, protocol=args.protocol,
+    )  # fmt: skip
+    home, opener = asking.opened(args, Step.SEARCH_RECORDS, asked)
     damaged: dict[Path, str] = {}
     search = Search(home, opener, question, damaged)
     rows = search.parts() if args.parts else search.connections()

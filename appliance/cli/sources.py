@@ -11,6 +11,7 @@ import getpass
 import sys
 from pathlib import Path
 
+from appliance.cli.noting import noted
 from appliance.model.errors import UsageError
 from appliance.model.feeds import WITH_SECRET, DeclaredSource, FeedKind
 
@@ -84,6 +85,7 @@ def _settings(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what is asked and say so."""
     from appliance.cli import sources_shown
+    from appliance.control.steps import Step
     from appliance.runtime.clock import now_ns
     from appliance.services.feeds import declaring
     from appliance.services.feeds.hearing import hearing
@@ -96,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
         print(sources_shown.shown(hearing(home, now_ns()), args.json))
         return 0
     if args.action == "forget":
-        declaring.forget(home, args.label)
+        with noted(home, Step.FORGET_SOURCE, args.label):
+            declaring.forget(home, args.label)
         print(sources_shown.done(args.json, "forgotten", args.label, 0))
         return 0
     kept, kinds = 0, [FeedKind(kind) for kind in args.kind or ()]
@@ -110,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
         kinds = kinds or [FeedKind(one.kind) for one in known]
         kept = sum(one.kept for one in known if one.kind in kinds)
     source = _source(args, kinds)
-    declaring.declare(home, source, getattr(args, "replace", False))
+    with noted(home, Step.DECLARE_SOURCE, source.label, _details(source)):
+        declaring.declare(home, source, getattr(args, "replace", False))
     print(sources_shown.done(args.json, "declared", source.label, kept))
     return 0
 
@@ -133,6 +137,12 @@ def _source(args: argparse.Namespace, kinds: list[FeedKind]) -> DeclaredSource:
         args.certificate,
         labels,
     )
+
+
+def _details(source: DeclaredSource) -> dict[str, str]:
+    """What the audit chain says of it, beside its label: where it speaks from, never its secret."""
+    said = {"addresses": " ".join(source.addresses), "mac": source.mac, "kinds": " ".join(source.kinds)}
+    return {key: value for key, value in said.items() if value}
 
 
 def _secret(args: argparse.Namespace, kinds: list[FeedKind]) -> str:

@@ -1,5 +1,6 @@
 """Re-read and check everything that is kept: files, hashes, chain, signatures, an envelope for every day.
 
+The audit chain is checked against its signatures, its last known head and its anchors in the chain of seals.
 What centrals have signed for must be here as they have it, journals that no seal fixes yet too: a box that
 was rolled back cannot take that away.
 Needs no custodian. Exit code 1 and the exact place of every fault, if there is one. Note the head that is
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.cli.wording import on_one_line
+from appliance.cli.wording import on_one_line, several
 
 if TYPE_CHECKING:
     from appliance.vault.verify import Progress, Report
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, print, and say by the exit code whether there is a fault."""
+    from appliance.audit import check as audit_check
     from appliance.model.errors import FaultFound, UsageError
     from appliance.replication import account_check
     from appliance.vault import chain, homes, verify
@@ -48,8 +50,11 @@ def run(args: argparse.Namespace) -> int:
     with _progress() as told:
         report = verify.verify(home, known, told)
     signed = account_check.check(home)
-    faults, notices = (*report.faults, *signed.faults), (*report.notices, *signed.notices)
+    audit = audit_check.check(home)
+    faults = (*report.faults, *signed.faults, *audit.faults)
+    notices = (*report.notices, *signed.notices, *audit.notices)
     report = dataclasses.replace(report, faults=faults, notices=notices)
+    report.counts.update({"steps": len(audit.hashes), "anchors": audit.anchors})
     receipts = dict(signed.counts)
     print(json.dumps(_as_json(report, receipts)) if args.json else _as_sentences(report, receipts))
     if report.faults:
@@ -82,6 +87,7 @@ def _as_json(report: "Report", receipts: dict[str, int]) -> dict[str, object]:
         "notices": [{"place": notice.place, "what": notice.what} for notice in report.notices],
         **{key: report.counts[key] for key in ("lines", "rows", "segments", "envelopes", "journal", "open")},
         "certificates": report.counts["certificates"],
+        "audit": {"steps": report.counts["steps"], "anchors": report.counts["anchors"]},
         "bytes": report.counts["bytes"],
         "receipts": receipts,
     }
@@ -98,6 +104,9 @@ def _as_sentences(report: "Report", receipts: dict[str, int]) -> str:
     )
     if counts["certificates"]:
         lines.append(f"{counts['certificates']:,} certificates of destruction.")
+    if counts["steps"]:
+        anchored = f", {several(counts['anchors'], 'anchor')} in the chain" if counts["anchors"] else ""
+        lines.append(f"{several(counts['steps'], 'step')} of the audit chain{anchored}.")
     if counts["open"]:
         lines.append(f"{counts['open']:,} files are being written by a recorder at work.")
     lines += [f"{count:,} receipts of central '{on_one_line(name)}'." for name, count in receipts.items()]

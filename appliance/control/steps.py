@@ -10,47 +10,49 @@ class Step(StrEnum):
     """What somebody did that not everybody may."""
 
     # The box:
-    BOX_SET_UP = "box-set-up"
-    BOX_CHANGED = "box-changed"
-    SOURCE_DECLARED = "source-declared"
-    SOURCE_FORGOTTEN = "source-forgotten"
-    CENTRAL_ENROLLED = "central-enrolled"
-    HOLD_PLACED = "hold-placed"
-    HOLD_ENDED = "hold-ended"
-    BASIS_CONFIRMED = "basis-confirmed"
-    LAPSE_SET = "lapse-set"
-    TERM_APPLIED = "term-applied"
+    SET_UP = "set-up"
+    CHANGE_BOX = "change-box"
+    DECLARE_SOURCE = "declare-source"
+    FORGET_SOURCE = "forget-source"
+    ENROL_CENTRAL = "enrol-central"
+    PLACE_HOLD = "place-hold"
+    END_HOLD = "end-hold"
+    CONFIRM_BASIS = "confirm-basis"
+    SET_LAPSE = "set-lapse"
+    APPLY_TERM = "apply-term"
     """'greffier retention', the clock's time or one that a person stated."""
-    CONTRACT_ENDED = "contract-ended"
+    END_CONTRACT = "end-contract"
     # Records, by custodians:
-    RECORDS_SEARCHED = "records-searched"
-    BINDINGS_SEARCHED = "bindings-searched"
-    EVERYTHING_HANDED_OVER = "everything-handed-over"
+    SEARCH_RECORDS = "search-records"
+    SEARCH_BINDINGS = "search-bindings"
+    GIVE_EVERYTHING = "give-everything"
     """'greffier reversibility': all records, to the client."""
     # The page:
-    SIGNED_IN = "signed-in"
+    SIGN_IN = "sign-in"
     SIGN_IN_REFUSED = "sign-in-refused"
     SIGN_IN_SLOWED = "sign-in-slowed"
     """Too many wrong passwords: `subject` is the account or the address that has to wait."""
-    SIGNED_OUT = "signed-out"
-    SESSIONS_ENDED = "sessions-ended"
+    SIGN_OUT = "sign-out"
+    END_SESSIONS = "end-sessions"
     ACCESS_REFUSED = "access-refused"
     """Somebody signed in asked for what he may not see or do."""
-    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - a word
-    PASSWORD_RESET = "password-reset"  # noqa: S105 - a word
-    FACTOR_SET = "factor-set"
-    FACTOR_REMOVED = "factor-removed"
-    RECOVERY_CODE_USED = "recovery-code-used"
-    RECOVERY_CODES_MADE = "recovery-codes-made"
-    USER_ADDED = "user-added"
-    USER_CHANGED = "user-changed"
-    USER_REMOVED = "user-removed"
-    CUSTODIANS_MADE = "custodians-made"
-    SETTINGS_CHANGED = "settings-changed"
-    DEVICES_SEEN = "devices-seen"
+    CHANGE_PASSWORD = "change-password"  # noqa: S105 - a word, no password
+    RESET_USER = "reset-user"
+    SET_FACTOR = "set-factor"
+    REMOVE_FACTOR = "remove-factor"
+    USE_RECOVERY_CODE = "use-recovery-code"
+    MAKE_RECOVERY_CODES = "make-recovery-codes"
+    ADD_USER = "add-user"
+    CHANGE_USER = "change-user"
+    REMOVE_USER = "remove-user"
+    CHANGE_RULES = "change-rules"
+    """What passwords and sessions have to be like."""
+    MAKE_CUSTODIANS = "make-custodians"
+    CHANGE_SETTINGS = "change-settings"
+    SEE_DEVICES = "see-devices"
     """Somebody looked at who is connected now."""
-    JOURNAL_SEEN = "journal-seen"
-    DOCUMENT_PRINTED = "document-printed"
+    SEE_JOURNAL = "see-journal"
+    PRINT_DOCUMENT = "print-document"
     # The book itself, said by the box:
     BOOK_REPAIRED = "book-repaired"
     """It ended in a torn line, which was cut off."""
@@ -73,11 +75,11 @@ class Ended(StrEnum):
 
 PAGE_STEPS = frozenset(
     {
-        Step.SIGNED_IN, Step.SIGN_IN_REFUSED, Step.SIGN_IN_SLOWED, Step.SIGNED_OUT, Step.SESSIONS_ENDED,
-        Step.ACCESS_REFUSED, Step.PASSWORD_CHANGED, Step.PASSWORD_RESET, Step.FACTOR_SET, Step.FACTOR_REMOVED,
-        Step.RECOVERY_CODE_USED, Step.RECOVERY_CODES_MADE, Step.USER_ADDED, Step.USER_CHANGED,
-        Step.USER_REMOVED, Step.CUSTODIANS_MADE, Step.SETTINGS_CHANGED, Step.DEVICES_SEEN, Step.JOURNAL_SEEN,
-        Step.DOCUMENT_PRINTED,
+        Step.SIGN_IN, Step.SIGN_IN_REFUSED, Step.SIGN_IN_SLOWED, Step.SIGN_OUT, Step.END_SESSIONS,
+        Step.ACCESS_REFUSED, Step.CHANGE_PASSWORD, Step.RESET_USER, Step.SET_FACTOR, Step.REMOVE_FACTOR,
+        Step.USE_RECOVERY_CODE, Step.MAKE_RECOVERY_CODES, Step.ADD_USER, Step.CHANGE_USER, Step.REMOVE_USER,
+        Step.CHANGE_RULES, Step.MAKE_CUSTODIANS, Step.CHANGE_SETTINGS, Step.SEE_DEVICES, Step.SEE_JOURNAL,
+        Step.PRINT_DOCUMENT,
     }
 )  # fmt: skip
 """What the page does by itself and may have noted. The rest the keeper notes as it does it."""

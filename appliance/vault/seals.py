@@ -181,6 +181,14 @@ class HoldEnded:
         check_reference(self.reference)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditAnchor:
+    """The audit chain had this many lines when this was written, the last of them with this hash."""
+
+    audit_lines: int
+    audit_hash: str
+
+
 REFERENCE_LETTERS = 120
 
 
@@ -197,7 +205,7 @@ def check_reference(text: object) -> None:
 
 Body = (
     Init | Custodians | EnvelopeMade | Seal | Interruption | Adoption | Repair | Rollback
-    | ClockConfirmed | DestructionOrdered | Destroyed | Hold | HoldEnded
+    | ClockConfirmed | DestructionOrdered | Destroyed | Hold | HoldEnded | AuditAnchor
 )  # fmt: skip
 
 KINDS: Mapping[str, type[Body]] = {
@@ -214,6 +222,7 @@ KINDS: Mapping[str, type[Body]] = {
     "destroyed": Destroyed,
     "hold": Hold,
     "hold-ended": HoldEnded,
+    "audit": AuditAnchor,
 }
 _KIND_OF = {body: kind for kind, body in KINDS.items()}
 _KIND_SHOWN = 40
@@ -319,6 +328,8 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "replaces": fields.names,
     "coverage": lambda parts: tuple([_coverage(value) for value in fields.items(parts)]),
     "lost_hash": fields.sha256,
+    "audit_lines": fields.positive,
+    "audit_hash": fields.sha256,
     "reference": lambda reference: reference,  # the hold itself says which it may have
     **dict.fromkeys(
         ("rows", "cut_bytes", "lost_seq", "term_years", "envelope_count", "file_count", "size_bytes"),

@@ -22,9 +22,14 @@ Progress = Callable[[int, int], None]
 """Told (bytes read, bytes to read)."""
 
 _ROOMS = ("envelopes", "segments", "journal")
-_NOT_SEALED = ("state", "statistics", "classify", "inventory", "listen", "replication", "sources.toml")
-"""What no seal fixes: how recorders stand, totals that name nobody, a box's own tables of categories, the
-devices of its site, its certificate, what centrals signed for (they fix it themselves), and who may speak."""
+_NOT_SEALED = (
+    "audit", "classify", "inventory", "legal.toml", "listen", "replication", "run", "sources.toml", "state",
+    "statistics",
+)  # fmt: skip
+"""What no seal fixes: who did what (a chain of its own), a box's own tables of categories, the devices of its
+site, what the operator confirmed of the law (it stands in that chain), its certificate, what centrals signed
+for (they fix it themselves), sockets of who runs now, who may speak, how recorders stand, totals that name
+nobody."""
 
 _CHUNK_BYTES = 1 << 20
 

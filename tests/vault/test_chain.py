@@ -56,6 +56,7 @@ def test_every_kind_comes_back_as_it_was_written(tmp_path: Path) -> None:
         seals.Destroyed(VaultName.TRAFFIC, DAY, (KEY,), 1, 2, 3),
         seals.Hold("2026/114", (VaultName.TRAFFIC,), DAY, DAY, DAY),
         seals.HoldEnded("2026/114"),
+        seals.AuditAnchor(7, "b" * 64),
     ]
     assert {type(body) for body in bodies} | {seals.Init} == set(seals.KINDS.values())
     written = append(box, *bodies)

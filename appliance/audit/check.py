@@ -1,0 +1,166 @@
+"""Checks an audit chain: form, signature, number, the line before, its noted head and its anchors.
+
+Needs no custodian. A restored home has no audit chain: that stays on the box, and centrals have its anchors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from appliance.audit import anchors, book, lines
+from appliance.audit.lines import Noted
+from appliance.control.steps import Step
+from appliance.model.errors import HomeError
+from appliance.vault import canonical, chain, signing
+from appliance.vault.chain import NO_LINE, Entry, Head
+from appliance.vault.chain_check import Fault
+from appliance.vault.names import Home
+from appliance.vault.seals import Init
+
+_FILE = "audit/chain.jsonl"
+
+
+@dataclass
+class Checked:
+    """What was found: the steps that could be read, the hash of every line, and what is wrong."""
+
+    steps: list[Noted] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notices: list[Fault] = field(default_factory=list)
+    anchors: int = 0
+
+    @property
+    def head(self) -> Head:
+        """The last line; number -1 if there is none."""
+        return Head(len(self.hashes) - 1, self.hashes[-1]) if self.hashes else book.NOTHING
+
+
+def place(number: int) -> str:
+    """How a line is named to a person: counted from 1, with its number in the chain."""
+    return f"{_FILE} line {number + 1} (seq {number})"
+
+
+def check(home: Home, entries: Sequence[Entry] | None = None) -> Checked:
+    """Check the whole audit chain. `entries` are those of the seal chain, read if not given.
+
+    A step may be noted meanwhile: the audit chain is read after the seals and the noted head.
+    """
+    checked = Checked()
+    entries = _entries(home, checked) if entries is None else entries
+    known = book.known_head(home)
+    try:
+        content = book.content(home)
+    except HomeError as error:
+        checked.faults.append(Fault(_FILE, str(error)))
+        return checked
+    whole, torn = chain.split_lines(content)
+    if not whole and _is_restored(home):
+        _say_left_behind(entries, checked)
+        return checked
+    follow(checked, whole, _box(entries))
+    if torn:
+        what = f"is torn ({torn} bytes); the next step that is noted cuts it off"
+        checked.notices.append(Fault(place(len(whole)), what))
+    _check_head(checked, known)
+    _check_anchors(checked, entries)
+    return checked
+
+
+def follow(checked: Checked, whole: Sequence[bytes], box: str) -> None:
+    """Check further lines (each with its newline) that stand behind those checked."""
+    for line in whole:
+        number = len(checked.hashes)
+        previous = checked.hashes[-1] if checked.hashes else NO_LINE
+        step, wrong = _check_line(number, line, previous, box)
+        checked.hashes.append(canonical.sha256(line))
+        checked.faults += [Fault(place(number), what) for what in wrong]
+        if step:
+            checked.steps.append(step)
+            _confess(checked, step)
+
+
+def _check_line(number: int, line: bytes, previous: str, box: str) -> tuple[Noted | None, list[str]]:
+    try:
+        fields = canonical.decode(line[:-1])
+    except ValueError as error:
+        return None, [str(error)]
+    wrong = []
+    if fields.get("seq") != number:
+        wrong.append(f"has the number {fields.get('seq')}: lines were added, taken away or reordered")
+    if fields.get("prev") != previous:
+        wrong.append("does not follow from the line before it")
+    signed = {key: value for key, value in fields.items() if key != "sig"}
+    signature = fields.get("sig")
+    if not isinstance(signature, str) or not signing.holds(
+        box, lines.PURPOSE, canonical.encode(signed), signature
+    ):
+        wrong.append("is not signed by this box")
+    try:
+        return lines.parse(fields, line), wrong
+    except (ValueError, TypeError) as error:
+        return None, [*wrong, str(error)]
+
+
+def _confess(checked: Checked, step: Noted) -> None:
+    """What the box itself found and signed."""
+    if step.step is Step.BOOK_CUT:
+        lost = step.details.get("lost_seq", "?")
+        what = f"states that the audit chain had been cut: what had reached seq {lost} was lost before it"
+        checked.faults.append(Fault(place(step.seq), what))
+    elif step.step is Step.BOOK_REPAIRED:
+        checked.notices.append(Fault(place(step.seq), "states that a torn end was cut off before it"))
+
+
+def _check_head(checked: Checked, known: Head | None) -> None:
+    if known is None:
+        if checked.hashes:
+            what = "is missing or damaged: a shortened audit chain could pass unnoticed"
+            checked.faults.append(Fault("state/audit-head", what))
+        return
+    wrong = _against(checked, known.seq, known.hash, "state/audit-head")
+    if wrong:
+        checked.faults.append(wrong)
+
+
+def _check_anchors(checked: Checked, entries: Sequence[Entry]) -> None:
+    for entry, anchor in anchors.of(entries):
+        checked.anchors += 1
+        source = f"the anchor in chain.jsonl (seq {entry.seq})"
+        wrong = _against(checked, anchor.audit_lines - 1, anchor.audit_hash, source)
+        if wrong:
+            checked.faults.append(wrong)
+
+
+def _against(checked: Checked, seq: int, digest: str, source: str) -> Fault | None:
+    """What is wrong with the chain by what somebody remembers of it."""
+    if seq >= len(checked.hashes):
+        ends = f"ends at seq {len(checked.hashes) - 1}" if checked.hashes else "is gone"
+        return Fault(_FILE, f"{ends}, but {source} says that it had reached seq {seq}: it was cut")
+    if checked.hashes[seq] != digest:
+        return Fault(place(seq), f"is not the line that {source} remembers: the audit chain was replaced")
+    return None
+
+
+def _entries(home: Home, checked: Checked) -> Sequence[Entry]:
+    try:
+        return chain.read(home)
+    except HomeError as error:
+        checked.faults.append(Fault("chain.jsonl", f"cannot be read, so no anchor could be checked: {error}"))
+        return ()
+
+
+def _box(entries: Sequence[Entry]) -> str:
+    first = entries[0].body if entries else None
+    return first.box if isinstance(first, Init) else ""
+
+
+def _is_restored(home: Home) -> bool:
+    return (home.state / "restored.json").exists() and not home.signing_key.exists()
+
+
+def _say_left_behind(entries: Sequence[Entry], checked: Checked) -> None:
+    found = anchors.of(entries)
+    if found:
+        count = found[-1][1].audit_lines
+        what = f"is not in a restored home; it had {count} lines when it was last anchored"
+        checked.notices.append(Fault(_FILE, what))
