@@ -52,11 +52,11 @@ def _as_json(status: "Status") -> dict[str, object]:
         "custodians": list(status.config.custodians),
         "recorders": [_recorder_as_json(recorder) for recorder in status.recorders],
         "last_record": None if status.last_record_ns is None else to_iso(status.last_record_ns),
-        "segments": status.segments,
-        "records": {str(vault): count for vault, count in status.records.items()},
+        "segments": status.kept.segments,
+        "records": {str(name): vault.records for name, vault in status.kept.vaults.items()},
         "bytes": status.size_bytes,
-        "oldest_day": status.oldest and status.oldest.isoformat(),
-        "newest_day": status.newest and status.newest.isoformat(),
+        "oldest_day": status.kept.days[0].isoformat() if status.kept.days else None,
+        "newest_day": status.kept.days[-1].isoformat() if status.kept.days else None,
         "next_destruction": going
         and {"vault": str(going.vault), "day": going.day.isoformat(), "on": going.on.isoformat()},
         "certificates": [
@@ -117,13 +117,13 @@ def _as_sentences(status: "Status") -> str:
     if status.hearing is not None:
         lines += _hearing(status.hearing)
     last = "none yet" if status.last_record_ns is None else f"{to_iso(status.last_record_ns)[:19]}Z"
-    kept = ", ".join(f"{count:,} in {vault}" for vault, count in status.records.items())
+    kept = ", ".join(f"{vault.records:,} in {name}" for name, vault in status.kept.vaults.items())
     lines.append(f"Last record: {last}.")
     lines.append(
-        f"Kept: {several(status.segments, 'segment')} ({kept}), {several(status.size_bytes, 'byte')}."
+        f"Kept: {several(status.kept.segments, 'segment')} ({kept}), {several(status.size_bytes, 'byte')}."
     )
-    if status.oldest:
-        lines.append(f"Days from {status.oldest} to {status.newest}.")
+    if status.kept.days:
+        lines.append(f"Days from {status.kept.days[0]} to {status.kept.days[-1]}.")
     if status.next_destruction:
         going = status.next_destruction
         lines.append(f"Next destruction: {going.vault} {going.day}, from {going.on} on.")

@@ -1,10 +1,10 @@
 """How replication stands, for `status`: of each central what is left, and how many segments are safe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.errors import GreffierError
-from appliance.model.instants import HOUR_NS, day_of, to_iso
+from appliance.model.instants import day_of
 from appliance.replication import accounts, state
 from appliance.replication.enrolled import LOCK, Enrolled, enrolled
 from appliance.replication.holdings import Holdings
@@ -15,11 +15,6 @@ from appliance.runtime import locks
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.names import Home
 
-NEGLECTED_NS = HOUR_NS
-"""After so long without anybody sending, what is left is a fault: it is as lost as the box if that burns."""
-
-STUCK_NS = 60 * 10**9
-
 
 @dataclass(frozen=True)
 class KnownCentral:
@@ -27,11 +22,11 @@ class KnownCentral:
 
     name: str
     url: str
-    fingerprint: str
     is_sending: bool
     left: Backlog
     receipts: int
     state: ReplicationState | None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Replication:
 
 
 def replication(home: Home, catalogue: Catalogue, now_ns: int) -> tuple[Replication | None, list[str]]:
-    """How it stands, and what is wrong in sentences; None where the box is enrolled nowhere."""
+    """How it stands, and what cannot be read, in sentences; None where the box is enrolled nowhere."""
     try:
         known = enrolled(home)
         signed = [accounts.read(central.folder).signed for central in known]
@@ -55,7 +50,7 @@ def replication(home: Home, catalogue: Catalogue, now_ns: int) -> tuple[Replicat
         centrals = tuple(_known(home, one, names, now_ns) for one, names in zip(known, signed, strict=True))
     except GreffierError as error:
         return None, [str(error)]
-    return Replication(centrals, _safe(catalogue, signed)), [*_faults(centrals, now_ns)]
+    return Replication(centrals, _safe(catalogue, signed)), []
 
 
 def _known(home: Home, central: Enrolled, signed: dict[str, str], now_ns: int) -> KnownCentral:
@@ -68,9 +63,7 @@ def _known(home: Home, central: Enrolled, signed: dict[str, str], now_ns: int) -
         holdings.refresh()
         left = backlog(missing(holdings.items, signed, day_of(now_ns)))
     identity = central.identity
-    return KnownCentral(
-        identity.name, central.url, identity.fingerprint, is_sending, left, len(signed), told
-    )
+    return KnownCentral(identity.name, central.url, is_sending, left, len(signed), told, identity.fingerprint)
 
 
 def _safe(catalogue: Catalogue, signed: Sequence[dict[str, str]]) -> tuple[int, int, int]:
@@ -84,17 +77,3 @@ def _safe(catalogue: Catalogue, signed: Sequence[dict[str, str]]) -> tuple[int, 
             )
             counts[min(places, 2)] += 1
     return counts[0], counts[1], counts[2]
-
-
-def _faults(centrals: Sequence[KnownCentral], now_ns: int) -> Iterator[str]:
-    for central in centrals:
-        told = central.state
-        for alarm in told.alarms if told else ():
-            yield f"{alarm.message} (since {to_iso(alarm.since_ns)[:19]}Z)"
-        contact_ns = told.contact_ns if told else None
-        if not central.is_sending:
-            if central.left.objects and now_ns - (contact_ns or 0) > NEGLECTED_NS:
-                yield f"nothing is sent to central '{central.name}'; start 'greffier replicate'"
-        elif told and now_ns - told.updated_ns > STUCK_NS:
-            seen = to_iso(told.updated_ns)[:19]
-            yield f"replication to central '{central.name}' has said nothing since {seen}Z; restart it"

@@ -2,32 +2,33 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.capture.interface import name_of
 from appliance.config import box
 from appliance.config.box import BoxConfig
+from appliance.control.messages import Finding
 from appliance.model.errors import HomeError
-from appliance.model.instants import NS, day_of, to_iso
+from appliance.model.instants import day_of
 from appliance.model.source_names import of_interface
-from appliance.retention import destruction, holds, policy
+from appliance.retention import destruction, holds
 from appliance.retention.holds import HeldScope
 from appliance.runtime import recorder_state
-from appliance.runtime.recorder_state import RecorderState
+from appliance.runtime.recorder_state import Alarm, RecorderState
+from appliance.services import kept as keeps
 from appliance.services.feeds import hearing
 from appliance.services.feeds.hearing import Hearing
-from appliance.services.replication_status import Replication, replication
+from appliance.services.kept import Going, Kept
+from appliance.services.replication_status import KnownCentral, Replication, replication
+from appliance.supervision.facts import Copying, Facts, Feeds, Process, Raised, Room
+from appliance.supervision.filling import filling
+from appliance.supervision.findings import WANTING, findings
 from appliance.vault import chain, journal, liveness, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
-from appliance.vault.names import Home, VaultName
-from appliance.vault.seals import Destroyed, Init, Seal
-
-SILENT_NS = 5 * NS
-"""A recorder speaks every second; a seal of a full hour may hold it up for two."""
-
-FULL_BYTES = 1 << 20
+from appliance.vault.names import Home
+from appliance.vault.seals import Destroyed, Init
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,6 @@ class KnownRun:
 
     live: bool
     state: RecorderState
-
-
-@dataclass(frozen=True)
-class NextDestruction:
-    """The vault and day that go first, and the first day (UTC) on which they may."""
-
-    vault: VaultName
-    day: dt.date
-    on: dt.date
 
 
 @dataclass(frozen=True)
@@ -60,17 +52,34 @@ class Status:
     head: Head
     recorders: tuple[KnownRun, ...]
     last_record_ns: int | None
-    segments: int
-    records: dict[VaultName, int]
+    kept: Kept
     size_bytes: int
-    oldest: dt.date | None
-    newest: dt.date | None
-    next_destruction: NextDestruction | None
+    room: Room
     certificates: tuple[tuple[int, Destroyed], ...]
     holds: tuple[HeldScope, ...]
     hearing: Hearing | None
     replication: Replication | None
-    faults: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the box in sentences, each with what to do."""
+        return tuple(one.said for one in self.findings if one.trouble not in WANTING)
+
+    @property
+    def next_destruction(self) -> Going | None:
+        """What goes first."""
+        return self.kept.going[0] if self.kept.going else None
+
+
+@dataclass(frozen=True)
+class Chained:
+    """What the chain says and what follows from it, read once; `doubt` says why the clock is not believed."""
+
+    entries: Sequence[Entry]
+    catalogue: Catalogue
+    kept: Kept
+    doubt: str | None
 
 
 def status(home: Home, now_ns: int) -> Status:
@@ -79,43 +88,61 @@ def status(home: Home, now_ns: int) -> Status:
     noted = chain.known_head(home)
     entries = chain.read(home)
     catalogue = Catalogue.of(entries)
-    living = catalogue.living_keys()
-    days = sorted(day for _, day in living)
-    today = day_of(now_ns)
-    going = sorted((_goes_on(catalogue, config, vault, day, today), day, vault) for vault, day in living)
-    kept = [seal for seal in catalogue.seals if seal.rows and seal.key_id not in catalogue.destroyed]
+    chained = Chained(
+        entries,
+        catalogue,
+        keeps.kept(catalogue, config, day_of(now_ns)),
+        destruction.doubt(entries, now_ns),
+    )
+    return of(home, config, noted, chained, replication(home, catalogue, now_ns), now_ns)
+
+
+def of(
+    home: Home,
+    config: BoxConfig,
+    noted: Head | None,
+    chained: Chained,
+    replicated: tuple[Replication | None, list[str]],
+    now_ns: int,
+) -> Status:
+    """`status` of what was read before; `noted` is the known head as it was before the chain was read."""
+    catalogue, kept = chained.catalogue, chained.kept
     recorders = tuple(
         KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
     )
     heard, unreadable = _hearing(home, now_ns)
-    replicated, unsent = replication(home, catalogue, now_ns)
+    room = _room(home, kept, day_of(now_ns))
+    facts = Facts(
+        now_ns,
+        len(config.capture.interfaces),
+        _unrecorded(config, recorders),
+        tuple(map(_process, recorders)),
+        room,
+        Feeds(len(heard.heard), heard.listening, len(heard.strangers)) if heard else None,
+        _copying(*replicated),
+        unreadable,
+        tuple(replicated[1]),
+        _orphans(home, catalogue),
+        _is_whole(noted, chained),
+        bool(catalogue.ordered - catalogue.destroyed),
+        chained.doubt,
+        tuple(going.day for going in kept.going if going.on < day_of(now_ns)),
+    )
     return Status(
         config,
-        _fingerprint(entries),
-        Head(entries[-1].seq, entries[-1].hash),
+        _fingerprint(chained.entries),
+        Head(chained.entries[-1].seq, chained.entries[-1].hash),
         recorders,
         _last_record_ns(recorders, kept, now_ns),
-        len(kept),
-        {vault: sum(seal.rows for seal in kept if seal.vault == vault) for vault in VaultName},
-        _size(home, catalogue),
-        days[0] if days else None,
-        days[-1] if days else None,
-        NextDestruction(going[0][2], going[0][1], going[0][0]) if going else None,
+        kept,
+        kept.size_bytes + home.chain.stat().st_size,
+        room,
         tuple(catalogue.certificates),
-        tuple(holds.of_catalogue(catalogue, today)),
+        tuple(holds.of_catalogue(catalogue, day_of(now_ns))),
         heard,
-        replicated,
-        (*unreadable, *unsent, *_faults(home, config, entries, catalogue, noted, recorders, going, now_ns)),
+        replicated[0],
+        findings(facts),
     )
-
-
-def _goes_on(
-    catalogue: Catalogue, config: BoxConfig, vault: VaultName, day: dt.date, today: dt.date
-) -> dt.date:
-    """The first day on which a vault's day may be destroyed: its term is over, and no hold keeps it."""
-    hold = holds.keeping(catalogue, vault, day, today)
-    over = policy.destroyed_on(day, config.term_years[vault])
-    return max(over, holds.free_on(hold)) if hold else over
 
 
 def _hearing(home: Home, now_ns: int) -> tuple[Hearing | None, tuple[str, ...]]:
@@ -126,95 +153,69 @@ def _hearing(home: Home, now_ns: int) -> tuple[Hearing | None, tuple[str, ...]]:
         return None, (str(error),)
 
 
-def _last_record_ns(recorders: Sequence[KnownRun], kept: Sequence[Seal], now_ns: int) -> int | None:
-    """When the last record came. Who held an address is recorded ahead, until its hour or lease ends."""
+def _last_record_ns(recorders: Sequence[KnownRun], kept: Kept, now_ns: int) -> int | None:
+    """When the last record came, by what recorders tell and what is sealed."""
     told = [source.last_record_ns for recorder in recorders for source in recorder.state.sources]
-    sealed = [seal.last_ns if seal.vault is VaultName.TRAFFIC else seal.first_ns for seal in kept]
-    known = [at_ns for at_ns in (*told, *sealed) if at_ns is not None]
+    known = [at_ns for at_ns in (*told, kept.last_ns) if at_ns is not None]
     return min(max(known), now_ns) if known else None
 
 
-def _fingerprint(entries: list[Entry]) -> str:
+def _fingerprint(entries: Sequence[Entry]) -> str:
     first = entries[0].body
     return signing.fingerprint(first.box) if isinstance(first, Init) else ""
 
 
-def _size(home: Home, catalogue: Catalogue) -> int:
-    files = [
-        file for seal in catalogue.seals if seal.key_id not in catalogue.destroyed for file in seal.files
-    ]
-    files += [made.file for made in catalogue.envelopes.values() if made.key_id not in catalogue.destroyed]
-    files += [
-        adopted.file for adopted in catalogue.adopted.values() if adopted.key_id not in catalogue.destroyed
-    ]
-    return sum(file.size_bytes for file in files) + home.chain.stat().st_size
-
-
-def _faults(
-    home: Home,
-    config: BoxConfig,
-    entries: Sequence[Entry],
-    catalogue: Catalogue,
-    noted: Head | None,
-    recorders: Sequence[KnownRun],
-    going: Sequence[tuple[dt.date, dt.date, VaultName]],
-    now_ns: int,
-) -> Iterator[str]:
-    """What a person should look at, each in one sentence with what to do."""
-    for recorder in recorders:
-        for alarm in recorder.state.alarms:
-            yield f"{alarm.message} (since {to_iso(alarm.since_ns)[:19]}Z)"
-        if recorder.live and now_ns - recorder.state.updated_ns > SILENT_NS:
-            seen = to_iso(recorder.state.updated_ns)[:19]
-            yield f"the recorder runs but has said nothing since {seen}Z; if the disk is well, restart it"
-    yield from _disk_faults(home)
-    yield from _recorder_faults(config, recorders)
-    orphans = _orphans(home, catalogue)
-    if orphans:
-        waiting = "1 journal file waits" if orphans == 1 else f"{orphans} journal files wait"
-        yield f"{waiting} of a dead recorder; the next 'greffier record' seals what it left"
+def _is_whole(noted: Head | None, chained: Chained) -> bool:
+    entries = chained.entries
     intact = noted and noted.seq < len(entries) and entries[noted.seq].hash == noted.hash
-    if not intact or catalogue.rolled_back:
-        yield "the chain was cut, rolled back or replaced; see 'greffier verify'"
-    if catalogue.ordered - catalogue.destroyed:
-        yield "a destruction was begun and not finished; run 'greffier retention'"
-    why = destruction.doubt(entries, now_ns)
-    if why:
-        yield f"{why}: nothing is destroyed until someone confirms the time with 'greffier retention --now'"
-    late = [day for on, day, _ in going if on < day_of(now_ns)]
-    if late:
-        past = (
-            "1 day is past its term:"
-            if len(late) == 1
-            else f"{len(late)} days are past their term, the oldest"
-        )
-        yield f"{past} {late[0]}; run 'greffier retention'"
+    return bool(intact) and not chained.catalogue.rolled_back
 
 
-def _recorder_faults(config: BoxConfig, recorders: Sequence[KnownRun]) -> Iterator[str]:
-    """Recorders that died, and interfaces that nobody records."""
-    for recorder in recorders:
-        if not recorder.live and not recorder.state.ended:
-            seen = to_iso(recorder.state.updated_ns)[:19]
-            names = ", ".join(source.name for source in recorder.state.sources)
-            of_what = f" of {names}" if names else ""
-            yield (
-                f"the recorder{of_what} ended without closing (last seen {seen}Z); "
-                "start 'greffier record' again"
-            )
+def _process(recorder: KnownRun) -> Process:
+    state = recorder.state
+    names = tuple(source.name for source in state.sources)
+    return Process(recorder.live, state.ended, state.updated_ns, names, _raised(state.alarms))
+
+
+def _raised(alarms: Sequence[Alarm]) -> tuple[Raised, ...]:
+    return tuple(Raised(alarm.kind, alarm.since_ns, alarm.message) for alarm in alarms)
+
+
+def _unrecorded(config: BoxConfig, recorders: Sequence[KnownRun]) -> tuple[str, ...]:
+    """The interfaces of the settings that nobody records."""
     listening = {source.name for one in recorders if one.live for source in one.state.sources}
-    for interface in config.capture.interfaces:
-        if not {of_interface(interface), of_interface(name_of(interface))} & listening:
-            yield f"'{interface}' stands in box.toml and is not recorded; start 'greffier record'"
+    return tuple(
+        name
+        for name in config.capture.interfaces
+        if not {of_interface(name), of_interface(name_of(name))} & listening
+    )
 
 
-def _disk_faults(home: Home) -> Iterator[str]:
-    """What stops every write, and so the recorder's own alarm as well."""
+def _room(home: Home, kept: Kept, today: dt.date) -> Room:
     disk = os.statvfs(home.path)
-    if disk.f_flag & os.ST_RDONLY:
-        yield f"the disk of {home.path} is read-only; repair it and make it writable"
-    elif disk.f_bavail * disk.f_frsize < FULL_BYTES:
-        yield f"the disk of {home.path} is full; free some room"
+    free = disk.f_bavail * disk.f_frsize
+    fills = filling(free, kept.taken, {going.day: going.on for going in kept.going}, today)
+    read_only = bool(disk.f_flag & os.ST_RDONLY)
+    size = disk.f_blocks * disk.f_frsize
+    return Room(str(home.path), read_only, free, fills.days_left, fills.is_enough, size)
+
+
+def _copying(known: Replication | None, unknown: Sequence[str]) -> tuple[Copying, ...] | None:
+    if known is None:
+        return None if unknown else ()
+    return tuple(map(_copied, known.centrals))
+
+
+def _copied(central: KnownCentral) -> Copying:
+    told = central.state
+    return Copying(
+        central.name,
+        central.is_sending,
+        central.left.objects,
+        told.contact_ns if told else None,
+        told.updated_ns if told else None,
+        _raised(told.alarms) if told else (),
+    )
 
 
 def _orphans(home: Home, catalogue: Catalogue) -> int:

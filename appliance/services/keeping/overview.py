@@ -1,53 +1,81 @@
 """How the box stands: the one answer that everybody sees first."""
 
-import os
-
 from appliance.control.messages import Actor, AskOverview, Disk, Finding, Overview
 from appliance.control.words import Level, Trouble
+from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
-from appliance.services import status as standing
 from appliance.services.keeping import replication
 from appliance.services.keeping.at_hand import AtHand, Handlers
-from appliance.services.keeping.copies import copies
 from appliance.services.keeping.sources_now import feeds_now, interfaces_now, listened
+from appliance.services.keeping.standing import standing
+from appliance.services.status import Status
+from appliance.supervision.findings import gravest_first, level
+from appliance.vault.seals import Init
 
 
 def _overview(at: AtHand, _: Actor, __: AskOverview) -> Overview:
     if not at.is_set_up:
-        return _not_set_up()
-    home = at.home()
-    found = standing.status(home, at.clock())
-    findings = tuple(Finding(Trouble.ALARM, Level.ATTENTION, said=fault) for fault in found.faults)
-    sources = interfaces_now(home, found.config)
+        return _without((Finding(Trouble.NOT_SET_UP, Level.ATTENTION),), "", False)
+    try:
+        found = standing(at)
+    except HomeError as error:
+        return _without((_broken(at, error),), _site(at), True)
+    return _of(at, found, gravest_first(found_wrong(at, found)))
+
+
+def found_wrong(at: AtHand, found: Status) -> tuple[Finding, ...]:
+    """All findings: of the box, of its audit chain, of the law."""
+    del at
+    return found.findings
+
+
+def _of(at: AtHand, found: Status, findings: tuple[Finding, ...]) -> Overview:
+    sources = interfaces_now(at.home(), found.config)
     if found.hearing:
-        sources += feeds_now(found.hearing.heard, found.hearing, listened(home))
-    copied = replication.of(copies(at)[0])
+        sources += feeds_now(found.hearing, listened(at.home()))
+    copied = replication.of(found.replication, findings)
     going = found.next_destruction
-    room = os.statvfs(home.path)
+    days = found.kept.days
     return Overview(
         True,
         found.config.site,
-        Level.ATTENTION if findings else Level.WELL,
+        level(findings),
         findings,
-        any(source.live for source in sources),
+        any(source.live and source.link in (None, "up") for source in sources),
         sources,
         None if found.last_record_ns is None else to_iso(found.last_record_ns),
         None,
         None,
-        (found.newest - found.oldest).days + 1 if found.oldest and found.newest else 0,
-        found.oldest.isoformat() if found.oldest else None,
-        found.newest.isoformat() if found.newest else None,
+        len(days),
+        days[0].isoformat() if days else None,
+        days[-1].isoformat() if days else None,
         going.day.isoformat() if going else None,
         going.on.isoformat() if going else None,
-        Disk(room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize, None),
+        Disk(found.room.size_bytes, found.room.free_bytes, found.room.days_left),
         copied.centrals,
         copied.safe,
     )
 
 
-def _not_set_up() -> Overview:
+def _broken(at: AtHand, error: HomeError) -> Finding:
+    """The settings or the chain cannot be read: nothing else can be said then, but that."""
+    of_chain = str(at.home().chain) in str(error)
+    return Finding(
+        Trouble.CHAIN_BROKEN if of_chain else Trouble.SETTINGS_BROKEN, Level.FAILING, said=str(error)
+    )
+
+
+def _site(at: AtHand) -> str:
+    try:
+        first = at.chain().entries[0].body
+    except HomeError:
+        return ""
+    return first.site if isinstance(first, Init) else ""
+
+
+def _without(findings: tuple[Finding, ...], site: str, is_set_up: bool) -> Overview:
     return Overview(
-        False, "", Level.ATTENTION, (Finding(Trouble.NOT_SET_UP, Level.ATTENTION),), False, (), None, None,
+        is_set_up, site, level(findings), findings, False, (), None, None,
         None, 0, None, None, None, None, None, (), (0, 0, 0),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """How each source stands now: what recorders say of it, and what is wanted and nobody records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from appliance.capture.interface import link_of, name_of
 from appliance.config.box import BoxConfig
@@ -26,11 +26,9 @@ def interfaces_now(home: Home, config: BoxConfig) -> tuple[SourceNow, ...]:
     return tuple([_recorded(source) for source in live] + _wanted(config, {source.name for source in live}))
 
 
-def feeds_now(
-    heard: Sequence[Heard], hearing: Hearing, records: dict[str, SourceState]
-) -> tuple[SourceNow, ...]:
+def feeds_now(hearing: Hearing, records: Mapping[str, SourceState]) -> tuple[SourceNow, ...]:
     """Every declared source; `records` are what the run that listens says of it, by label."""
-    return tuple(_heard(one, hearing.listening, records.get(one.declared.label)) for one in heard)
+    return tuple(_heard(one, hearing.listening, records.get(one.declared.label)) for one in hearing.heard)
 
 
 def listened(home: Home) -> dict[str, SourceState]:

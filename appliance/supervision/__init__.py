@@ -1,0 +1,1 @@
+"""How a box stands, judged by what is known of it: pure, so that it looks at nothing itself."""
