@@ -44,6 +44,12 @@ class Asked:
     language: str
     site: Any
     """webui.site.Site: what this process was started with."""
+    agent: str = ""
+    """What the browser calls itself."""
+    seat: Any = None
+    """webui.accounts.seats.Seat: how far a session is on its way in; None for an anonymous visitor's."""
+    device: str = ""
+    """The secret of a browser from which somebody has signed in before; empty without one."""
 
     def tell(self, ask: messages.Ask, expected: type[Answered]) -> Answered:
         """The keeper's answer. Raises Refusal with its sentence, or that it does not answer."""
@@ -62,10 +68,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class Moved:
-    """See other: after every change, so that a reload changes nothing again. `notice` is shown once there."""
+    """See other: after every change, so that a reload changes nothing again. `notice` is shown once there.
+
+    `session` is a new secret for the browser's cookie, `device` one that says that it is known.
+    """
 
     to: str
     notice: str = ""
+    session: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Server-sent events: each piece is one event's text."""
+    """Server-sent events: each piece is one event's text. Without a piece: 204, do not come back."""
 
     pieces: Iterable[str]
 
@@ -104,10 +115,14 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Route:
-    """`path` in bottle's form (`/sources/<label>`). `menu` names the entry that is marked then."""
+    """`path` in bottle's form (`/sources/<label>`). `menu` names the entry that is marked then.
+
+    A change that is refused shows its form again: the page at `form`, or else at the same path.
+    """
 
     method: str
     path: str
     right: Right
     show: Callable[[Asked], Reply]
     menu: str = ""
+    form: str = ""

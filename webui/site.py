@@ -1,14 +1,16 @@
 """What the page's process was started with: the way to the keeper, its own folder, the clock, the words."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.control.client import Client
 from appliance.control.messages import Actor, Ask, Refused
 from appliance.model.errors import ControlError
+from webui.looks import Looks
 from webui.routing import Asked, Refusal
+from webui.watch import Watch
 
 Answered = TypeVar("Answered")
 
@@ -25,6 +27,14 @@ class Site:
     settings: Any
     """webui.settings: what the site calls its networks, and how its page looks."""
 
+    names: frozenset[str] = frozenset()
+    """Names of the box beside those of the LAN: a page that is asked for by another name is refused."""
+    debug: bool = False
+    """Defects are logged in full: what a foreign error says may hold an address."""
+    looks: Looks = field(default_factory=Looks)
+    """What was noted in the journal already: who looked at what."""
+    watch: Watch = field(default_factory=Watch)
+    """What moves, for all who look at it."""
     first_boot: Any = None
     """webui.first_boot: the set-up that is under way; None once it is done."""
 

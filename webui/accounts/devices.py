@@ -1,0 +1,48 @@
+"""Browsers that an account has signed in from before: guesses of others do not make them wait."""
+
+from collections.abc import Callable
+
+from webui.accounts.store import Store
+from webui.accounts.tables import Device
+from webui.protection import DEVICE_LASTS_S, new_secret, number_of
+
+MOST = 20
+"""Of one account; the one longest unused is forgotten when there is another."""
+
+_LASTS_NS = DEVICE_LASTS_S * 1_000_000_000
+
+
+class Devices:
+    """All of them, in the database. Methods raise StorageError."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+
+    def is_known(self, secret: str, user: int) -> bool:
+        """Whether this user has signed in with this browser."""
+        if not secret:
+            return False
+        since = self._clock() - _LASTS_NS
+        mine = (Device.number == number_of(secret)) & (Device.user == user) & (Device.used_ns > since)
+        with self._store.look() as database:
+            return bool(Device.select().where(mine).exists(database))
+
+    def remember(self, user: int, secret: str) -> str:
+        """The secret that this browser is known by from now on: the one it has, or a new one.
+
+        One browser may be known to several accounts only one after the other: the last has it.
+        """
+        kept = secret or new_secret()
+        with self._store.turn() as database:
+            row = {"number": number_of(kept), "user": user, "used_ns": self._clock()}
+            Device.insert(row).on_conflict_replace().execute(database)
+            mine = Device.select(Device.number).where(Device.user == user).order_by(Device.used_ns.desc())
+            for (number,) in list(mine.offset(MOST).limit(-1).tuples().execute(database)):
+                Device.delete().where(Device.number == number).execute(database)
+        return kept
+
+    def forget_all(self, user: int) -> None:
+        """None of this user's is known any more."""
+        with self._store.turn() as database:
+            Device.delete().where(Device.user == user).execute(database)
