@@ -6,11 +6,8 @@ them: what is not a line of ours is counted and left out.
 
 import contextlib
 import datetime as dt
-import errno
-import os
 import re
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +15,12 @@ from pathlib import Path
 from appliance.model.errors import DecodeError, StorageError
 from appliance.model.instants import DAY_NS, day_of
 from appliance.runtime.files import sync_folder, write_many
-from appliance.statistics.statements import LINE_LIMIT, DayStatement, Statement, line, parse
-from appliance.vault import liveness
+from appliance.statistics.statements import DayStatement, Statement, line, parse
+from appliance.vault import day_folder, liveness
 from appliance.vault.names import Home
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_FILE, _DRAFT = ".jsonl", ".draft"
+_FILE, DRAFT = day_folder.SUFFIX, ".draft"
 
 
 class StatisticsWriter:
@@ -59,7 +56,7 @@ class StatisticsWriter:
     def adopt(self) -> None:
         """Make files of what dead runs drafted and could not finish. Raises StorageError."""
         try:
-            for draft in sorted(self._home.statistics.glob(f"*/*{_DRAFT}")):
+            for draft in sorted(self._home.statistics.glob(f"*/*{DRAFT}")):
                 if not liveness.is_live(self._home, draft.stem):
                     with contextlib.suppress(FileNotFoundError):  # another recorder starts at this moment
                         _adopt(draft)
@@ -68,12 +65,12 @@ class StatisticsWriter:
             raise StorageError(f"cannot write {where}: {error.strerror}; free or repair the disk") from error
 
     def _draft(self, statement: DayStatement) -> Path:
-        return self._home.statistics / str(day_of(statement.start_ns)) / f"{self._run_id}{_DRAFT}"
+        return self._home.statistics / str(day_of(statement.start_ns)) / f"{self._run_id}{DRAFT}"
 
 
 def _adopt(draft: Path) -> None:
     written = draft.parent.glob(f"{draft.stem}-*{_FILE}")
-    if any(b'{"day"' in (_content(path) or b"") for path in written):
+    if any(b'{"day"' in (day_folder.plain(path) or b"") for path in written):
         draft.unlink()
     else:
         draft.rename(draft.with_name(f"{draft.stem}-draft{_FILE}"))
@@ -93,46 +90,31 @@ def read(home: Home, from_ns: int, to_ns: int, damage: Damage) -> Iterator[tuple
     for day in days(home):
         if not first <= day <= last:
             continue
-        for path in sorted((home.statistics / str(day)).glob(f"*{_FILE}")):
-            for statement in _statements(path, damage):
-                if from_ns <= statement.start_ns < to_ns and day_of(statement.start_ns) == day:
-                    yield path.name.partition("-")[0], statement
+        for name, content in contents(home.statistics / str(day)):
+            for statement in statements(content, day, damage):
+                if from_ns <= statement.start_ns < to_ns:
+                    yield name.partition("-")[0], statement
 
 
-def _statements(path: Path, damage: Damage) -> Iterator[Statement]:
-    try:
-        content = _content(path)
-    except FileNotFoundError:
-        return  # destroyed meanwhile
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}; check who owns it") from error
+def statements(content: bytes | None, day: dt.date, damage: Damage) -> Iterator[Statement]:
+    """What a file in the folder of a day says of that day. Lines that are not ours, or None, are damage."""
     if content is None:
         damage.lines += 1
         return
     for text in content.split(b"\n"):
-        if text:
-            try:
-                yield parse(text.decode("ascii"))
-            except (DecodeError, UnicodeDecodeError):
-                damage.lines += 1
+        try:
+            if text and day_of((found := parse(text.decode("ascii"))).start_ns) == day:
+                yield found
+        except (DecodeError, UnicodeDecodeError):
+            damage.lines += 1
 
 
-def _content(path: Path) -> bytes | None:
-    """A file of ours, read without waiting; None for a link, a folder, a pipe, or what is too large."""
+def contents(folder: Path) -> Iterator[tuple[str, bytes | None]]:
+    """`day_folder.contents`. Raises StorageError."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        yield from day_folder.contents(folder)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):  # a link, a socket, no such device
-            return None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
-        with open(handle, "rb", closefd=False) as file:
-            content = file.read(LINE_LIMIT + 1)
-    finally:
-        os.close(handle)
-    return content if len(content) <= LINE_LIMIT else None
+        raise StorageError(f"cannot read {folder}: {error.strerror}; check who owns it") from error
 
 
 def days(home: Home) -> list[dt.date]:

@@ -14,6 +14,8 @@ from appliance.model.addresses import mac_number, mac_text
 PLACE_LIMIT = 1 << 13
 """Places are numbered below this: none, the VLANs, the access points of the settings, all."""
 
+EVERYWHERE_TEXT = "all"
+
 NOWHERE = 0
 """Neither a declared access point nor a VLAN is known."""
 
@@ -43,7 +45,7 @@ class Places:
     def text(self, place: int) -> str:
         """`aa:bb:cc:dd:ee:ff`, `vlan 20`, `none` or `all`."""
         if place in (NOWHERE, EVERYWHERE):
-            return "all" if place else "none"
+            return EVERYWHERE_TEXT if place else "none"
         if place < _FIRST_ACCESS_POINT:
             return f"vlan {place - _FIRST_VLAN}"
         return mac_text(int(self._macs[place - _FIRST_ACCESS_POINT]))

@@ -22,8 +22,8 @@ LINE_LIMIT = 1 << 26
 
 _HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d:00:00Z")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_USES = frozenset(category.name.lower() for category in Category)
-_SYSTEMS = frozenset(family.name.lower() for family in OsFamily)
+USES = frozenset(category.name.lower() for category in Category)
+SYSTEMS = frozenset(family.name.lower() for family in OsFamily)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _hour(told: Mapping[str, Any]) -> HourStatement:
     uses = tuple(
         Use(
             _known(cell["place"], is_place(cell["place"])),
-            _known(cell["use"], cell["use"] in _USES),
+            _known(cell["use"], cell["use"] in USES),
             _number(cell["bytes"]),
             _number(cell["connections"]),
             _users(cell, "clients"),
@@ -130,7 +130,7 @@ def _day(told: Mapping[str, Any]) -> DayStatement:
     if start_ns % DAY_NS:
         raise ValueError("not a day")
     systems = tuple(
-        (_known(one["system"], one["system"] in _SYSTEMS), _users(one, "clients")) for one in told["systems"]
+        (_known(one["system"], one["system"] in SYSTEMS), _users(one, "clients")) for one in told["systems"]
     )
     users = _users(told, "users") if "users" in told else None
     return DayStatement(start_ns, users, systems, told.get("too_few", False) is True)
