@@ -52,7 +52,8 @@ def serve(state: Path, control: Path, address: str, port: int, code: str, ready:
 
 def is_begun(state: Path) -> bool:
     """Whether somebody can sign in already: the first boot is over."""
-    return bool(opened.open(state, now_ns).any())
+    with contextlib.closing(opened.open(state, now_ns)) as known:
+        return bool(known.any())
 
 
 def _make_state(state: Path) -> None:
@@ -93,7 +94,16 @@ def _page(state: Path, control: Path, code: str) -> Page:
     first_boot = None
     if not (known.any() and _is_set_up(keeper)):
         first_boot = FirstBoot(code, now_ns, partial(os.kill, os.getpid(), signal.SIGTERM))
-    site = Site(keeper, state, now_ns, known, settings.open(state), first_boot)
+    site = Site(
+        keeper,
+        state,
+        now_ns,
+        known,
+        settings.open(state),
+        names=frozenset({socket.gethostname(), socket.getfqdn()}),
+        debug=bool(os.environ.get("GREFFIER_DEBUG")),
+        first_boot=first_boot,
+    )
     return Page(site, RequestLog(state / "requests", now_ns, _complain))
 
 

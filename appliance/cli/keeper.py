@@ -26,16 +26,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="USER",
-        help="who may ask besides root and the user that this runs as",
+        help="who may ask besides root and the user that this runs as: a name or a number",
+    )
+    parser.add_argument(
+        "--while-parent-lives", action="store_true", help="end when the process that started this has ended"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer until SIGTERM or SIGINT."""
+    import os
     import sys
 
     from appliance.services.keeping import serving
-    from appliance.services.recording.signals import stop_on_signals
+    from appliance.services.recording.signals import end_with, stop_on_signals
+
+    if args.while_parent_lives:
+        end_with(os.getppid())
 
     home = args.home.absolute()
     control = args.control or home.with_name(f"{home.name}-web") / "control.sock"
@@ -53,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
 def _user(name: str) -> int:
     import pwd
 
+    if name.isascii() and name.isdigit():
+        return int(name)
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:

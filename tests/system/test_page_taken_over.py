@@ -179,7 +179,7 @@ def test_with_the_mounts_of_its_unit_the_home_is_not_there(world: World) -> None
             hold.rmdir()
 
     in_own_mounts(look)
-    assert seen == [f"{PAGE} {STATE.name} False", "Hotel", str(STATE)]
+    assert seen == [f"{PAGE} {STATE.name} False", "Test", str(STATE)]
 
 
 def test_it_can_reach_neither_the_keepers_memory_nor_its_files_nor_end_it(world: World) -> None:
