@@ -46,7 +46,7 @@ def read(folder: Path) -> Book:
     """The receipts that count, without checking a signature again. Raises HomeError."""
     book = Book()
     for line in lines(folder / RECEIPTS):
-        _apply(book, line)
+        apply(book, line)
     return book
 
 
@@ -205,7 +205,7 @@ class Accounts:
         return [line for line in dict.fromkeys(lines(self._path)) if canonical.sha256(line) in wanted]
 
 
-def _apply(book: Book, line: bytes) -> None:
+def apply(book: Book, line: bytes) -> None:
     """One line of the file, a receipt or a mark. What is neither was damaged, and is sent again."""
     if found := _FORM.fullmatch(line):
         name, previous, sequence, sha256 = found.groups()

@@ -1,19 +1,27 @@
 """How replication stands, for `status`: of each central what is left, and how many segments are safe."""
 
+import datetime as dt
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from appliance.model.errors import GreffierError
 from appliance.model.instants import day_of
-from appliance.replication import accounts, state
+from appliance.replication import state
 from appliance.replication.enrolled import LOCK, Enrolled, enrolled
+from appliance.replication.following import Following
 from appliance.replication.holdings import Holdings
 from appliance.replication.missing import Backlog, backlog, missing
 from appliance.replication.names import Kind
 from appliance.replication.state import ReplicationState
 from appliance.runtime import locks
+from appliance.runtime.clock import Clock, now_ns
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.names import Home
+
+LOOK_AGAIN_S = 2.0
+"""So often folders are looked into at most: what a box holds changes every second while it records."""
 
 
 @dataclass(frozen=True)
@@ -37,33 +45,67 @@ class Replication:
     safe: tuple[int, int, int]
 
 
-def replication(home: Home, catalogue: Catalogue, now_ns: int) -> tuple[Replication | None, list[str]]:
-    """How it stands, and what cannot be read, in sentences; None where the box is enrolled nowhere."""
-    try:
-        known = enrolled(home)
-        signed = [accounts.read(central.folder).signed for central in known]
-    except GreffierError as error:
-        return None, [str(error)]
-    if not known:
-        return None, []
-    try:
-        centrals = tuple(_known(home, one, names, now_ns) for one, names in zip(known, signed, strict=True))
-    except GreffierError as error:
-        return None, [str(error)]
-    return Replication(centrals, _safe(catalogue, signed)), []
+Looked = tuple[Replication | None, list[str]]
+"""How it stands, and what cannot be read, in sentences; None where the box is enrolled nowhere."""
 
 
-def _known(home: Home, central: Enrolled, signed: dict[str, str], now_ns: int) -> KnownCentral:
-    told = state.read(central.folder)
-    is_sending = locks.is_held(central.folder / LOCK)
-    if is_sending and told:
-        left = Backlog(told.objects, told.size_bytes, told.oldest_ns)
-    else:
-        holdings = Holdings(home, lambda: now_ns)
-        holdings.refresh()
-        left = backlog(missing(holdings.items, signed, day_of(now_ns)))
-    identity = central.identity
-    return KnownCentral(identity.name, central.url, is_sending, left, len(signed), told, identity.fingerprint)
+class Looking:
+    """Looks again and again, and reads only what has come; safe between threads."""
+
+    def __init__(self, home: Home, clock: Clock = now_ns) -> None:
+        self._home = home
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._accounts: dict[Path, Following] = {}
+        self._holdings = Holdings(home, clock)
+        self._left: dict[Path, tuple[tuple[int, int, dt.date], Backlog]] = {}
+        self._counted: tuple[object, tuple[int, int, int]] = (None, (0, 0, 0))
+
+    def look(self, catalogue: Catalogue, version: int = 0) -> Looked:
+        """How it stands now; `version` of the chain that the catalogue was made of."""
+        with self._lock:
+            try:
+                known = enrolled(self._home)
+                if not known:
+                    return None, []
+                signed = [self._account(central).look().signed for central in known]
+                centrals = tuple(self._known(one, names) for one, names in zip(known, signed, strict=True))
+            except GreffierError as error:
+                return None, [str(error)]
+            basis = (version, *(self._account(central).version for central in known))
+            if self._counted[0] != basis:
+                self._counted = basis, _safe(catalogue, signed)
+            return Replication(centrals, self._counted[1]), []
+
+    def _account(self, central: Enrolled) -> Following:
+        return self._accounts.setdefault(central.folder, Following(central.folder))
+
+    def _known(self, central: Enrolled, signed: dict[str, str]) -> KnownCentral:
+        told = state.read(central.folder)
+        is_sending = locks.is_held(central.folder / LOCK)
+        if is_sending and told:
+            left = Backlog(told.objects, told.size_bytes, told.oldest_ns)
+        else:
+            left = self._backlog(central, signed)
+        identity = central.identity
+        return KnownCentral(
+            identity.name, central.url, is_sending, left, len(signed), told, identity.fingerprint
+        )
+
+    def _backlog(self, central: Enrolled, signed: dict[str, str]) -> Backlog:
+        """What is missing there while nobody says so."""
+        self._holdings.refresh(LOOK_AGAIN_S)
+        today = day_of(self._clock())
+        basis = (self._holdings.version, self._account(central).version, today)
+        found = self._left.get(central.folder)
+        if found is None or found[0] != basis:
+            found = self._left[central.folder] = basis, backlog(missing(self._holdings.items, signed, today))
+        return found[1]
+
+
+def replication(home: Home, catalogue: Catalogue, clock: Clock = now_ns) -> Looked:
+    """How it stands, looked at once."""
+    return Looking(home, clock).look(catalogue)
 
 
 def _safe(catalogue: Catalogue, signed: Sequence[dict[str, str]]) -> tuple[int, int, int]:

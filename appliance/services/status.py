@@ -94,7 +94,7 @@ def status(home: Home, now_ns: int) -> Status:
         keeps.kept(catalogue, config, day_of(now_ns)),
         destruction.doubt(entries, now_ns),
     )
-    return of(home, config, noted, chained, replication(home, catalogue, now_ns), now_ns)
+    return of(home, config, noted, chained, replication(home, catalogue, lambda: now_ns), now_ns)
 
 
 def of(

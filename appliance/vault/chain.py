@@ -96,7 +96,7 @@ def read_lines(home: Home, lines: Sequence[bytes], before: int = 0) -> list[Entr
 
 def first(home: Home) -> Entry:
     """The line that says whose chain this is, its body an Init. Raises HomeError."""
-    line = content(home).partition(b"\n")[0]
+    line = _first_line(home)
     try:
         found = entry(canonical.decode(line), line + b"\n")
     except ValueError as error:
@@ -113,9 +113,20 @@ def content(home: Home) -> bytes:
     try:
         return home.chain.read_bytes()
     except OSError as error:
-        raise HomeError(
-            f"cannot read {home.chain}: {error.strerror}; restore it from a copy of the home"
-        ) from error
+        raise _unreadable(home, error) from error
+
+
+def _first_line(home: Home) -> bytes:
+    """Without its newline."""
+    try:
+        with home.chain.open("rb") as opened:
+            return opened.readline().removesuffix(b"\n")
+    except OSError as error:
+        raise _unreadable(home, error) from error
+
+
+def _unreadable(home: Home, error: OSError) -> HomeError:
+    return HomeError(f"cannot read {home.chain}: {error.strerror}; restore it from a copy of the home")
 
 
 def head_file(home: Home) -> Path:

@@ -34,18 +34,32 @@ class ChainReader:
         self._file = (0, 0)
         self._read_bytes = 0
         self._version = 0
+        self._error: HomeError | None = None
+        self._failed = (0, 0, 0)
 
     def now(self) -> ChainNow:
         """Checks no signature: that is for `verify`. Raises HomeError."""
         with self._lock:
             status = _status(self._home.chain)
-            file = (status.st_dev, status.st_ino)
-            found = self._found
-            if found is None or file != self._file or status.st_size < self._read_bytes:
-                return self._anew(file)
-            if status.st_size == self._read_bytes:
-                return found
-            return self._further(found, file)
+            state = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if self._error and self._failed == state:
+                raise self._error
+            try:
+                found = self._look(status)
+            except HomeError as error:
+                self._error, self._failed, self._found = error, state, None
+                raise
+            self._error = None
+            return found
+
+    def _look(self, status: os.stat_result) -> ChainNow:
+        file = (status.st_dev, status.st_ino)
+        found = self._found
+        if found is None or file != self._file or status.st_size < self._read_bytes:
+            return self._anew(file)
+        if status.st_size == self._read_bytes:
+            return found
+        return self._further(found, file)
 
     def _anew(self, file: tuple[int, int]) -> ChainNow:
         content = chain.content(self._home)

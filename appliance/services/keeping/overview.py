@@ -10,6 +10,7 @@ from appliance.services.keeping.sources_now import feeds_now, interfaces_now, li
 from appliance.services.keeping.standing import standing
 from appliance.services.status import Status
 from appliance.supervision.findings import gravest_first, level
+from appliance.vault import chain
 from appliance.vault.seals import Init
 
 
@@ -67,10 +68,10 @@ def _broken(at: AtHand, error: HomeError) -> Finding:
 
 def _site(at: AtHand) -> str:
     try:
-        first = at.chain().entries[0].body
+        body = chain.first(at.home()).body
     except HomeError:
         return ""
-    return first.site if isinstance(first, Init) else ""
+    return body.site if isinstance(body, Init) else ""
 
 
 def _without(findings: tuple[Finding, ...], site: str, is_set_up: bool) -> Overview:
