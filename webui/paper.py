@@ -97,7 +97,7 @@ class Paper:
         self._pdf.multi_cell(0, height_mm, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
-class _Sheet(FPDF):  # type: ignore[misc]  # fpdf2 ships no types
+class _Sheet(FPDF):
     def __init__(self, foot: str) -> None:
         super().__init__(format="A4")
         self._foot = foot

@@ -1,0 +1,65 @@
+"""The recovery sheet of one custodian: the key on paper, should its file be lost. Pure but for the font."""
+
+import datetime as dt
+
+from babel.dates import format_date
+
+from webui.paper import Paper
+from webui.wording import said
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogues; it is translated when it is shown."""
+    return text
+
+
+_WHAT = _(
+    "This sheet brings back one key to the sealed records of this site. A single key opens nothing: several "
+    "custodians must come together, each with a key."
+)
+_KEEP = (
+    _("Put it into an envelope, sign across the flap, and lock it away."),
+    _("Keep it apart from the box, and from the sheets of the other custodians."),
+    _("Do not photograph it, copy it or send it."),
+)
+_OPEN_KEY = _("Whoever holds this sheet holds the key.")
+_LOCKED_KEY = _("The key is locked by a passphrase that is not on this sheet: without it, it cannot be used.")
+_BACK = _(
+    "Scan the code, or type the lines of the frame, into a text file named %(file)s. It is a key in the open "
+    "format age: the program age reads it, and “age-keygen -y %(file)s” shows the public key above."
+)
+_BACK_LOCKED = _(
+    "Scan the code, or type the lines of the frame, into a text file named %(file)s. It is a file in the "
+    "open format age: “age -d %(file)s” asks for the passphrase and shows the key."
+)
+
+
+def written(
+    language: str, site: str, name: str, recipient: str, key: bytes, locked: bool, now: dt.datetime
+) -> bytes:
+    """The sheet as PDF, one page."""
+
+    def words(text: str, **values: object) -> str:
+        return said(language, text, **values)
+
+    paper = Paper(
+        language, words("Recovery sheet of a custodian"), words("Greffier – to be locked away"), now
+    )
+    paper.paragraph(words(_WHAT))
+    paper.facts(
+        [
+            (words("Site"), site),
+            (words("Custodian"), name),
+            (words("Made on"), str(format_date(now.date(), "long", locale=language))),
+            (words("Public key"), f"{recipient[:31]}\n{recipient[31:]}"),
+        ]
+    )
+    paper.heading(words("Keep it like a will"))
+    paper.points([*(words(text) for text in _KEEP), words(_LOCKED_KEY if locked else _OPEN_KEY)])
+    paper.heading(words("The key"))
+    paper.code(key.decode("ascii"))
+    paper.qr(key, 66 if locked else 52)
+    paper.heading(words("How to use it again"))
+    paper.paragraph(words(_BACK_LOCKED if locked else _BACK, file="custodian.key"))
+    paper.facts([(words("Received on, by"), "_" * 46)])
+    return paper.content()
