@@ -33,6 +33,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         "short_day": short_day,
         "moment": moment,
         "duration": duration,
+        "hour": hour,
     }
     made: dict[str, Callable[..., Any]] = {
         name: _in(language, function) for name, function in by_language.items()
@@ -83,11 +84,18 @@ def moment(iso: str | None, language: str) -> str:
     return str(dates.format_datetime(_instant(iso), "d MMM y HH:mm", tzinfo=ZONE, locale=language))
 
 
+def hour(iso: str | None, language: str) -> str:
+    """The time of day of an instant: 14:00."""
+    return (
+        NOTHING if not iso else str(dates.format_time(_instant(iso), "HH:mm", tzinfo=ZONE, locale=language))
+    )
+
+
 def duration(seconds: float | None, language: str) -> str:
     """A length of time in one unit: 200 -> 3 minutes."""
     if seconds is None:
         return NOTHING
-    return str(dates.format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language))
+    return str(dates.format_timedelta(timedelta(seconds=seconds), threshold=1, locale=language))
 
 
 def relative(iso: str, now_ns: int, language: str) -> str:
@@ -98,7 +106,7 @@ def relative(iso: str, now_ns: int, language: str) -> str:
     if -5 <= ago_s < 5:
         return said(language, "just now")
     return str(
-        dates.format_timedelta(-timedelta(seconds=ago_s), add_direction=True, threshold=1.5, locale=language)
+        dates.format_timedelta(-timedelta(seconds=ago_s), add_direction=True, threshold=1, locale=language)
     )
 
 

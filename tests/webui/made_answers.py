@@ -1,5 +1,5 @@
-"""Keepers whose answers are made: a good box, one in trouble, one in its first minutes, one that is told hostile
-texts. For looking at pages; whether a real keeper answers so is tested elsewhere.
+"""Keepers whose answers are made: a good box, one in trouble, one in its first minutes, and a hostile one.
+For looking at pages; whether a real keeper answers so is tested elsewhere.
 
 `made_keeper("good", now_ns)` stands where a Client does. Each question is kept in `.asked`.
 """

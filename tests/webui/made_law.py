@@ -1,5 +1,6 @@
 """What made boxes keep, on which basis, and what was done to them."""
 
+import json
 from typing import Any
 
 from appliance.control import messages as m
@@ -53,9 +54,8 @@ def retention(times: Times, box: str, ask: Any) -> m.Retention:
 
 def certificate(times: Times, box: str, ask: m.AskCertificate) -> m.Line:
     """-> Line."""
-    return m.Line(
-        ask.seq, '{"seq":%d,"kind":"destroyed","day":"%s"}' % (ask.seq, times.day(366)), "Hôtel du Port"
-    )
+    raw = json.dumps({"seq": ask.seq, "kind": "destroyed", "day": times.day(366)})
+    return m.Line(ask.seq, raw, "Hôtel du Port")
 
 
 def audit(times: Times, box: str, ask: m.AskAudit) -> m.Audit:

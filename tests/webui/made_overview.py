@@ -21,9 +21,9 @@ def overview(times: Times, box: str, ask: Any) -> m.Overview:
         findings=found,
         is_recording=box != "failing",
         sources=(
-            _source("eth1", "interface", times.ago(seconds=2), live=box != "failing", link="up"),
-            _source("passerelle", "feed", times.ago(minutes=1)),
-            _source("borne-terrasse", "feed", times.ago(hours=7), silent=box != "good"),
+            _source("interface:eth1", "interface", times.ago(seconds=2), live=box != "failing", link="up"),
+            _source("feed:passerelle", "feed", times.ago(minutes=1)),
+            _source("feed:bornes", "feed", times.ago(hours=7), silent=box != "good"),
         ),
         last_record=times.ago(seconds=2) if box != "failing" else times.ago(minutes=41),
         users_now=37 if box != "failing" else None,
@@ -105,7 +105,7 @@ def _central(name: str, contact: str, left: int, oldest: str | None) -> m.Centra
 
 def _source(name: str, kind: str, last: str | None, **other: Any) -> m.SourceNow:
     values: dict[str, Any] = {
-        "label": {"eth1": "", "passerelle": "Passerelle"}.get(name, "Borne de la terrasse"),
+        "label": name.partition(":")[2],
         "network": "" if kind == "interface" else "clients",
         "live": True,
         "packets": 48_210_332 if kind == "interface" else 90_233,

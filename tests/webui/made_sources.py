@@ -32,9 +32,9 @@ def sources(times: Times, box: str, ask: Any) -> m.Sources:
         else (),
         interfaces=(
             m.SourceNow(
-                "eth1",
+                "interface:eth1",
                 "interface",
-                "",
+                "eth1",
                 "",
                 box != "failing",
                 times.ago(seconds=2),
@@ -118,8 +118,10 @@ def coverage(times: Times, box: str, ask: Any) -> m.CoverageOf:
     return m.CoverageOf(
         (
             m.SourceCoverage(
-                "eth1", (seen, torn), (m.Gap(times.ago(days=2, hours=9), times.ago(days=2, hours=2)),)
+                "interface:eth1",
+                (seen, torn),
+                (m.Gap(times.ago(days=2, hours=9), times.ago(days=2, hours=2)),),
             ),
-            m.SourceCoverage("passerelle", (fed,), ()),
+            m.SourceCoverage("feed:passerelle", (fed,), ()),
         )
     )
