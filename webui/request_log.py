@@ -41,7 +41,7 @@ class RequestLog:
     def note(self, who: str, origin: str, what: str, status: str, took_ms: int) -> None:
         """One request. `what` is method and route, `who` empty for whoever is not signed in."""
         now_ns = self._clock()
-        line = f"{to_iso(now_ns)[:19]}Z {who or '-'} {origin} {what} {status} {took_ms} ms\n"
+        line = f"{to_iso(now_ns)[:19]}Z {_one_word(who)} {origin} {what} {status} {took_ms} ms\n"
         with self._lock:
             self._write(now_ns, line.encode("utf-8", "backslashreplace"), f"{what} {status}")
 
@@ -93,3 +93,8 @@ class RequestLog:
         for old in self._folder.glob("????-??-??.log"):
             if old.stem < last:
                 old.unlink(missing_ok=True)
+
+
+def _one_word(name: str) -> str:
+    """A name as one word of a line, so that none can write a line or a column of its own."""
+    return "".join(letter if letter.isprintable() and letter != " " else "_" for letter in name[:64]) or "-"
