@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from appliance.control.messages import AskBox, Box
-from webui.accounts import passwords, sentences
+from webui.accounts import passwords
 from webui.accounts.users import is_name, shown_name
 from webui.first_boot import TooManyGuesses, WrongCode
 from webui.pages.setup.course import START, address, boot, head, refused
 from webui.pages.setup.draft import Administrator, Draft, Made, Screen, current
 from webui.pages.setup.factor import new_factor
+from webui.pages.signing.sentences import of_weakness
 from webui.protection import number_of
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
@@ -62,7 +63,7 @@ def _administrator(asked: Asked) -> Administrator:
         raise refused(asked, _("Give a name of letters and digits, 64 at most."), "name")
     weakness = passwords.weakness(password, (name, "greffier"))
     if weakness is not None:
-        raise Refusal(sentences.of(asked.language, weakness), field="password")
+        raise Refusal(of_weakness(asked.language, weakness), field="password")
     if password != asked.form.get("again", ""):
         raise refused(asked, _("The two passwords are not the same."), "again")
     return Administrator(name, password)
