@@ -72,6 +72,7 @@ def values(site: Site, person: Person | None, secret: str, path: str, menu: str)
         "path": path,
         "may": has,
         "notice": "",
+        "now_ns": site.clock(),
         "refusal": None,
         "given": Given(),
     }

@@ -42,7 +42,8 @@ class Devices:
                 Device.delete().where(Device.number == number).execute(database)
         return kept
 
-    def forget_all(self, user: int) -> None:
-        """None of this user's is known any more."""
+    def forget_others(self, user: int, but: str) -> None:
+        """None of this user's is known any more, but the one of this secret."""
         with self._store.turn() as database:
-            Device.delete().where(Device.user == user).execute(database)
+            others = (Device.user == user) & (Device.number != number_of(but))
+            Device.delete().where(others).execute(database)

@@ -1,4 +1,4 @@
-"""What is shown once and then forgotten: recovery codes, a password for somebody else, a secret not yet proven.
+"""What is shown once and then forgotten: recovery codes, a password for another, an unproven secret.
 
 In memory only, bounded, by session.
 """

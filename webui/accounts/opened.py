@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from webui.accounts.devices import Devices
 from webui.accounts.entrance import Entrance
+from webui.accounts.once import Once
 from webui.accounts.passwords import Passwords
 from webui.accounts.seats import Seat, Stage
 from webui.accounts.sessions import Sessions
@@ -31,6 +32,12 @@ class Accounts:
         self.entrance = Entrance(
             self.users, self.sessions, self.devices, self.passwords, clock, self.rotation_days
         )
+        self.secrets: Once[str] = Once(clock)
+        """Second factors that no code has proven yet."""
+        self.codes: Once[tuple[str, ...]] = Once(clock)
+        """Recovery codes that were just made."""
+        self.given: Once[tuple[int, str]] = Once(clock)
+        """A user, and the password that somebody else has just given him."""
 
     def any(self) -> bool:
         """Whether there is an account."""
@@ -72,8 +79,13 @@ class Accounts:
         return self._rule(_CLIENT, "")
 
     def set_client(self, name: str) -> None:
-        """Say whose box it is."""
+        """Say whose box it is; accounts of whoever it was before are his, as they are this box's."""
+        self.users.rename_client(self.client(), name)
         self._set(_CLIENT, name)
+
+    def clients_of(self, role: Role) -> tuple[str, ...] | None:
+        """Which clients an account of this role is for, on this box."""
+        return None if role is Role.OPERATOR else (self.client(),)
 
     def rotation_days(self) -> int:
         """After how many days privileged accounts choose another password; 0: never, the default."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.model.instants import to_iso
 from webui.accounts.seats import Seat, Stage
 from webui.accounts.store import Store
 from webui.accounts.tables import Session, User
@@ -39,6 +40,16 @@ class Open:
     address: str
     begun_ns: int
     used_ns: int
+
+    @property
+    def begun(self) -> str:
+        """ISO 8601."""
+        return to_iso(self.begun_ns)
+
+    @property
+    def used(self) -> str:
+        """When it was last used, to a minute, ISO 8601."""
+        return to_iso(self.used_ns)
 
 
 class Sessions:

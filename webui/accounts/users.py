@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import IntegrityError
 
+from appliance.model.instants import to_iso
 from webui.accounts import factors
 from webui.accounts.store import Store
 from webui.accounts.tables import Device, RecoveryCode, Rule, Session, User
@@ -48,6 +49,16 @@ class Account:
     factor_step: int
     made_ns: int
     signed_in_ns: int | None
+
+    @property
+    def made(self) -> str:
+        """When it was made, ISO 8601."""
+        return to_iso(self.made_ns)
+
+    @property
+    def signed_in(self) -> str | None:
+        """When somebody last signed in with it, ISO 8601."""
+        return None if self.signed_in_ns is None else to_iso(self.signed_in_ns)
 
     def must_change(self, now_ns: int, rotation_days: int) -> bool:
         """Whether another password is to be chosen before anything else."""
@@ -183,6 +194,15 @@ class Users:
         """It has signed in now."""
         with self._store.turn() as database:
             User.update(signed_in_ns=self._clock()).where(User.id == user).execute(database)
+
+    def rename_client(self, before: str, name: str) -> None:
+        """Accounts that are for a client are for it under its new name."""
+        with self._store.turn() as database:
+            for user, words in list(User.select(User.id, User.clients).tuples().execute(database)):
+                clients = None if words is None else json.loads(words)
+                if clients and before in clients:
+                    renamed = _json(name if one == before else one for one in clients)
+                    User.update(clients=renamed).where(User.id == user).execute(database)
 
     def rules(self) -> dict[str, str]:
         """Facts about all accounts."""
