@@ -28,6 +28,8 @@ class Checked:
     faults: list[Fault] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
     anchors: int = 0
+    size_bytes: int = 0
+    """Of the whole lines that were checked."""
 
     @property
     def head(self) -> Head:
@@ -73,6 +75,7 @@ def follow(checked: Checked, whole: Sequence[bytes], box: str) -> None:
         previous = checked.hashes[-1] if checked.hashes else NO_LINE
         step, wrong = _check_line(number, line, previous, box)
         checked.hashes.append(canonical.sha256(line))
+        checked.size_bytes += len(line)
         checked.faults += [Fault(place(number), what) for what in wrong]
         if step:
             checked.steps.append(step)

@@ -64,6 +64,8 @@ class Note(StrEnum):
     FRAGMENT_WITHOUT_FIRST = "fragment_without_first"  # its ports are not known
     FRAGMENT_BEYOND_END = "fragment_beyond_end"  # its datagram would be longer than any can be
     FRAGMENT_UNFINISHED = "fragment_unfinished"  # the last piece of its datagram was not seen
+    TRAFFIC_STOPPED = "traffic_stopped"  # rows not kept: their basis has lapsed, and the site stops then
+    SOURCE_STOPPED = "source_stopped"  # the same of bindings
     # Of feeds:
     DEVICE_CLOCK = "device_clock"  # the device's clock cannot be believed: recorded at the time of receipt
     TEMPLATE_CHANGED = "template_changed"  # a template was defined anew while it was in use

@@ -20,10 +20,12 @@ from appliance.control.messages import (
 )
 from appliance.control.steps import Step
 from appliance.model.errors import GreffierError
-from appliance.services.keeping import box, coverage, overview, replication, sources
+from appliance.services.keeping import audited, box, coverage, kept, law, overview, replication, sources
 from appliance.services.keeping.at_hand import AtHand, Changes, Handlers
 
 HANDLERS: Handlers = {
+    **audited.HANDLERS,
+    **kept.HANDLERS,
     **box.HANDLERS,
     **coverage.HANDLERS,
     **overview.HANDLERS,
@@ -31,7 +33,7 @@ HANDLERS: Handlers = {
     **sources.HANDLERS,
 }
 
-CHANGES: Changes = {**box.CHANGES, **sources.CHANGES}
+CHANGES: Changes = {**box.CHANGES, **law.CHANGES, **sources.CHANGES}
 
 SLOW: frozenset[type[Question]] = frozenset({AskInterfaces, AskCentral, AskTests, EnrolCentral})
 """What listens to interfaces or asks somebody far away."""

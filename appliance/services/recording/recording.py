@@ -18,6 +18,7 @@ from appliance.runtime.recorder_state import RecorderState, SourceState, StateFi
 from appliance.services.recording import tables
 from appliance.services.recording.counts import SourceCounts
 from appliance.services.recording.ledger import RETRY_EVERY_S
+from appliance.services.recording.permission import AsSaid
 from appliance.services.recording.register import Register
 from appliance.services.recording.signals import stop_on_signals
 from appliance.services.recording.totals import Totals
@@ -124,6 +125,8 @@ def recording(
         vaults = {vault: VaultWriter(home, vault, config, run.chain, run) for vault in VaultName}
         totals = Totals(config, tables.load(home.path), StatisticsWriter(home, run.id))
         recorder = build(config, vaults, totals, time.monotonic)
+        recorder.register.permission = AsSaid(home)
+        recorder.register.permission.look(recorder.register.alarms)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
         at_work = Recording(config, recorder, run, report, stopping, file, time.time_ns())

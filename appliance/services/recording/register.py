@@ -16,7 +16,9 @@ from appliance.model.errors import StorageError
 from appliance.model.instants import HOUR_NS
 from appliance.services.recording.counts import SourceCounts
 from appliance.services.recording.ledger import Ledger
+from appliance.services.recording.permission import NOTES, Always, Permission
 from appliance.services.recording.totals import Totals
+from appliance.vault.names import VaultName
 
 JOURNAL_EVERY_S = 0.75
 """With the 0.1 s that the kernel's ring keeps a frame back, a connection is on disk within the second."""
@@ -66,6 +68,7 @@ class Register:
     ) -> None:
         self.alarms = ledger.alarms
         self.sources: list[SourceCounts] = ledger.sources
+        self.permission: Permission = Always()
         self._ledger = ledger
         self._flows = flows
         self._open_bindings = bindings
@@ -88,9 +91,10 @@ class Register:
         return self._ledger.traffic.total
 
     def keep(self, rows: Rows) -> None:
-        """Take traffic rows that closed."""
-        self._ledger.traffic.add(rows)
+        """Take traffic rows that closed; those that may not be kept are counted among the totals only."""
         self._totals.keep(rows)
+        rows = self._permitted(VaultName.TRAFFIC, rows)
+        self._ledger.traffic.add(rows)
         for number, count in enumerate(np.bincount(rows["source"]).tolist()):
             self.sources[number].records += count
         if rows["behind_router"].any():
@@ -100,7 +104,15 @@ class Register:
 
     def hold(self, rows: Rows) -> None:
         """Take binding rows that closed."""
-        self._ledger.bindings.add(rows)
+        self._ledger.bindings.add(self._permitted(VaultName.SOURCE, rows))
+
+    def _permitted(self, vault: VaultName, rows: Rows) -> Rows:
+        kept, stopped = self.permission.split(vault, rows)
+        if len(stopped):
+            for number, count in enumerate(np.bincount(stopped["source"]).tolist()):
+                if count:
+                    self.sources[number].noted[NOTES[vault]] += count
+        return kept
 
     def note(self, source: SourceCounts, totals: dict[str, int]) -> None:
         """State what has been counted since the last call as circumstances of this source."""
@@ -146,9 +158,13 @@ class Register:
 
     def journal(self) -> bool:
         """Make durable all that was told so far; a disk that refuses raises an alarm, not an error."""
+        self.permission.look(self.alarms)
         held = [each.changed() for each in self._open_bindings]
-        bindings = held[0] if len(held) == 1 else np.concatenate(held)
-        kept = self._ledger.journal(self._flows.changed(), bindings, self._flows.waiting)
+        bindings, _ = self.permission.split(
+            VaultName.SOURCE, held[0] if len(held) == 1 else np.concatenate(held)
+        )
+        flows, _ = self.permission.split(VaultName.TRAFFIC, self._flows.changed())
+        kept = self._ledger.journal(flows, bindings, self._flows.waiting)
         self._journalled |= kept
         if not kept:
             self._flows.forget_reported()
