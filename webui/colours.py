@@ -5,9 +5,9 @@ from dataclasses import dataclass
 TEXT_CONTRAST = 4.5
 """WCAG 2.1, 1.4.3: of text against what lies behind it."""
 
-_LIGHT_PAGE = (255, 255, 255)
-_DARK_PAGE = (24, 30, 42)
-"""The lightest surface of the dark page: what is legible on it is legible on the darker ones."""
+_LIGHT_PAGE = (237, 241, 247)
+_DARK_PAGE = (32, 42, 55)
+"""The worst surfaces of the two themes: what is legible on them is so on the others."""
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 Colour = tuple[int, int, int]
@@ -70,6 +70,7 @@ def stylesheet(colour: str) -> str:
 
 
 def _rules(made: Shades) -> str:
+    brand = f"--brand: {made.ground}; --on-brand: {made.ink}; "
     values = {
         "primary": made.text,
         "primary-hover": made.text,
@@ -82,7 +83,7 @@ def _rules(made: Shades) -> str:
         "primary-hover-underline": made.text,
         "primary-focus": f"{made.text}60",
     }
-    return " ".join(f"--pico-{name}: {value};" for name, value in values.items())
+    return brand + " ".join(f"--pico-{name}: {value};" for name, value in values.items())
 
 
 def _luminance(colour: Colour) -> float:

@@ -34,6 +34,16 @@ class Branding(msgspec.Struct, frozen=True):
     colour: str = ""
     logo: str = ""
 
+    @property
+    def has_logo(self) -> bool:
+        """Whether there is one at `/branding/logo`."""
+        return bool(self.logo)
+
+    @property
+    def version(self) -> str:
+        """Another one whenever colour or logo are: for addresses that may be kept for long."""
+        return f"{self.colour.removeprefix('#')}{self.logo}"
+
 
 class Contacts(msgspec.Struct, frozen=True):
     """Who answers for the Wi-Fi, in the words of the notice; empty where it is not said yet."""
