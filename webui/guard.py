@@ -190,7 +190,8 @@ def _refused(site: Site, route: Route, asked: Asked, visit: Visit, refusal: Refu
             shown = None
         if isinstance(shown, Shown):
             again = replace(shown, status=refusal.status)
-            return _shown(site, page, visit, again, **shell.given_back(asked.form, refusal))
+            given = shell.given_back(asked.form, refusal)
+            return _shown(site, page, visit, again, path=refusing.path_of(page, asked.path), **given)
     return _failed(site, visit, refusal.status, refusal.sentence, refusal.said)
 
 

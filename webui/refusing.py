@@ -1,8 +1,12 @@
 """Who is not let in, and where he is sent instead."""
 
+import contextlib
+from collections.abc import Mapping
 from urllib.parse import quote
 
+from appliance.control.steps import Step
 from webui import routes
+from webui.pages import noting
 from webui.rights import Right, may
 from webui.routing import Asked, Moved, Refusal, Route
 from webui.site import Site
@@ -46,6 +50,7 @@ def way_out(site: Site, route: Route, asked: Asked) -> Moved | None:
     if asked.person is None:
         return Moved(door(asked))
     if not may(asked.person, route.right, site.accounts.client()):
+        _note(asked, route)
         raise Refusal(said(asked.language, SENTENCES[403]), status=403)
     return None
 
@@ -55,6 +60,20 @@ def door(asked: Asked) -> str:
     if asked.method not in ("GET", "HEAD") or asked.url == "/":
         return _SIGN_IN
     return f"{_SIGN_IN}?next={quote(asked.url, safe='/')}"
+
+
+def path_of(page: Route, pieces: Mapping[str, str]) -> str:
+    """Where this page stands, its named pieces filled in."""
+    path = page.path
+    for name, piece in pieces.items():
+        path = path.replace(f"<{name}>", quote(piece, safe=""))
+    return path
+
+
+def _note(asked: Asked, route: Route) -> None:
+    """In the journal, once an hour a session and route; if it cannot be noted he is refused all the same."""
+    with contextlib.suppress(Refusal):
+        noting.note(asked, Step.ACCESS_REFUSED, f"{route.method} {route.path}")
 
 
 def form_of(route: Route) -> Route | None:

@@ -156,8 +156,10 @@ def _another(asked: Asked) -> Account:
     """Somebody else: nobody takes his own rights, or gives himself others, by a slip. Raises Refusal."""
     account = _one(asked)
     if asked.seat is not None and asked.seat.user == account.id:
-        sentence = "This is your own account. Somebody else who administers users must do that."
-        raise Refusal(said(asked.language, sentence), status=403)
+        sentence = said(
+            asked.language, "This is your own account. Somebody else who administers users must do that."
+        )
+        raise Refusal(sentence, status=403)
     return account
 
 
@@ -183,8 +185,10 @@ def _taken(asked: Asked) -> Refusal:
 
 
 def _last(asked: Asked) -> Refusal:
-    sentence = "Nobody would be left who can administer users. Make another operator first."
-    return Refusal(said(asked.language, sentence), status=409)
+    sentence = said(
+        asked.language, "Nobody would be left who can administer users. Make another operator first."
+    )
+    return Refusal(sentence, status=409)
 
 
 ROUTES: tuple[Route, ...] = (

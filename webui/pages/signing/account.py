@@ -32,8 +32,8 @@ def change_password(asked: Asked) -> Reply:
     asked.tell(NoteStep(Step.CHANGE_PASSWORD, me.name), Done)
     asked.site.accounts.users.set_password(me.id, hashed)
     secret = _only_here(asked, me)
-    sentence = "Your password is changed. Everywhere else you are signed out."
-    return Moved("/account", said(asked.language, sentence), session=secret)
+    notice = said(asked.language, "Your password is changed. Everywhere else you are signed out.")
+    return Moved("/account", notice, session=secret)
 
 
 def show_factor(asked: Asked) -> Reply:

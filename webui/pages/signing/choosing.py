@@ -69,8 +69,8 @@ def proven_factor(asked: Asked) -> tuple[str, int]:
     secret = accounts.secrets.look(asked.session)
     step = factors.matching_step(secret, asked.form.get("code", ""), asked.site.clock()) if secret else None
     if secret is None or step is None:
-        sentence = "The app shows another code. Type the six digits that it shows now."
-        raise Refusal(said(asked.language, sentence), field="code")
+        sentence = said(asked.language, "The app shows another code. Type the six digits that it shows now.")
+        raise Refusal(sentence, field="code")
     accounts.secrets.take(asked.session)
     return secret, step
 

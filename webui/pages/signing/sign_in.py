@@ -17,7 +17,6 @@ PATHS = {
     Stage.RENEWAL: "/sign-in/password",
     Stage.ENROLMENT: "/sign-in/factor",
 }
-_TOO_LATE = "This took too long. Sign in again."
 _TYPED = 64
 """Characters of a name that are noted of what somebody typed: it could be a password."""
 
@@ -102,7 +101,7 @@ def is_at(asked: Asked, stage: Stage) -> bool:
 
 def too_late(asked: Asked) -> Moved:
     """To the beginning: the session on its way in is over, or was never there."""
-    sentence = "" if asked.person else said(asked.language, _TOO_LATE)
+    sentence = "" if asked.person else said(asked.language, "This took too long. Sign in again.")
     return Moved("/sign-in", sentence)
 
 
