@@ -13,14 +13,14 @@ import time
 from dataclasses import dataclass
 from typing import BinaryIO, Self, cast
 
-from appliance.model.errors import ReplicationError, StorageError
+from appliance.model.errors import DecodeError, ReplicationError, StorageError
 from appliance.replication import names
 from appliance.replication.lines import ChainItems
 from appliance.replication.loose import Loose, opened
 from appliance.replication.missing import Item, Urgency
 from appliance.replication.names import Kind
 from appliance.runtime.clock import Clock, now_ns
-from appliance.vault import canonical
+from appliance.vault import canonical, day_folder
 from appliance.vault.names import Home
 
 _CHUNK_BYTES = 1 << 20
@@ -108,7 +108,7 @@ class Holdings:
         try:
             file = opened(self._home.path / item.name)
         except FileNotFoundError:
-            raise Gone from None
+            return self._packed(item)
         except OSError as error:
             raise _unreadable(item.name, error) from error
         try:
@@ -121,6 +121,21 @@ class Holdings:
             raise
         content.file = cast(BinaryIO, _Own(item.name, file))
         return content
+
+    def _packed(self, item: Item) -> Content:
+        """Statistics that were packed since they were listed, or before."""
+        path = self._home.path / item.name
+        try:
+            found = (
+                day_folder.unpacked(path.parent, path.name) if item.urgency is Urgency.STATISTICS else None
+            )
+        except OSError as error:
+            raise _unreadable(item.name, error) from error
+        except DecodeError as error:
+            raise ReplicationError(f"{item.name} cannot be unpacked: {error}") from error
+        if found is None:
+            raise Gone
+        return Content(canonical.sha256(found), len(found), io.BytesIO(found))
 
     def _checked(self, item: Item, file: BinaryIO) -> Content:
         known = os.fstat(file.fileno())

@@ -1,6 +1,7 @@
 """What lies in folders of a home and no line fixes: journal files that are whole, statistics.
 
-Folders are listed again when they changed: a home of a year has a thousand of them.
+Folders are listed again when they changed: a home of a year has a thousand of them. Statistics of days that
+are over may lie packed: they are sent as they were written, under the same names.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from appliance.replication.lines import ChainItems
 from appliance.replication.missing import Item, Urgency
 from appliance.replication.names import Kind, ObjectName
 from appliance.runtime.clock import Clock
-from appliance.vault import journal, liveness
+from appliance.vault import day_folder, journal, liveness
 from appliance.vault.names import Home
 
 _WHOLE_NS = 32 * NS
@@ -95,9 +96,9 @@ class Loose:
             kept = self._statistics.get(folder)
             if kept is None or kept[0] != changed_ns:
                 items = [
-                    Item(name, Urgency.STATISTICS, found.changed_ns, found.size_bytes, None, found.name.day)
-                    for text in sorted(os.listdir(folder))
-                    if (found := _found(folder / text, name := f"{Kind.STATISTICS}/{folder.name}/{text}"))
+                    Item(str(told), Urgency.STATISTICS, one.written_ns, one.size_bytes, None, told.day)
+                    for one in day_folder.listed(folder)
+                    if (told := _named(f"{Kind.STATISTICS}/{folder.name}/{one.name}"))
                 ]
                 # A change within the same tick of the file system's clock would not show.
                 fresh = self._clock() - changed_ns < NS
@@ -132,6 +133,12 @@ def _changed_ns(folder: Path) -> int:
         return folder.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
+
+
+def _named(name: str) -> ObjectName | None:
+    with contextlib.suppress(ValueError):
+        return names.parse(name)
+    return None
 
 
 def _found(path: Path, name: str) -> _Found | None:

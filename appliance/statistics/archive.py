@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import os
+from collections.abc import Collection, ItemsView, Mapping
 from pathlib import Path
 
 from appliance.model.errors import DecodeError, StorageError
@@ -60,6 +61,8 @@ def _pack(folder: Path, day: dt.date) -> bool:
     new, left_out = day_archive.pack(str(day), {**loose, **packed})
     if not loose.keys() - set(left_out) or packed.keys() & set(left_out):
         return False
+    if dict(day_archive.unpacked(new)).items() != _but(left_out, loose, packed):
+        raise StorageError(f"{folder} cannot be packed; this is a defect, please report it")
     write_once(folder / day_archive.NAME, new)
     for name, (content, _) in loose.items():
         if name not in left_out and packed.get(name, (content, 0))[0] == content:
@@ -67,6 +70,11 @@ def _pack(folder: Path, day: dt.date) -> bool:
                 (folder / name).unlink()
     sync_folder(folder)
     return True
+
+
+def _but(left_out: Collection[str], *files: Mapping[str, tuple[bytes, int]]) -> ItemsView[str, bytes]:
+    whole = {name: content for each in files for name, (content, _) in each.items()}
+    return {name: content for name, content in whole.items() if name not in left_out}.items()
 
 
 def _packed(folder: Path) -> dict[str, tuple[bytes, int]] | None:

@@ -44,6 +44,10 @@ class Catalogue:
     lifted: set[str] = field(default_factory=set)
     """References of holds that were ended before their date."""
     rolled_back: bool = False
+    _stated: dict[tuple[str, str], dict[tuple[int, int], Coverage]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+    """By run and source: put together when it is first asked for, a year of seals at once."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Catalogue":
@@ -54,7 +58,7 @@ class Catalogue:
 
     def copy(self) -> "Catalogue":
         """The same, to be added to; who reads this one sees nothing of it."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.init}
         return Catalogue(**{name: copy.copy(value) for name, value in fields.items()})
 
     def add(self, entry: Entry) -> None:
@@ -63,6 +67,7 @@ class Catalogue:
             case Seal() as seal:
                 self.seals.append(seal)
                 self.replaced.update(seal.replaces)
+                self._state(seal)
             case EnvelopeMade() as envelope:
                 self.envelopes[envelope.key_id] = envelope
             case Adoption() as adoption:
@@ -107,14 +112,18 @@ class Catalogue:
 
     def sealed_by(self, run: str, source: str) -> list[Coverage]:
         """What one run has sealed of one source, each period once though several vaults may state it."""
-        parts = {
-            (part.first_ns, part.last_ns): part
-            for seal in self.seals
-            if seal.run == run
-            for part in seal.coverage
-            if part.source == source
-        }
-        return list(parts.values())
+        if self._stated is None:
+            self._stated = {}
+            for seal in self.seals:
+                self._state(seal)
+        return list(self._stated.get((run, source), {}).values())
+
+    def _state(self, seal: Seal) -> None:
+        """Take a seal into what runs have stated, if somebody has asked for that."""
+        if self._stated is not None:
+            for part in seal.coverage:
+                periods = self._stated.setdefault((seal.run, part.source), {})
+                periods[part.first_ns, part.last_ns] = part
 
     def holding(self, vault: VaultName, day: dt.date) -> list[Hold]:
         """The holds whose scope has this vault's day and that nobody lifted.

@@ -151,11 +151,11 @@ def _require(holds: bool) -> None:
 
 def _planes(rows: NDArray[np.void]) -> bytes:
     """Column by column, each its first bytes, then its second ones: what is alike lies together."""
-    parts = [
-        np.ascontiguousarray(rows[name]).view(np.uint8).reshape(len(rows), -1).T
-        for name in rows.dtype.names or ()
-    ]
-    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+    parts = []
+    for name in rows.dtype.names or ():
+        column = np.ascontiguousarray(rows[name])
+        parts.append(column.view(np.uint8).reshape(len(rows), column.itemsize).T.tobytes())
+    return b"".join(parts)
 
 
 def _rows(planes: bytes, dtype: np.dtype[np.void]) -> NDArray[np.void]:

@@ -65,6 +65,8 @@ def _add(
     words: dict[str, int],
 ) -> None:
     hour = DAY_LINE if "day" in told else int(told["hour"][11:13])
+    if not DAY_LINE <= hour < 24:
+        raise ValueError("no hour of a day")
     listed = told.get("systems" if hour == DAY_LINE else "cells")
     marks = USERS * ("users" in told) | USERS_AT_LEAST * ("at_least" in told)
     marks |= TOO_FEW * ("too_few" in told) | LISTED * (listed is not None)

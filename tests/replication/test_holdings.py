@@ -9,11 +9,13 @@ import pytest
 
 from appliance.config.box import LEGAL_TERM_YEARS
 from appliance.model.errors import HomeError, ReplicationError
-from appliance.model.instants import DAY_NS, HOUR_NS, NS
+from appliance.model.instants import DAY_NS, HOUR_NS, NS, from_iso
 from appliance.replication.holdings import Gone, Holdings
 from appliance.replication.missing import Urgency
 from appliance.retention import destruction
 from appliance.runtime.files import write_once
+from appliance.statistics import archive
+from appliance.vault import day_archive
 from tests.replication.centrals_here import at_home
 from tests.vault.made_homes import SOURCES, Box, make_box, run_that_dies
 from tests.vault.made_rows import traffic
@@ -48,6 +50,28 @@ def test_it_is_what_lies_in_the_home(box: Box) -> None:
     assert {name.partition("/")[0] for name in found} == {
         "chain", "envelopes", "journal", "segments", "statistics",
     }  # fmt: skip
+
+
+def test_statistics_that_are_packed_are_sent_as_they_were_written(box: Box) -> None:
+    day, text = "2026-03-14", '{"hour":"2026-03-14T05:00:00Z","users":4,"cells":[]}\n'
+    for number in range(3):
+        write_once(box.home.statistics / day / f"cafe0123-{number:06}.jsonl", (number + 1) * text.encode())
+    holdings = Holdings(box.home, box.clock)
+    before = held(holdings)
+    items = [item for item in holdings.items if item.urgency is Urgency.STATISTICS]
+    assert len(items) == 3
+    assert archive.compact(box.home, from_iso("2026-03-16")) == 1
+    with holdings.open(items[1]).file as file:  # listed before it was packed
+        assert file.read() == 2 * text.encode()
+    assert held(holdings) == before
+    assert [item for item in holdings.items if item.urgency is Urgency.STATISTICS] == items
+    packed = box.home.statistics / day / day_archive.NAME
+    packed.write_bytes(packed.read_bytes()[:-3])
+    with pytest.raises(ReplicationError, match="cannot be unpacked"):
+        holdings.open(items[1])
+    packed.unlink()
+    with pytest.raises(Gone):
+        holdings.open(items[1])
 
 
 def test_what_is_appended_is_read_on_from_where_it_was_left(

@@ -20,6 +20,7 @@ from appliance.model.errors import CustodyError, HomeError, StorageError
 from appliance.model.instants import DAY_NS, HOUR_NS, NS, start_of, to_iso
 from appliance.retention.destruction import destroy
 from appliance.retention.policy import destroyed_on
+from appliance.vault import day_archive
 from appliance.vault.names import VaultName
 from appliance.vault.run import Run
 from appliance.vault.unseal import reversibility
@@ -70,7 +71,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Box:
     totals.mkdir(parents=True)
     (totals / "0123abcd-000000.jsonl").write_text('{"day":"2026-03-14"}\n')
     (totals / "0123abcd.draft").write_text("not to be read\n")
+    earlier = box.home.statistics / str(DAY - dt.timedelta(days=1))
+    earlier.mkdir()
+    packed, _ = day_archive.pack(earlier.name, {"0123abcd-000000.jsonl": (_whole(earlier.name), 0)})
+    (earlier / day_archive.NAME).write_bytes(packed)
     return box
+
+
+def _whole(day: str) -> bytes:
+    return f'{{"day":"{day}","users":57,"systems":[]}}\n'.encode()
 
 
 def write(box: Box, out: Path, **wish: object) -> reversibility.Outcome:
@@ -175,9 +184,16 @@ def test_what_lies_beside_the_records_is_all_that_the_home_says(filled: Box, tmp
     write(filled, out)
     assert (out / "chain" / "chain.jsonl").read_bytes() == filled.home.chain.read_bytes()
     assert (out / "receipts" / "0123456789abcdef" / "receipts.jsonl").read_text() == "{}\n"
-    assert [path.name for path in (out / "statistics").rglob("*") if path.is_file()] == [
-        "0123abcd-000000.jsonl"
-    ]
+    told = {
+        str(path.relative_to(out / "statistics")): path.read_bytes()
+        for path in (out / "statistics").rglob("*")
+        if path.is_file()
+    }
+    earlier = str(DAY - dt.timedelta(days=1))
+    assert told == {
+        f"{DAY}/0123abcd-000000.jsonl": b'{"day":"2026-03-14"}\n',
+        f"{earlier}/0123abcd-000000.jsonl": _whole(earlier),
+    }
     lines = [json.loads(line) for line in filled.home.chain.read_text().splitlines()]
     told = [json.loads(line) for line in (out / "coverage.jsonl").read_text().splitlines()]
     assert len(told) == sum(len(line.get("coverage", ())) for line in lines)

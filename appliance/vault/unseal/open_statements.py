@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance.model.errors import CustodyError, DestroyedError, GreffierError, HomeError
 from appliance.model.instants import to_iso
-from appliance.vault import seals, signing
+from appliance.vault import day_folder, seals, signing
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
 from appliance.vault.day_keys import DayKey
@@ -115,12 +115,19 @@ def copies(home: Home, place: Path) -> None:
     for name in ("box.toml", "inventory/devices.json"):
         if (home.path / name).is_file():
             _copy(home.path / name, place / "settings" / Path(name).name)
-    for path in sorted(home.statistics.glob("*/*.jsonl")):
-        _copy(path, place / "statistics" / path.parent.name / path.name)
+    for folder in sorted(home.statistics.glob("*/")):
+        for name, content in day_folder.contents(folder):
+            if content is not None:
+                _write(content, place / "statistics" / folder.name / name)
     told = [*(home.path / "replication").glob("*/*.json*"), *home.state.glob("restored/*.json*")]
     for path in sorted(told):
         if path.name in ("central.json", "receipts.jsonl", "evidence.jsonl"):
             _copy(path, place / "receipts" / path.parent.name / path.name)
+
+
+def _write(content: bytes, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    to.write_bytes(content)
 
 
 def _copy(path: Path, to: Path) -> None:
