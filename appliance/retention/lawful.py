@@ -68,7 +68,7 @@ def read(home: Home) -> Said:
         return Said()
     except (OSError, UnicodeDecodeError) as error:
         raise HomeError(f"cannot read {path}: {error}; check who owns it") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise HomeError(f"{path} is not as Greffier writes it: {error}; correct or remove it") from error
 
 
