@@ -23,16 +23,24 @@ from appliance.vault.seals import Init
 IDENTITY, ENROLMENTS = "/v1/identity", "/v1/enrolments"
 
 
-def enrol(home: Home, url: str, code: EnrolmentCode, proxy: str | None = None) -> CentralIdentity:
+def enrol(
+    home: Home, url: str, code: EnrolmentCode, proxy: str | None = None, fingerprint: str | None = None
+) -> CentralIdentity:
     """Make a central known to a home and the box to it; durable on return. The same again changes nothing.
 
-    A central that is known already gets the new URL. `proxy` None: the one of box.toml. Raises Untrusted
+    A central that is known already gets the new URL. `proxy` None: the one of box.toml; `fingerprint`: what a
+    person compared, that of the central or nobody's. Raises Untrusted
     where another central answers, Refused for a code it does not take, Unreachable, HomeError, StorageError.
     """
     config = box.read(home.config).replication
     if proxy is not None:
         config = _through(config, proxy)
     identity = _identity(url, code, config)
+    if fingerprint is not None and identity.fingerprint != fingerprint:
+        raise Untrusted(
+            f"what answers at {url} shows {identity.fingerprint} now, which nobody agreed to; "
+            "nothing was said to it: compare once more"
+        )
     _introduce(home, url, code, config, identity)
     enrolled.keep(home, identity, url.rstrip("/"))
     return identity
@@ -45,15 +53,23 @@ def _through(config: ReplicationConfig, proxy: str) -> ReplicationConfig:
         raise ReplicationError(str(error)) from None
 
 
-def _identity(url: str, code: EnrolmentCode, config: ReplicationConfig) -> CentralIdentity:
-    """Who the central of the code is, asked of whoever answers."""
-    content = _ask(url, None, config, "GET", IDENTITY, b"", identities.LIMIT_BYTES)
+def identity_at(url: str, config: ReplicationConfig, authority: str | None = None) -> CentralIdentity:
+    """Who answers at a URL, as it says of itself: to be compared before it is believed.
+
+    `authority`: only a central whose certificate this one (PEM) vouches for. Raises Untrusted, Unreachable.
+    """
+    content = _ask(url, authority, config, "GET", IDENTITY, b"", identities.LIMIT_BYTES)
     try:
-        identity = identities.parse(content)
+        return identities.parse(content)
     except ValueError as error:
         raise Untrusted(
             f"what {url} answers {error}; nothing was said to it: check the address of central"
         ) from None
+
+
+def _identity(url: str, code: EnrolmentCode, config: ReplicationConfig) -> CentralIdentity:
+    """Who the central of the code is, asked of whoever answers."""
+    identity = identity_at(url, config)
     if not code.names(identity):
         raise Untrusted(
             f"what answers at {url} is not the central that gave out this code (it shows "

@@ -1,5 +1,6 @@
 """What was seen and what was not, out of what seals state and what processes that live say since."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.model.coverage import Coverage
@@ -27,7 +28,17 @@ class Covered:
 
 def covered(home: Home, catalogue: Catalogue, now_ns: int) -> Covered:
     """All that there is."""
-    parts = periods.stated(catalogue)
+    return since(home, catalogue, sealed(catalogue), now_ns)
+
+
+def sealed(catalogue: Catalogue) -> list[Coverage]:
+    """The periods that seals state, joined."""
+    return periods.joined(periods.stated(catalogue))
+
+
+def since(home: Home, catalogue: Catalogue, stated: Sequence[Coverage], now_ns: int) -> Covered:
+    """What `sealed` gave, with what processes that live have given since their last seal."""
+    parts = list(stated)
     for state in recorder_state.read_all(home.state):
         if liveness.is_live(home, state.run):
             for source in state.sources:

@@ -20,13 +20,16 @@ _MEANS: Mapping[str, tuple[Trouble, Level]] = {
 }
 
 _SILENT = "silent:"
+_STOPPED = "_stopped"
 _OF_ALL = ("clock_unsynchronised", "storage", "sources", "feeds_lost")
 """Not of one interface, though the process may record one."""
 
 
 def of_process(process: Process, alarm: Raised) -> Finding:
     """An alarm of a process that records."""
-    if alarm.kind.startswith(_SILENT):
+    if alarm.kind.endswith(_STOPPED):
+        trouble, level, subject = Trouble.VAULT_STOPPED, Level.FAILING, alarm.kind.removesuffix(_STOPPED)
+    elif alarm.kind.startswith(_SILENT):
         trouble, level, subject = *_silence(alarm.kind), alarm.kind.removeprefix(_SILENT)
     else:
         trouble, level = _MEANS.get(alarm.kind, (Trouble.ALARM, Level.ATTENTION))

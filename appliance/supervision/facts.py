@@ -81,4 +81,3 @@ class Facts:
     unfinished: bool
     clock_doubt: str | None
     late: tuple[dt.date, ...]
-    audit_fault: str = ""

@@ -140,8 +140,6 @@ def _of_chain(facts: Facts) -> Iterator[Finding]:
     if not facts.chain_is_whole:
         said = "the chain was cut, rolled back or replaced; see 'greffier verify'"
         yield Finding(Trouble.CHAIN_BROKEN, Level.FAILING, said=said)
-    if facts.audit_fault:
-        yield Finding(Trouble.AUDIT_BROKEN, Level.FAILING, said=facts.audit_fault)
 
 
 def _of_term(facts: Facts) -> Iterator[Finding]:

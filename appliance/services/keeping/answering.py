@@ -20,20 +20,37 @@ from appliance.control.messages import (
 )
 from appliance.control.steps import Step
 from appliance.model.errors import GreffierError
-from appliance.services.keeping import audited, box, coverage, kept, law, overview, replication, sources
+from appliance.services.keeping import (
+    activity,
+    audited,
+    box,
+    centrals,
+    checks,
+    coverage,
+    interfaces,
+    kept,
+    law,
+    overview,
+    replication,
+    sources,
+)
 from appliance.services.keeping.at_hand import AtHand, Changes, Handlers
 
 HANDLERS: Handlers = {
+    **activity.HANDLERS,
     **audited.HANDLERS,
-    **kept.HANDLERS,
     **box.HANDLERS,
+    **centrals.HANDLERS,
+    **checks.HANDLERS,
     **coverage.HANDLERS,
+    **interfaces.HANDLERS,
+    **kept.HANDLERS,
     **overview.HANDLERS,
     **replication.HANDLERS,
     **sources.HANDLERS,
 }
 
-CHANGES: Changes = {**box.CHANGES, **law.CHANGES, **sources.CHANGES}
+CHANGES: Changes = {**box.CHANGES, **centrals.CHANGES, **law.CHANGES, **sources.CHANGES}
 
 SLOW: frozenset[type[Question]] = frozenset({AskInterfaces, AskCentral, AskTests, EnrolCentral})
 """What listens to interfaces or asks somebody far away."""

@@ -6,8 +6,10 @@ from appliance.control.messages import Actor, AskCoverage, CoverageOf, Gap, Seen
 from appliance.model.coverage import Coverage
 from appliance.model.errors import UsageError
 from appliance.model.instants import DAY_NS, start_of, to_iso
-from appliance.services.coverage import covered
+from appliance.services import coverage
+from appliance.services.coverage import Covered
 from appliance.services.keeping.at_hand import AtHand, Handlers
+from appliance.services.keeping.standing import memory
 from appliance.vault import periods
 
 PERIODS_LIMIT = 20_000
@@ -16,7 +18,7 @@ PERIODS_LIMIT = 20_000
 
 def _coverage(at: AtHand, _: Actor, ask: AskCoverage) -> CoverageOf:
     from_ns, until_ns = days_asked(ask.first_day, ask.last_day)
-    found = covered(at.home(), at.chain().catalogue, at.clock()).between(from_ns, until_ns)
+    found = covered_now(at).between(from_ns, until_ns)
     sources: dict[str, tuple[list[Seen], list[Gap]]] = {}
     for part in found.seen[-PERIODS_LIMIT:]:
         sources.setdefault(part.source, ([], []))[0].append(_seen(part))
@@ -27,6 +29,13 @@ def _coverage(at: AtHand, _: Actor, ask: AskCoverage) -> CoverageOf:
             SourceCoverage(name, tuple(seen), tuple(gaps)) for name, (seen, gaps) in sorted(sources.items())
         )
     )
+
+
+def covered_now(at: AtHand) -> Covered:
+    """What seals state, put together once for each state of the chain, and what has come since."""
+    chain = at.chain()
+    stated = memory(at).of("coverage", chain.version, lambda: coverage.sealed(chain.catalogue))
+    return coverage.since(at.home(), chain.catalogue, stated, at.clock())
 
 
 def days_asked(first_day: str, last_day: str) -> tuple[int, int]:

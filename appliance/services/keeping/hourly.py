@@ -1,16 +1,18 @@
-"""What the keeper does without being asked: it destroys what has passed its term."""
+"""What the keeper does without being asked: it destroys what is due, and looks ahead of questions."""
 
 import threading
 from collections.abc import Callable
 
+from appliance.audit import anchors
 from appliance.config import box
 from appliance.model.errors import GreffierError
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from appliance.retention import destruction
+from appliance.services.keeping import activity, copies, coverage, overview, standing
 from appliance.services.keeping.at_hand import AtHand
-from appliance.statistics import files
+from appliance.statistics import archive, files
 
-TURN_S = 20.0
+TURN_S = 5.0
 AGAIN_NS = 5 * MINUTE_NS
 """What failed is tried again so much later."""
 
@@ -23,8 +25,33 @@ def _destroy(at: AtHand) -> None:
         files.delete(home, files.past_term(home, outcome.now_ns, config.statistics.keep_days))
 
 
-WORKS: tuple[tuple[str, Callable[[AtHand], None]], ...] = (("destroy what has passed its term", _destroy),)
+def _anchor(at: AtHand) -> None:
+    anchors.anchor(at.home(), at.clock)
+
+
+def _compact(at: AtHand) -> None:
+    archive.compact(at.home(), at.clock())
+
+
+def _look(at: AtHand) -> None:
+    """What takes long is looked at here, so that whoever asks for a page does not wait for it."""
+    copies.copies(at, latest_s=TURN_S)
+    overview.found_wrong(at, standing.standing(at))
+    coverage.covered_now(at)
+    activity.warm(at)
+
+
+Work = Callable[[AtHand], None]
+
+WORKS: tuple[tuple[str, Work], ...] = (
+    ("destroy what has passed its term", _destroy),
+    ("tie the audit chain to the seals", _anchor),
+    ("put the statistics of past days together", _compact),
+)
 """Once an hour, at midnight (UTC, when terms end), and at the start."""
+
+LOOK = ("look how the box stands", _look)
+"""Each turn."""
 
 
 class Hourly:
@@ -36,6 +63,7 @@ class Hourly:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hourly", daemon=True)
         self._next_ns: dict[str, int] = {}
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -50,6 +78,7 @@ class Hourly:
         if not self._at.is_set_up:
             return
         now_ns = self._at.clock()
+        self._try(*LOOK)
         for what, work in WORKS:
             if (
                 not now_ns < self._next_ns.get(what, 0) <= now_ns + HOUR_NS
@@ -68,6 +97,9 @@ class Hourly:
             work(self._at)
         except Exception as error:  # noqa: BLE001  a keeper that ends would destroy nothing any more
             told = str(error) if isinstance(error, GreffierError) else type(error).__name__
-            self._told(f"cannot {what}: {told}; it is tried again")
+            if self._said.get(what) != told:  # once, not every five seconds
+                self._said[what] = told
+                self._told(f"cannot {what}: {told}; it is tried again")
             return False
+        self._said.pop(what, None)
         return True

@@ -4,7 +4,7 @@ from appliance.control.messages import Actor, AskOverview, Disk, Finding, Overvi
 from appliance.control.words import Level, Trouble
 from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
-from appliance.services.keeping import replication
+from appliance.services.keeping import audited, law, replication
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.services.keeping.sources_now import feeds_now, interfaces_now, listened
 from appliance.services.keeping.standing import standing
@@ -21,13 +21,18 @@ def _overview(at: AtHand, _: Actor, __: AskOverview) -> Overview:
         found = standing(at)
     except HomeError as error:
         return _without((_broken(at, error),), _site(at), True)
-    return _of(at, found, gravest_first(found_wrong(at, found)))
+    return _of(at, found, found_wrong(at, found))
 
 
 def found_wrong(at: AtHand, found: Status) -> tuple[Finding, ...]:
-    """All findings: of the box, of its audit chain, of the law."""
-    del at
-    return found.findings
+    """All findings, the gravest first: of the box, of its audit chain, of the law. Raises HomeError."""
+    fault = audited.fault(at)
+    of_audit = (Finding(Trouble.AUDIT_BROKEN, Level.FAILING, said=fault),) if fault else ()
+    told: dict[tuple[Trouble, str, str], Finding] = {}
+    for one in (*found.findings, *of_audit, *law.findings(at)):
+        # What a recorder has said and the law says again is one thing; an alarm in words may be several.
+        told.setdefault((one.trouble, one.subject, one.said if one.trouble is Trouble.ALARM else ""), one)
+    return gravest_first(tuple(told.values()))
 
 
 def _of(at: AtHand, found: Status, findings: tuple[Finding, ...]) -> Overview:

@@ -18,15 +18,15 @@ from appliance.vault import chain
 
 
 @dataclass
-class _Kept:
-    """The last value made under each name, and what it was made of."""
+class Remembered:
+    """The last value made under each name, and what it was made of; safe between threads."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: Any = field(default_factory=threading.RLock)
     made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def of(self, name: str, basis: Any, make: Callable[[], Any]) -> Any:
         """The value made of this very basis."""
-        with self.lock:
+        with self.lock:  # of all names: what is made of a year shall not be made by many at once
             found = self.made.get(name)
             if found is None or found[0] != basis:
                 found = self.made[name] = (basis, make())
@@ -38,7 +38,7 @@ def settings(at: AtHand) -> BoxConfig:
     path = at.home().config
     found = path.stat()
     basis = (found.st_ino, found.st_size, found.st_mtime_ns)
-    config: BoxConfig = _memory(at).of("settings", basis, lambda: box.read(path))
+    config: BoxConfig = memory(at).of("settings", basis, lambda: box.read(path))
     return config
 
 
@@ -47,12 +47,12 @@ def chained(at: AtHand, config: BoxConfig) -> Chained:
     now_ns = at.clock()
     found = at.chain()
     today = day_of(now_ns)
-    kept = _memory(at).of(
+    kept = memory(at).of(
         "kept",
         (found.version, today, tuple(config.term_years.items())),
         lambda: keeps.kept(found.catalogue, config, today),
     )
-    doubt = _memory(at).of(
+    doubt = memory(at).of(
         "doubt", (found.version, now_ns // MINUTE_NS), lambda: destruction.doubt(found.entries, now_ns)
     )
     return Chained(found.entries, found.catalogue, kept, doubt)
@@ -65,5 +65,6 @@ def standing(at: AtHand) -> Status:
     return status.of(at.home(), config, noted, chained(at, config), copies(at), at.clock())
 
 
-def _memory(at: AtHand) -> _Kept:
-    return at.once("standing", _Kept)
+def memory(at: AtHand) -> Remembered:
+    """What is kept of the chain and the settings between two questions."""
+    return at.once("standing", Remembered)
