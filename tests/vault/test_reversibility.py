@@ -184,13 +184,13 @@ def test_what_lies_beside_the_records_is_all_that_the_home_says(filled: Box, tmp
     write(filled, out)
     assert (out / "chain" / "chain.jsonl").read_bytes() == filled.home.chain.read_bytes()
     assert (out / "receipts" / "0123456789abcdef" / "receipts.jsonl").read_text() == "{}\n"
-    told = {
+    totals = {
         str(path.relative_to(out / "statistics")): path.read_bytes()
         for path in (out / "statistics").rglob("*")
         if path.is_file()
     }
     earlier = str(DAY - dt.timedelta(days=1))
-    assert told == {
+    assert totals == {
         f"{DAY}/0123abcd-000000.jsonl": b'{"day":"2026-03-14"}\n',
         f"{earlier}/0123abcd-000000.jsonl": _whole(earlier),
     }
