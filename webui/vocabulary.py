@@ -144,7 +144,7 @@ BASIS_STATES = MappingProxyType(
     {
         "in-force": _("in force"),
         "lapsing": _("ends soon"),
-        "lapsed": _("ended"),
+        "lapsed": _("has ended"),
         "unlimited": _("in force, without an end date"),
     }
 )

@@ -14,7 +14,7 @@ from webui.routing import Asked, Refusal, Reply, Route, Saved, Shown
 from webui.vocabulary import BASIS_STATES, HOLD_STATES, VAULT_CONTENTS, VAULTS, word
 from webui.wording import said
 
-_SHOWN = 12
+_SHOWN = 6
 """Certificates on the first look; all of them on a page of their own."""
 
 _LEVELS = {"in-force": "well", "unlimited": "well", "lapsing": "attention", "lapsed": "failing"}
@@ -28,6 +28,9 @@ def show(asked: Asked) -> Reply:
         {
             **_words(asked.language),
             "retention": retention,
+            "bases": [basis for basis in retention.bases if _concerns(retention, basis)],
+            "other_bases": [basis for basis in retention.bases if not _concerns(retention, basis)],
+            "lapsing": [vault for vault in retention.vaults if _can_lapse(retention, vault.vault)],
             "standing": standing(retention),
             "lapse_of": lambda vault: retention.lapse.get(vault, Lapse.ALERT),
             "certificates": retention.certificates[:_SHOWN],
@@ -61,10 +64,21 @@ def save_certificate(asked: Asked) -> Reply:
 
 def standing(retention: Retention) -> str:
     """well, attention or failing: how the site stands with the law, at its worst basis."""
-    levels = [_LEVELS.get(basis.state, "attention") for basis in retention.bases]
+    levels = [
+        _LEVELS.get(basis.state, "attention") for basis in retention.bases if _concerns(retention, basis)
+    ]
     if retention.clock_doubt:
         levels.append("attention")
     return next((level for level in ("failing", "attention") if level in levels), "well")
+
+
+def _concerns(retention: Retention, basis: Basis) -> bool:
+    """Whether the box keeps anything on this basis."""
+    return any(vault.vault in basis.vaults for vault in retention.vaults)
+
+
+def _can_lapse(retention: Retention, vault: str) -> bool:
+    return any(vault in basis.vaults and (basis.must_confirm or basis.last_day) for basis in retention.bases)
 
 
 def _words(language: str) -> dict[str, Any]:
