@@ -12,6 +12,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from appliance.control.words import Period
 from appliance.runtime import clock
 from webui.wording import said
 
@@ -39,6 +40,7 @@ def filters(language: str) -> dict[str, Callable[..., Any]]:
         name: _in(language, function) for name, function in by_language.items()
     }
     made["when"] = _when_filter(language)
+    made["lasting"] = _lasting_filter(language)
     return made
 
 
@@ -119,6 +121,28 @@ def when(iso: str | None, now_ns: int, language: str, never: str | None = None) 
     )
 
 
+def lasting(iso: str, now_ns: int, language: str) -> Markup:
+    """How long something has lasted, as a <time> element with its beginning: 41 minutes."""
+    length = timedelta(seconds=max(0.0, now_ns / 1e9 - _instant(iso).timestamp()))
+    return Markup('<time datetime="{}" title="{}" data-exact>{}</time>').format(
+        iso, moment(iso, language), dates.format_timedelta(length, threshold=1, locale=language)
+    )
+
+
+def period(by: Period, start: str, language: str, brief: bool = False) -> str:
+    """An hour, day, week or month by its start: dim. 22 nov. 14:00, 22 nov. 2026, novembre 2026."""
+    match by:
+        case Period.HOUR:
+            pattern = "HH:mm" if brief else "E d MMM HH:mm"
+            return str(dates.format_datetime(_instant(start), pattern, tzinfo=ZONE, locale=language))
+        case Period.MONTH:
+            return str(dates.format_date(_day_of(start), "MMM y" if brief else "LLLL y", locale=language))
+        case Period.DAY:
+            return str(dates.format_date(_day_of(start), "d MMM" if brief else "E d MMM y", locale=language))
+    day_ = str(dates.format_date(_day_of(start), "d MMM" if brief else "d MMM y", locale=language))
+    return day_ if brief else said(language, "week of %(day)s", day=day_)
+
+
 def spread(first: float | None, last: float | None, language: str) -> str:
     """A number of which only bounds are known: 12, 12 to 15, at least 12; a dash where nothing is."""
     if first is None and last is None:
@@ -137,6 +161,14 @@ def _when_filter(language: str) -> Callable[..., Markup]:
         return when(iso, now_ns, language, never)
 
     return filter_when
+
+
+def _lasting_filter(language: str) -> Callable[..., Markup]:
+    @pass_context
+    def filter_lasting(context: Context, iso: str) -> Markup:
+        return lasting(iso, context.get("now_ns") or clock.now_ns(), language)
+
+    return filter_lasting
 
 
 def _in(language: str, function: Callable[[Any, str], str]) -> Callable[[Any], str]:

@@ -2,6 +2,7 @@
 
 from webui.pages import (
     about,
+    activity,
     connected,
     coverage,
     declaring,
@@ -23,6 +24,7 @@ from webui.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *overview.ROUTES,
+    *activity.ROUTES,
     *live.ROUTES,
     *static.ROUTES,
     *sign_in.ROUTES,

@@ -1,7 +1,7 @@
 """The words of the page in French and English: English stands in code and templates, French in `locale/`.
 
 Each part of the page brings its own file `locale/fr/parts/NAME.po`; they are put together when the page
-starts. A text may stand in several parts if it is the same in all.
+starts. A text may stand in several parts if all say it alike: a test sees to it.
 """
 
 import functools
@@ -51,22 +51,22 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def together(language: str) -> Catalog:
-    """Every part of a language as one catalogue. Raises ValueError where two parts say a text differently."""
+    """Every part of a language as one catalogue; where two parts say a text differently the first one holds."""
     whole = Catalog(locale=language)
-    origin: dict[object, str] = {}
+    for part in parts(language).values():
+        for message in part:
+            if message.id and message.string and whole.get(message.id) is None:
+                whole.add(message.id, _set_in_type(message, language))
+    return whole
+
+
+def parts(language: str) -> dict[str, Catalog]:
+    """Each part as it stands in its file, by the file's name, in order of names."""
+    found = {}
     for file in sorted((LOCALE / language / "parts").glob("*.po")):
         with file.open("rb") as words:
-            part = read_po(words, locale=language, abort_invalid=True)
-        for message in part:
-            if not message.id or not message.string:
-                continue
-            said_as = _set_in_type(message, language)
-            known = whole.get(message.id)
-            if known is not None and known.string != said_as:
-                raise ValueError(f"{file.name} and {origin[message.id]} differ on {message.id!r}")
-            whole.add(message.id, said_as)
-            origin[message.id] = file.name
-    return whole
+            found[file.name] = read_po(words, locale=language, abort_invalid=True)
+    return found
 
 
 def french_typography(text: str) -> str:

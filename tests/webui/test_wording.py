@@ -30,6 +30,16 @@ def test_every_text_has_its_french() -> None:
     assert lacking == []
 
 
+def test_no_two_parts_differ() -> None:
+    said: dict[object, tuple[str, object]] = {}
+    for name, part in wording.parts("fr").items():
+        for message in part:
+            key = message.id[0] if isinstance(message.id, (tuple, list)) else message.id
+            if key and message.string:
+                first, string = said.setdefault(key, (name, message.string))
+                assert string == message.string, f"{first} and {name} differ on {key!r}"
+
+
 def test_french_says_the_same_values() -> None:
     catalogue = wording.together("fr")
     for message in catalogue:
