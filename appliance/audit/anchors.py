@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.audit import book
+from appliance.audit import volume
 from appliance.model.errors import StorageError
 from appliance.model.instants import HOUR_NS
 from appliance.runtime import locks
@@ -36,10 +36,10 @@ def anchor(home: Home, clock: Clock = now_ns) -> Entry | None:
 
     Raises HomeError, StorageError.
     """
-    if not book.path_of(home).exists():
+    if not volume.path_of(home).exists():
         return None
     with locks.exclusive(home.state / "audit.lock"):
-        head = book.head(home)
+        head = volume.head(home)
         last = _last(home)
         if head.seq < last.lines or 0 <= clock() - last.at_ns < NOT_BEFORE_NS:
             return None

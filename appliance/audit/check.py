@@ -6,7 +6,7 @@ Needs no custodian. A restored home has no audit chain: that stays on the box, a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from appliance.audit import anchors, book, lines
+from appliance.audit import anchors, lines, volume
 from appliance.audit.lines import Noted
 from appliance.control.steps import Step
 from appliance.model.errors import HomeError
@@ -21,20 +21,31 @@ _FILE = "audit/chain.jsonl"
 
 @dataclass
 class Checked:
-    """What was found: the steps that could be read, the hash of every line, and what is wrong."""
+    """What was found: the steps that could be read, the hash of every line, and what is wrong.
+
+    `before` is the hash of the line before the first.
+    """
 
     steps: list[Noted] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
+    before: str = NO_LINE
     anchors: int = 0
     size_bytes: int = 0
     """Of the whole lines that were checked."""
+    first: int = 0
+    """The number of the first line: those before it were let go when their time had passed."""
 
     @property
     def head(self) -> Head:
         """The last line; number -1 if there is none."""
-        return Head(len(self.hashes) - 1, self.hashes[-1]) if self.hashes else book.NOTHING
+        return Head(self.total - 1, self.hashes[-1]) if self.hashes else volume.NOTHING
+
+    @property
+    def total(self) -> int:
+        """How many lines were ever written."""
+        return self.first + len(self.hashes)
 
 
 def place(number: int) -> str:
@@ -49,9 +60,9 @@ def check(home: Home, entries: Sequence[Entry] | None = None) -> Checked:
     """
     checked = Checked()
     entries = _entries(home, checked) if entries is None else entries
-    known = book.known_head(home)
+    known = volume.known_head(home)
     try:
-        content = book.content(home)
+        content = volume.content(home)
     except HomeError as error:
         checked.faults.append(Fault(_FILE, str(error)))
         return checked
@@ -59,20 +70,46 @@ def check(home: Home, entries: Sequence[Entry] | None = None) -> Checked:
     if not whole and _is_restored(home):
         _say_left_behind(entries, checked)
         return checked
+    _begin(checked, whole)
     follow(checked, whole, _box(entries))
+    _check_shortened(checked)
     if torn:
         what = f"is torn ({torn} bytes); the next step that is noted cuts it off"
-        checked.notices.append(Fault(place(len(whole)), what))
+        checked.notices.append(Fault(place(checked.total), what))
     _check_head(checked, known)
     _check_anchors(checked, entries)
     return checked
 
 
+def _begin(checked: Checked, whole: Sequence[bytes]) -> None:
+    """Take number and predecessor of the first line as it says them; whether that may be is asked after."""
+    try:
+        fields = canonical.decode(whole[0][:-1])
+        seq, before = fields["seq"], fields["prev"]
+    except (IndexError, ValueError, KeyError):
+        return
+    if type(seq) is int and seq > 0 and signing.is_public_key(before):  # the same form: 64 digits
+        checked.first, checked.before = seq, before
+
+
+def _check_shortened(checked: Checked) -> None:
+    """What is missing in front must be what the box let go and said so."""
+    said = [step for step in checked.steps if step.step is Step.BOOK_SHORTENED]
+    if said:
+        went = said[-1].details.get("before", "?")[:10]
+        checked.notices.append(
+            Fault(place(said[-1].seq), f"states that lines from before {went} were let go")
+        )
+    if checked.first and (not said or said[-1].details.get("prev") != checked.before):
+        what = f"begins with seq {checked.first}, and no line says that those before it were let go"
+        checked.faults.append(Fault(_FILE, what))
+
+
 def follow(checked: Checked, whole: Sequence[bytes], box: str) -> None:
     """Check further lines (each with its newline) that stand behind those checked."""
     for line in whole:
-        number = len(checked.hashes)
-        previous = checked.hashes[-1] if checked.hashes else NO_LINE
+        number = checked.total
+        previous = checked.hashes[-1] if checked.hashes else checked.before
         step, wrong = _check_line(number, line, previous, box)
         checked.hashes.append(canonical.sha256(line))
         checked.size_bytes += len(line)
@@ -136,10 +173,11 @@ def _check_anchors(checked: Checked, entries: Sequence[Entry]) -> None:
 
 def _against(checked: Checked, seq: int, digest: str, source: str) -> Fault | None:
     """What is wrong with the chain by what somebody remembers of it."""
-    if seq >= len(checked.hashes):
-        ends = f"ends at seq {len(checked.hashes) - 1}" if checked.hashes else "is gone"
+    if seq >= checked.total:
+        ends = f"ends at seq {checked.total - 1}" if checked.hashes else "is gone"
         return Fault(_FILE, f"{ends}, but {source} says that it had reached seq {seq}: it was cut")
-    if checked.hashes[seq] != digest:
+    at = seq - checked.first  # of lines before the first only the last one's hash is known
+    if at >= -1 and (checked.hashes[at] if at >= 0 else checked.before) != digest:
         return Fault(place(seq), f"is not the line that {source} remembers: the audit chain was replaced")
     return None
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 def _as_json(checked: "Checked", steps: "list[Noted]") -> dict[str, object]:
     return {
         "steps": [_step_as_json(step) for step in steps],
-        "total": len(checked.hashes),
+        "total": checked.total,
         "head": str(checked.head) if checked.hashes else None,
         "anchors": checked.anchors,
         "faults": [{"place": fault.place, "what": fault.what} for fault in checked.faults],
@@ -74,7 +74,7 @@ def _as_text(checked: "Checked", steps: "list[Noted]") -> str:
     lines += [f"FAULT   {on_one_line(f'{fault.place}: {fault.what}')}" for fault in checked.faults]
     lines += [f"notice  {on_one_line(f'{notice.place}: {notice.what}')}" for notice in checked.notices]
     if checked.hashes:
-        count = f"{several(len(checked.hashes), 'step')}, {several(checked.anchors, 'anchor')} in the seals"
+        count = f"{several(checked.total, 'step')}, {several(checked.anchors, 'anchor')} in the seals"
         lines.append(f"{count}. Head {checked.head}")
     elif not lines:
         lines.append("Nothing was ever noted here.")

@@ -3,6 +3,7 @@
 The term is a calendar year from date to date (box.toml). The keys go first: from then on nobody can read
 the day, not even from a backup of its files. A clock that jumped is not believed until --now confirms it.
 Statistics, which name nobody, are deleted when they are older than box.toml says. What a hold keeps stays.
+Lines of the audit chain go when they are twelve months old, and it says so.
 
 At the contract's end --end-of-contract destroys every key whatever its term, and the statistics; what a hold
 keeps stays all the same. Without --confirm it only says what would go. Before it, 'greffier reversibility'
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Destroy what is due and print what went and what stays."""
-    from appliance.audit import anchors
+    from appliance.audit import anchors, book
     from appliance.config import box
     from appliance.control.steps import Step
     from appliance.retention import destruction
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
         if not args.dry_run:
             files.delete(home, old)
+            if not outcome.doubt:
+                book.shorten(home)
             anchors.anchor(home)
     if args.json:
         shown = _as_json(outcome, args.dry_run) | {"statistics_deleted": [str(day) for day in old]}

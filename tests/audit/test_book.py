@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.audit import book
+from appliance.audit import book, volume
 from appliance.audit.check import check
 from appliance.audit.lines import LONGEST_TEXT, MOST_DETAILS
 from appliance.control.messages import Actor
@@ -22,7 +22,7 @@ CLAIRE = Actor("claire", "manager", "192.168.1.20")
 
 
 def lines_of(home: Home) -> list[dict[str, object]]:
-    return [json.loads(line) for line in book.content(home).splitlines()]
+    return [json.loads(line) for line in volume.content(home).splitlines()]
 
 
 def test_a_step_is_a_signed_line_that_says_who_did_what_from_where(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_step_is_a_signed_line_that_says_who_did_what_from_where(tmp_path: Pat
     }  # fmt: skip
     assert (noted.seq, noted.at_ns, noted.actor, noted.ended) == (1, NOW_NS, CLAIRE, Ended.REFUSED)
     assert check(box.home).steps[1] == noted
-    assert book.path_of(box.home).stat().st_mode & 0o777 == 0o600
+    assert volume.path_of(box.home).stat().st_mode & 0o777 == 0o600
 
 
 def test_openssl_agrees_with_every_signature_and_sha256sum_with_every_link(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_openssl_agrees_with_every_signature_and_sha256sum_with_every_link(tmp_p
     public, message, signature = tmp_path / "box.pem", tmp_path / "message", tmp_path / "signature"
     subprocess.run(["openssl", "pkey", "-in", box.home.signing_key, "-pubout", "-out", public], check=True)
     previous = "0" * 64
-    for line in book.content(box.home).splitlines(keepends=True):
+    for line in volume.content(box.home).splitlines(keepends=True):
         fields = json.loads(line)
         assert fields["prev"] == previous
         signature.write_bytes(bytes.fromhex(fields.pop("sig")))
@@ -96,13 +96,13 @@ def test_several_processes_write_one_chain(tmp_path: Path) -> None:
 def test_a_torn_end_is_cut_off_and_said_wherever_the_power_failed(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     book.note(box.home, CLAIRE, Step.SIGN_IN, clock=box.clock)
-    whole = book.content(box.home)
-    head = book.head_file(box.home).read_bytes()
+    whole = volume.content(box.home)
+    head = volume.head_file(box.home).read_bytes()
     book.note(box.home, CLAIRE, Step.SIGN_OUT, clock=box.clock)
-    torn_line = book.content(box.home)[len(whole) :]
+    torn_line = volume.content(box.home)[len(whole) :]
     for length in (1, 100, len(torn_line) - 1):
-        book.path_of(box.home).write_bytes(whole + torn_line[:length])
-        book.head_file(box.home).write_bytes(head)
+        volume.path_of(box.home).write_bytes(whole + torn_line[:length])
+        volume.head_file(box.home).write_bytes(head)
         assert "is torn" in check(box.home).notices[0].what
         book.note(box.home, CLAIRE, Step.SIGN_OUT, clock=box.clock)
         checked = check(box.home)
@@ -115,11 +115,11 @@ def test_a_book_that_was_shortened_says_so_for_ever(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     for _ in range(3):
         book.note(box.home, CLAIRE, Step.SIGN_IN, clock=box.clock)
-    lost = book.head(box.home)
-    whole = book.content(box.home).splitlines(keepends=True)
+    lost = volume.head(box.home)
+    whole = volume.content(box.home).splitlines(keepends=True)
     for left in (b"".join(whole[:2]), b""):
-        book.path_of(box.home).write_bytes(left)
-        book.head_file(box.home).write_text(f"{lost}\n")
+        volume.path_of(box.home).write_bytes(left)
+        volume.head_file(box.home).write_text(f"{lost}\n")
         book.note(box.home, CLAIRE, Step.SIGN_OUT, clock=box.clock)
         checked = check(box.home)
         assert [step.step for step in checked.steps[-2:]] == [Step.BOOK_CUT, Step.SIGN_OUT]
@@ -138,11 +138,11 @@ def test_what_fails_has_a_second_line_that_does_not_tell_the_sentence(tmp_path: 
     assert (first.ended, second.ended) == (Ended.DONE, Ended.FAILED)
     assert (second.step, second.subject) == (first.step, first.subject)
     assert second.details == {"line": "0", "error": "UsageError"}
-    assert b"10.0.0.7" not in book.content(box.home)
+    assert b"10.0.0.7" not in volume.content(box.home)
 
 
 def _refused_on_a_full_disk(home: Path, answer: "multiprocessing.Queue[str]") -> None:
-    size = book.path_of(Home(home)).stat().st_size
+    size = volume.path_of(Home(home)).stat().st_size
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, size + 10))
     try:
         with book.noted(Home(home), CLAIRE, Step.CHANGE_BOX):
@@ -154,14 +154,14 @@ def _refused_on_a_full_disk(home: Path, answer: "multiprocessing.Queue[str]") ->
 def test_what_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     book.note(box.home, CLAIRE, Step.SIGN_IN)
-    before = book.content(box.home)
+    before = volume.content(box.home)
     context = multiprocessing.get_context("fork")
     answer: multiprocessing.Queue[str] = context.Queue()
     child = context.Process(target=_refused_on_a_full_disk, args=(box.home.path, answer))
     child.start()
     assert "nothing was done" in answer.get(timeout=20)
     child.join()
-    assert book.content(box.home) == before
+    assert volume.content(box.home) == before
 
 
 def test_without_the_key_of_the_box_nothing_is_noted(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_without_the_key_of_the_box_nothing_is_noted(tmp_path: Path) -> None:
     box.home.signing_key.unlink()
     with pytest.raises(HomeError, match=r"box\.key"):
         book.note(box.home, CLAIRE, Step.SIGN_IN)
-    assert not book.path_of(box.home).exists()
+    assert not volume.path_of(box.home).exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
@@ -177,6 +177,6 @@ def test_what_root_writes_belongs_to_whom_the_home_belongs_to(tmp_path: Path) ->
     box = make_box(tmp_path)
     os.chown(box.home.path, 12345, 12346)
     book.note(box.home, CLAIRE, Step.SIGN_IN)
-    made = [book.path_of(box.home), book.path_of(box.home).parent, book.head_file(box.home)]
+    made = [volume.path_of(box.home), volume.path_of(box.home).parent, volume.head_file(box.home)]
     for path in (*made, box.home.state / "audit.lock"):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346), path

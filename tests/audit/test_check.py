@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.audit import anchors, book
+from appliance.audit import anchors, book, volume
 from appliance.audit.check import check
 from appliance.central import proofs
 from appliance.control.messages import Actor
@@ -34,20 +34,20 @@ def whats(box: Box) -> list[str]:
 
 def test_every_bit_counts(tmp_path: Path) -> None:
     box = box_with_steps(tmp_path, 2)
-    content = book.content(box.home)
+    content = volume.content(box.home)
     assert whats(box) == []
     for position, bit in itertools.product(range(0, len(content), 7), (1, 64)):
         changed = bytearray(content)
         changed[position] ^= bit
-        book.path_of(box.home).write_bytes(changed)
+        volume.path_of(box.home).write_bytes(changed)
         assert whats(box), f"bit {bit} of byte {position}"
 
 
 def test_lines_taken_away_swapped_repeated_or_made_up_are_found(tmp_path: Path) -> None:
     box = box_with_steps(tmp_path)
-    lines = book.content(box.home).splitlines(keepends=True)
+    lines = volume.content(box.home).splitlines(keepends=True)
     other = box_with_steps(tmp_path / "other")
-    foreign = book.content(other.home).splitlines(keepends=True)
+    foreign = volume.content(other.home).splitlines(keepends=True)
     tampered = {
         "first gone": lines[1:],
         "one gone": [lines[0], *lines[2:]],
@@ -59,11 +59,11 @@ def test_lines_taken_away_swapped_repeated_or_made_up_are_found(tmp_path: Path) 
         "another box's": foreign,
     }
     for what, left in tampered.items():
-        book.path_of(box.home).write_bytes(b"".join(left))
+        volume.path_of(box.home).write_bytes(b"".join(left))
         assert whats(box), what
-    book.path_of(box.home).write_bytes(b"".join(lines))
+    volume.path_of(box.home).write_bytes(b"".join(lines))
     assert whats(box) == []
-    book.head_file(box.home).unlink()
+    volume.head_file(box.home).unlink()
     assert "unnoticed" in whats(box)[0]
 
 
@@ -81,7 +81,7 @@ def test_it_is_anchored_when_it_grew_and_an_hour_has_passed(tmp_path: Path) -> N
     book.note(box.home, CLAIRE, Step.SIGN_IN, clock=box.clock)
     written = anchors.anchor(box.home, box.clock)
     assert written is not None
-    head = book.head(box.home)
+    head = volume.head(box.home)
     assert written.body == AuditAnchor(1, head.hash)
     book.note(box.home, CLAIRE, Step.SIGN_OUT, clock=box.clock)
     assert anchors.anchor(box.home, box.clock) is None
@@ -89,7 +89,7 @@ def test_it_is_anchored_when_it_grew_and_an_hour_has_passed(tmp_path: Path) -> N
     (box.home.state / "audit-anchor").unlink()  # only the pace hangs on it
     again = anchors.anchor(box.home, box.clock)
     assert again is not None
-    assert again.body == AuditAnchor(2, book.head(box.home).hash)
+    assert again.body == AuditAnchor(2, volume.head(box.home).hash)
     box.clock.now_ns += HOUR_NS
     assert anchors.anchor(box.home, box.clock) is None
     assert check(box.home).anchors == 2
@@ -112,8 +112,8 @@ def test_who_has_the_boxs_key_cannot_write_the_book_anew(tmp_path: Path, steps: 
     """The thief forges other lines with the key, and the noted head as well; the anchor remains."""
     box = box_with_steps(tmp_path)
     anchors.anchor(box.home, box.clock)
-    shutil.rmtree(book.path_of(box.home).parent)
-    book.head_file(box.home).unlink()
+    shutil.rmtree(volume.path_of(box.home).parent)
+    volume.head_file(box.home).unlink()
     for _ in range(steps):
         book.note(box.home, CLAIRE, Step.SIGN_IN, "forged", clock=box.clock)
     assert any("anchor in chain.jsonl" in what for what in whats(box))
@@ -125,7 +125,7 @@ def test_a_book_put_back_to_a_copy_of_itself_is_found(tmp_path: Path) -> None:
     for _ in range(2):
         book.note(box.home, CLAIRE, Step.END_HOLD, "order 12", clock=box.clock)
     anchors.anchor(box.home, box.clock)
-    for file in (book.path_of, book.head_file):
+    for file in (volume.path_of, volume.head_file):
         shutil.copy(file(kept.home), file(box.home))
     assert any("it was cut" in what for what in whats(box))
 
@@ -133,8 +133,8 @@ def test_a_book_put_back_to_a_copy_of_itself_is_found(tmp_path: Path) -> None:
 def test_a_restored_home_has_no_book_and_says_how_long_it_was(tmp_path: Path) -> None:
     box = box_with_steps(tmp_path)
     anchors.anchor(box.home, box.clock)
-    shutil.rmtree(book.path_of(box.home).parent)
-    book.head_file(box.home).unlink()
+    shutil.rmtree(volume.path_of(box.home).parent)
+    volume.head_file(box.home).unlink()
     box.home.signing_key.unlink()
     (box.home.state / "restored.json").write_text("{}\n")
     checked = check(box.home)

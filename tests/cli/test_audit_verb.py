@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.audit import book
+from appliance.audit import volume
 from appliance.cli.main import main
 from appliance.vault import chain
 from appliance.vault.seals import AuditAnchor
@@ -54,7 +54,7 @@ def test_each_privileged_verb_is_a_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert (asked["by"], asked["from"]) == ("ip", "2026-03-14T00:00:00.000000000Z")
     assert asked["custodian 1"].startswith("age1")
     assert asked["custodian 2"].startswith("age1")
-    assert b"10.0.0.7" not in book.content(box.home)
+    assert b"10.0.0.7" not in volume.content(box.home)
     assert isinstance(chain.read(box.home)[-1].body, AuditAnchor)
     assert main(["verify", "--home", home, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["audit"] == {"steps": 10, "anchors": 1}
@@ -78,7 +78,7 @@ def test_a_copy_without_the_boxs_key_is_searched_and_says_that_it_is_not_noted(
     keys = [str(key) for key in box.keys]
     assert main(["search", "--home", str(box.home.path), "--identity", *keys]) == 0
     assert "not noted" in capsys.readouterr().err
-    assert not book.path_of(box.home).exists()
+    assert not volume.path_of(box.home).exists()
 
 
 def test_verify_and_audit_name_the_line_that_was_changed(
@@ -88,7 +88,7 @@ def test_verify_and_audit_name_the_line_that_was_changed(
     home = str(box.home.path)
     assert main(["retention", "--home", home]) == 0
     assert main(["retention", "--home", home, "--now", "2026-11-22"]) == 0
-    path = book.path_of(box.home)
+    path = volume.path_of(box.home)
     path.write_bytes(path.read_bytes().replace(b"2026-11-22", b"2026-11-21"))
     for verb in ("verify", "audit"):
         capsys.readouterr()

@@ -3,13 +3,13 @@
 import threading
 from pathlib import Path
 
-from appliance.audit import book, check
+from appliance.audit import book, check, volume
 from appliance.audit.check import Checked
 from appliance.audit.lines import Noted
 from appliance.control.messages import Actor, AskAudit, Audit, AuditLine, Done, NoteStep
 from appliance.control.steps import PAGE_STEPS, Ended, Step
 from appliance.model.errors import UsageError
-from appliance.model.instants import HOUR_NS, to_iso
+from appliance.model.instants import to_iso
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.vault import chain
 from appliance.vault.seals import Init
@@ -17,49 +17,55 @@ from appliance.vault.seals import Init
 MOST_LINES = 1000
 """Of an answer: a page prints so many at a time."""
 
-WHOLE_EVERY_NS = HOUR_NS
-"""Lines checked before are checked again so often; further ones as they come."""
-
-
 _REFUSALS = frozenset({Step.SIGN_IN_REFUSED, Step.SIGN_IN_SLOWED, Step.ACCESS_REFUSED})
 
 
 class _Watch:
-    """The chain as it was checked, and only what came since is looked at again."""
+    """The chain as it was checked; only what came since is looked at again. Safe between threads."""
 
     def __init__(self, at: AtHand) -> None:
         self._at = at
         self._lock = threading.Lock()
-        self._checked = Checked()
+        self._checked: Checked | None = None
         self._seen: tuple[int, int, int] | None = None
-        self._whole_ns = 0
 
     def now(self) -> Checked:
         """What the chain says and what is wrong with it. Raises HomeError."""
         with self._lock:
-            home, seals = self._at.home(), self._at.chain()
-            seen = _look(book.path_of(home))
-            now_ns = self._at.clock()
-            old = not self._whole_ns <= now_ns < self._whole_ns + WHOLE_EVERY_NS
-            if seen == self._seen and not old:
+            seen = self._look()
+            if self._checked is not None and seen == self._seen:
                 return self._checked
-            further = None if old or seen is None or self._checked.faults else self._further(seen)
-            if further is None:
-                self._checked = check.check(home, seals.entries)
-                self._whole_ns = now_ns
+            further = self._further(self._checked, seen)
+            if self._checked is None or further is None:
+                self._checked = check.check(self._at.home(), self._at.chain().entries)
             else:
-                first = seals.entries[0].body
-                check.follow(self._checked, further, first.box if isinstance(first, Init) else "")
+                check.follow(self._checked, further, self._box())
             self._seen = seen
             return self._checked
 
-    def _further(self, seen: tuple[int, int, int]) -> list[bytes] | None:
+    def whole(self) -> None:
+        """Check all of it again, what was checked before too; who asks meanwhile is not kept waiting."""
+        seen = self._look()
+        checked = check.check(self._at.home(), self._at.chain().entries)
+        with self._lock:
+            self._checked, self._seen = checked, seen
+
+    def _further(self, checked: Checked | None, seen: tuple[int, int, int] | None) -> list[bytes] | None:
         """The whole lines behind those checked; None where the file is not the one checked, and longer."""
-        if self._seen is None or seen[0] != self._seen[0] or seen[1] <= self._seen[1]:
+        if checked is None or checked.faults or self._seen is None or seen is None:
             return None
-        with book.path_of(self._at.home()).open("rb") as file:
-            file.seek(self._checked.size_bytes)
+        if seen[0] != self._seen[0] or seen[1] <= self._seen[1]:
+            return None
+        with volume.path_of(self._at.home()).open("rb") as file:
+            file.seek(checked.size_bytes)
             return chain.split_lines(file.read())[0]
+
+    def _look(self) -> tuple[int, int, int] | None:
+        return _look(volume.path_of(self._at.home()))
+
+    def _box(self) -> str:
+        first = self._at.chain().entries[0].body
+        return first.box if isinstance(first, Init) else ""
 
 
 def _look(path: Path) -> tuple[int, int, int] | None:
@@ -72,6 +78,11 @@ def _look(path: Path) -> tuple[int, int, int] | None:
 
 def _watch(at: AtHand) -> _Watch:
     return at.once("audit", lambda: _Watch(at))
+
+
+def check_whole(at: AtHand) -> None:
+    """Check every line again, once an hour: an old one may have been changed. Raises HomeError."""
+    _watch(at).whole()
 
 
 def fault(at: AtHand) -> str:
@@ -92,7 +103,7 @@ def _audit(at: AtHand, _: Actor, ask: AskAudit) -> Audit:
     count = max(0, min(ask.count, MOST_LINES))
     page = steps[max(0, until - count) : until]
     head = str(checked.head) if checked.hashes else ""
-    return Audit(tuple(_line(step) for step in reversed(page)), len(checked.hashes), head, fault(at))
+    return Audit(tuple(_line(step) for step in reversed(page)), checked.total, head, fault(at))
 
 
 def _line(step: Noted) -> AuditLine:

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable
 
-from appliance.audit import anchors
+from appliance.audit import anchors, book
 from appliance.config import box
 from appliance.model.errors import GreffierError
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from appliance.retention import destruction
-from appliance.services.keeping import activity, copies, coverage, overview, standing
+from appliance.services.keeping import activity, audited, copies, coverage, overview, standing
 from appliance.services.keeping.at_hand import AtHand
 from appliance.statistics import archive, files
 
@@ -23,6 +23,7 @@ def _destroy(at: AtHand) -> None:
     outcome = destruction.destroy(home, config, at.clock)
     if not outcome.doubt:
         files.delete(home, files.past_term(home, outcome.now_ns, config.statistics.keep_days))
+        book.shorten(home, at.clock)
 
 
 def _anchor(at: AtHand) -> None:
@@ -46,6 +47,7 @@ Work = Callable[[AtHand], None]
 WORKS: tuple[tuple[str, Work], ...] = (
     ("destroy what has passed its term", _destroy),
     ("tie the audit chain to the seals", _anchor),
+    ("check the audit chain", audited.check_whole),
     ("put the statistics of past days together", _compact),
 )
 """Once an hour, at midnight (UTC, when terms end), and at the start."""

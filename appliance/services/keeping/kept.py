@@ -1,10 +1,9 @@
 """What is kept, how long and on which basis, and what was destroyed, as chain and calendar say it."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from appliance.config import box
 from appliance.control.messages import (
     Actor,
     AskCertificate,
@@ -18,11 +17,12 @@ from appliance.control.messages import (
 )
 from appliance.model.errors import UsageError
 from appliance.model.instants import day_of, to_iso
-from appliance.retention import destruction, holds, lawful, policy
+from appliance.retention import holds, lawful, policy
 from appliance.retention.legal.calendar import Standing
 from appliance.retention.legal.shipped import france
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.services.keeping.chain_now import ChainNow
+from appliance.services.keeping.standing import chained, memory, settings
 from appliance.vault.names import VaultName
 from appliance.vault.seals import Destroyed, Hold, Init
 
@@ -35,19 +35,25 @@ def _retention(at: AtHand, _: Actor, __: AskRetention) -> Retention:
     said = lawful.read(at.home())
     certificates = list(_certificates(chain))
     return Retention(
-        _vaults(at, chain, day_of(now_ns)),
+        _terms(at, chain, day_of(now_ns)),
         tuple(certificates[::-1][:MOST_CERTIFICATES]),
         len(certificates),
         _holds(chain, day_of(now_ns)),
         tuple(_basis(one) for one in lawful.standings(said, now_ns)),
         france().dated.isoformat(),
         {str(vault): said.lapse(vault) for vault in VaultName},
-        destruction.doubt(chain.entries, now_ns),
+        chained(at, settings(at)).doubt,
     )
 
 
-def _vaults(at: AtHand, chain: ChainNow, today: dt.date) -> tuple[VaultTerm, ...]:
-    terms = box.read(at.home().config).term_years
+def _terms(at: AtHand, chain: ChainNow, today: dt.date) -> tuple[VaultTerm, ...]:
+    terms = settings(at).term_years
+    basis = (chain.version, today, tuple(terms.items()))
+    found: tuple[VaultTerm, ...] = memory(at).of("terms", basis, lambda: _vaults(chain, terms, today))
+    return found
+
+
+def _vaults(chain: ChainNow, terms: Mapping[str, int], today: dt.date) -> tuple[VaultTerm, ...]:
     catalogue = chain.catalogue
     gone = catalogue.destroyed | catalogue.ordered
     days: dict[VaultName, list[dt.date]] = {vault: [] for vault in VaultName}
