@@ -55,7 +55,7 @@ def shares(parts: Sequence[Share], name_of: Callable[[str], str], language: str)
         (
             name_of(part.name),
             part.octets / whole,
-            formats.percent(part.octets / whole, language),
+            formats.part(part.octets / whole, language),
             formats.size(part.octets, language),
         )
         for part in sorted(parts, key=lambda part: -part.octets)

@@ -69,6 +69,11 @@ def percent(share: float | None, language: str) -> str:
     return NOTHING if share is None else str(numbers.format_percent(share, locale=language))
 
 
+def part(share: float, language: str) -> str:
+    """The same of something that is there: never nought, but less than 1 %."""
+    return f"<{_NO_BREAK}{percent(0.01, language)}" if 0 < share < 0.005 else percent(share, language)
+
+
 def day(iso: str | None, language: str) -> str:
     """2026-11-22, or an instant of that day -> 22 novembre 2026."""
     return NOTHING if not iso else str(dates.format_date(_day_of(iso), "long", locale=language))

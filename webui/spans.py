@@ -12,7 +12,7 @@ _HOURS_OF_DAYS, _DAYS, _WEEKS, _MONTHS = 2, 31, 26, 12
 
 @dataclass(frozen=True)
 class Days:
-    """The days [first, last]; `earlier` and `later`: the last days of the neighbours, None past what is known."""
+    """The days [first, last]; `earlier` and `later`: last days of the neighbours, None past what is known."""
 
     by: Period
     first: date

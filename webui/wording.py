@@ -51,7 +51,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def together(language: str) -> Catalog:
-    """Every part of a language as one catalogue; where two parts say a text differently the first one holds."""
+    """Every part of a language as one catalogue; where two parts say a text differently the first holds."""
     whole = Catalog(locale=language)
     for part in parts(language).values():
         for message in part:

@@ -69,4 +69,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => agai
 
 // A choice of place is shown at once; the button is for those without scripts.
 const where = document.getElementById("where");
-where?.addEventListener("change", () => where.form.submit());
+if (where) {
+  where.form.querySelector("button").hidden = true;
+  where.addEventListener("change", () => where.form.submit());
+}
