@@ -91,6 +91,16 @@ class FirstBoot:
             self._draft = how(self._draft)
             return self._draft
 
+    def close_if_idle(self) -> bool:
+        """End it where nobody is at it, because what it is for was done elsewhere; whether it has ended."""
+        with self._lock:
+            if self.done or (self._session and self._clock() - self._seen_ns <= IDLE_NS):
+                return self.done
+            self.done = True
+            self._forget()
+        self._when_done()
+        return True
+
     def finish(self, session: str) -> None:
         """The end: nobody is admitted any more, all is forgotten. Raises NoSetUp."""
         with self._lock:

@@ -33,6 +33,7 @@ VERBS = {
     "enrol": "make a central known to the box, by its code",
     "replicate": "send what is kept to the centrals",
     "courier": "carry what is kept to the centrals on a stick",
+    "setup": "set a box and its page up from one file",
     "web": "the page on the LAN: how the box stands, for a browser",
     "keeper": "answer the page of this box, and destroy on the day",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",

@@ -23,9 +23,10 @@ def _(text: str) -> str:
 def _welcome(asked: Asked) -> Reply:
     if boot(asked).admits(asked.session):
         return Moved(address(current(boot(asked).draft(asked.session))))
-    return Shown(
-        "setup_begin.html", {**head(asked, Screen.BEGIN), "needs_account": not asked.site.accounts.any()}
-    )
+    has_account = asked.site.accounts.any()
+    if has_account and Made.HOME in _made(asked) and boot(asked).close_if_idle():
+        return Moved("/")  # it was set up on the console meanwhile
+    return Shown("setup_begin.html", {**head(asked, Screen.BEGIN), "needs_account": not has_account})
 
 
 def _begin(asked: Asked) -> Reply:

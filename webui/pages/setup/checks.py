@@ -43,8 +43,9 @@ TO_DO = {
 }
 
 LATER = {
+    Check.CLOCK: _("Nothing keeps the clock right yet. Let the box reach a time server."),
     Check.INTERFACE: _("None was chosen: access points and gateways will report instead."),
-    Check.TRAFFIC: _("Will be seen as soon as somebody uses the Wi-Fi."),
+    Check.TRAFFIC: _("Nothing has come yet. It will as soon as somebody uses the Wi-Fi, if the mirror port is set."),
     Check.RECORDING: _("Begins as soon as the service starts; the overview will show it."),
     Check.CENTRALS: _("None yet. Add one on the page “Replication”: if the box burns, its copy remains."),
 }
@@ -67,6 +68,7 @@ def _show(asked: Asked, draft: Draft) -> Reply:
             **head(asked, Screen.TESTS),
             "rows": rows,
             "failed": sum(one.outcome is Outcome.FAILED for one in tested),
+            "waiting": sum(one.outcome is Outcome.LATER for one in tested),
         },
     )
 
