@@ -48,9 +48,16 @@ def kept(language: str, retention: Retention) -> Iterator[tuple[str, str]]:
     for vault in retention.vaults:
         term = said_many(language, "%(num)s year", "%(num)s years", vault.term_years)
         articles = [article for basis in bases_of(retention, vault.vault) for article in basis.articles]
-        law = f" ({', '.join(dict.fromkeys(articles))})" if articles else ""
-        contents = word(language, VAULT_CONTENTS, vault.vault)
-        yield word(language, VAULTS, vault.vault), f"{contents}: {term}{law}."
+        yield (
+            word(language, VAULTS, vault.vault),
+            said(
+                language,
+                "%(contents)s. Kept for %(term)s (%(law)s).",
+                contents=_capital(word(language, VAULT_CONTENTS, vault.vault)),
+                term=term,
+                law=", ".join(dict.fromkeys(articles)) or "–",
+            ),
+        )
 
 
 def bases_of(retention: Retention, vault: str) -> list[Basis]:
@@ -113,10 +120,11 @@ def _safe(language: str, box: Box, contacts: Contacts) -> Section:
             "When the term has passed, the keys are destroyed automatically: no copy can be read any more. "
             "Only an order of a judge or an authority can postpone this, for the days it names.",
         ),
-        said(language, "They are handed to nobody else, sold to nobody, and decide nothing about you."),
     ]
+    shared = said(language, "They are handed to nobody else, sold to nobody, and decide nothing about you.")
     if contacts.hosting:
-        texts.append(said(language, "Encrypted copies lie here: %(hosting)s.", hosting=contacts.hosting))
+        shared += " " + said(language, "Encrypted copies lie here: %(hosting)s.", hosting=contacts.hosting)
+    texts.append(shared)
     return Section(said(language, "How they are protected"), tuple(texts))
 
 
@@ -133,15 +141,15 @@ def _rights(language: str, contacts: Contacts) -> Section:
             ),
             said(
                 language,
-                "Write to: %(contact)s.",
+                "Write to: %(contact)s. You may also complain to the CNIL: www.cnil.fr, 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07.",
                 contact=contacts.protection_officer or contacts.email or TO_FILL_IN,
-            ),
-            said(
-                language,
-                "You may also complain to the CNIL: www.cnil.fr, 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07.",
             ),
         ),
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _lines(*texts: str) -> str:

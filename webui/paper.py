@@ -9,12 +9,15 @@ from pathlib import Path
 
 import segno
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import MethodReturnValue, XPos, YPos
 
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
 _FACES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
 _MARGIN_MM = 20
 _GREY = 90
+_LABEL_MM = 52
+_LINE_MM = 5.6
+_WITH_NEXT_MM = 28
 
 
 class Paper:
@@ -36,7 +39,9 @@ class Paper:
         self._pdf.ln(2)
 
     def heading(self, text: str) -> None:
-        """A section's title."""
+        """A section's title, never the last line of a page."""
+        if self._pdf.will_page_break(_WITH_NEXT_MM):
+            self._pdf.add_page()
         self._pdf.ln(3)
         self._write(text, "B", 12, 6.5)
 
@@ -56,13 +61,16 @@ class Paper:
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """What a thing is called, and what it is, in two columns."""
         for label, value in pairs:
+            height = _LINE_MM * max(self._lines(label, "B", _LABEL_MM), self._lines(value, "", 0))
+            if self._pdf.will_page_break(height):
+                self._pdf.add_page()
             top = self._pdf.get_y()
             self._pdf.set_font("DejaVu", "B", 10)
-            self._pdf.multi_cell(52, 5.6, label, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
-            self._pdf.set_y(top)
-            self._pdf.set_x(_MARGIN_MM + 54)
+            self._pdf.multi_cell(_LABEL_MM, _LINE_MM, label, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+            self._pdf.set_xy(_MARGIN_MM + _LABEL_MM + 2, top)
             self._pdf.set_font("DejaVu", "", 10)
-            self._pdf.multi_cell(0, 5.6, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._pdf.multi_cell(0, _LINE_MM, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._pdf.set_xy(_MARGIN_MM, top + height)
         self._pdf.ln(1.2)
 
     def code(self, text: str) -> None:
@@ -91,6 +99,13 @@ class Paper:
     def content(self) -> bytes:
         """The file."""
         return bytes(self._pdf.output())
+
+    def _lines(self, text: str, style: str, width_mm: float) -> int:
+        """How many lines a text takes; width 0: what is left beside the labels."""
+        self._pdf.set_font("DejaVu", style, 10)
+        width = width_mm or self._pdf.epw - _LABEL_MM - 2
+        lines = self._pdf.multi_cell(width, _LINE_MM, text, dry_run=True, output=MethodReturnValue.LINES)
+        return len(lines) if isinstance(lines, list) else 1
 
     def _write(self, text: str, style: str, points: float, height_mm: float) -> None:
         self._pdf.set_font("DejaVu", style, points)
