@@ -15,11 +15,29 @@ from webui.accounts.devices import Devices
 from webui.accounts.passwords import MOST_CHARACTERS, Passwords
 from webui.accounts.seats import Seat, Stage, stage_after_factor, stage_after_password
 from webui.accounts.sessions import Sessions
-from webui.accounts.throttle import OF_ADDRESS, OF_CODES, OF_DEVICE, OF_STRANGERS, Pace, Throttle
-from webui.accounts.users import Account, Users, key_of
+from webui.accounts.throttle import (
+    OF_ADDRESS,
+    OF_CODES,
+    OF_DEVICE,
+    OF_PAIR,
+    OF_RESERVE,
+    OF_STRANGERS,
+    Pace,
+    Throttle,
+)
+from webui.accounts.users import NAME_LIMIT, Account, Users, key_of
 
 WRONG_CODES = 5
 """Of one session on its way in: then the password is asked for again."""
+
+
+PASSWORD, CODE = "password", "code"
+
+Tries = list[tuple[str, Pace]]
+"""Buckets, of each of which a try is taken."""
+
+Ways = tuple[Tries, ...]
+"""Tries of which one is enough."""
 
 
 class Wrong(Exception):
@@ -70,10 +88,12 @@ class Entrance:
 
     def password(self, name: str, password: str, address: str, agent: str, device: str) -> Entered:
         """Raises Wrong, TooOften, passwords.Busy, StorageError."""
-        account = self._users.named(name) if len(name) <= MOST_CHARACTERS else None
+        name = name[: NAME_LIMIT + 1]
+        account = self._users.named(name) if device else None
         is_known = account is not None and self._devices.is_known(device, account.id)
-        tries = _tries("password", name, address, device if is_known else "")
-        self._take(tries)
+        ways = _ways(PASSWORD, name, address, device if is_known else "")
+        tries = self._take(ways)  # before anything is looked up or hashed for a stranger
+        account = account or self._users.named(name)
         is_right = len(password) <= MOST_CHARACTERS and self._passwords.is_right(
             account.password if account else None, password
         )
@@ -92,8 +112,8 @@ class Entrance:
         if account is None or seat.stage is not Stage.FACTOR:
             raise Wrong
         is_known = self._devices.is_known(device, account.id)
-        tries = _tries("code", account.name, address, device if is_known else "")
-        self._take(tries)
+        ways = _ways(CODE, account.name, address, device if is_known else "")
+        tries = self._take(ways)
         is_recovery = factors.looks_like_recovery(code)
         if not (self._used_recovery(account, code) if is_recovery else self._used_code(account, code)):
             if self._sessions.count_wrong_code(seat.number) >= WRONG_CODES:
@@ -121,8 +141,8 @@ class Entrance:
     def check_own(self, account: Account, password: str, address: str, device: str) -> None:
         """Whether it is really he, before a change of his own. Raises Wrong, TooOften, Busy."""
         is_known = self._devices.is_known(device, account.id)
-        tries = _tries("password", account.name, address, device if is_known else "")
-        self._take(tries)
+        ways = _ways(PASSWORD, account.name, address, device if is_known else "")
+        tries = self._take(ways)
         if len(password) > MOST_CHARACTERS or not self._passwords.is_right(account.password, password):
             raise Wrong
         self._give_back(tries)
@@ -143,36 +163,47 @@ class Entrance:
     def _used_recovery(self, account: Account, code: str) -> bool:
         return self._users.use_recovery_code(account.id, code)
 
-    def _take(self, tries: list[tuple[str, Pace]]) -> None:
-        """A try of each, or of none if one of them has none left."""
+    def _take(self, ways: Ways) -> Tries:
+        """A try of every bucket of the first way that has one in each; which they were. Raises TooOften."""
         now_ns = self._clock()
         with self._lock:
-            waits = [(self._throttle.wait_ns(key, pace, now_ns), key) for key, pace in tries]
-            wait_ns, key = max(waits)
-            if wait_ns:
+            waits = [max(self._throttle.wait_ns(key, pace, now_ns) for key, pace in way) for way in ways]
+            key = ways[0][-1][0]
+            if min(waits):
                 begins = key not in self._slowed
                 self._slowed.add(key)
-                raise TooOften(wait_ns, begins)
-            for key, pace in tries:
+                raise TooOften(min(waits), begins)
+            taken = ways[waits.index(0)]
+            for bucket, pace in taken:
+                self._throttle.take(bucket, pace, now_ns)
+            if taken is ways[0]:
                 self._slowed.discard(key)
-                self._throttle.take(key, pace, now_ns)
             if len(self._slowed) > throttle.PLACES:
                 self._slowed.clear()
+        return taken
 
-    def _give_back(self, tries: list[tuple[str, Pace]]) -> None:
+    def _give_back(self, tries: Tries) -> None:
         with self._lock:
             for key, pace in tries:
                 self._throttle.give_back(key, pace)
 
 
-def _tries(what: str, name: str, address: str, known_device: str) -> list[tuple[str, Pace]]:
-    """The buckets that a try is taken from: a known browser's own, else the address's and the account's."""
+def _ways(what: str, name: str, address: str, known_device: str) -> Ways:
+    """The buckets that a try is taken from: a known browser's own, else the address's and the account's.
+
+    Where strangers have emptied the account's, an address that has hardly tried has a few of its own: whoever
+    sits at another one than they do is let in, by a browser that nobody knows, too.
+    """
     account = hashlib.sha256(f"{what}/{key_of(name)}".encode()).hexdigest()
     if known_device:
         number = hashlib.sha256(known_device.encode()).hexdigest()
-        return [(f"device/{number}/{account}", OF_DEVICE if what == "password" else OF_CODES)]
-    of_account = OF_STRANGERS if what == "password" else OF_CODES
-    return [(f"address/{_network(address)}", OF_ADDRESS), (f"account/{account}", of_account)]
+        return ([(f"device/{number}/{account}", OF_DEVICE if what == PASSWORD else OF_CODES)],)
+    network = _network(address)
+    of_address = (f"address/{network}", OF_ADDRESS)
+    if what != PASSWORD:
+        return ([of_address, (f"account/{account}", OF_CODES)],)
+    reserve = [of_address, (f"pair/{network}/{account}", OF_PAIR), (f"reserve/{account}", OF_RESERVE)]
+    return [of_address, (f"account/{account}", OF_STRANGERS)], reserve
 
 
 def _network(address: str) -> str:

@@ -21,7 +21,7 @@ class User(Model):
     """An account. `key` is its name as names are compared; `clients` and `extras` are JSON lists."""
 
     id = AutoField()
-    key = CharField(64, unique=True)
+    key = CharField(256, unique=True)
     name = CharField(64)
     role = CharField(32)
     clients = TextField(null=True)

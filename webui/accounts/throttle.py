@@ -28,6 +28,9 @@ OF_STRANGERS = Pace(10, 60)
 A password that is taken needs 10**10 guesses (`passwords.LEAST_GUESSES`); CNIL 2022-100 wants such a bound
 where a password has less than 80 bits."""
 
+OF_PAIR, OF_RESERVE = Pace(3, 3600), Pace(1000, 60)
+"""One account tried from one address when strangers have used up the account's tries; and all such."""
+
 OF_DEVICE = Pace(10, 30)
 """One account from a browser that it knows."""
 

@@ -233,7 +233,7 @@ def shown_name(name: str) -> str:
 
 def key_of(name: str) -> str:
     """Names that look the same are the same."""
-    return unicodedata.normalize("NFKC", shown_name(name).casefold())[:NAME_LIMIT]
+    return unicodedata.normalize("NFKC", shown_name(name).casefold())
 
 
 def _keep_an_operator(database: Any, but: int) -> None:
