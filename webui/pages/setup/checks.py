@@ -45,10 +45,15 @@ TO_DO = {
 LATER = {
     Check.CLOCK: _("Nothing keeps the clock right yet. Let the box reach a time server."),
     Check.INTERFACE: _("None was chosen: access points and gateways will report instead."),
-    Check.TRAFFIC: _("Nothing has come yet. It will as soon as somebody uses the Wi-Fi, if the mirror port is set."),
+    Check.TRAFFIC: _(
+        "Nothing has come yet. It will as soon as somebody uses the Wi-Fi, if the mirror port is set."
+    ),
     Check.RECORDING: _("Begins as soon as the service starts; the overview will show it."),
     Check.CENTRALS: _("None yet. Add one on the page “Replication”: if the box burns, its copy remains."),
 }
+
+
+UNKNOWN = _("Cannot be known yet.")
 
 
 def _show(asked: Asked, draft: Draft) -> Reply:
@@ -77,7 +82,7 @@ def _advice(language: str, check: Check, outcome: Outcome) -> str:
     if outcome is Outcome.FAILED:
         return said(language, TO_DO[check])
     if outcome is Outcome.LATER:
-        return said(language, LATER.get(check, _("Cannot be known yet.")))
+        return said(language, LATER.get(check, UNKNOWN))
     return ""
 
 

@@ -13,6 +13,16 @@ def _(text: str) -> str:
     return text
 
 
+_TITLE = _("Recovery sheet of a custodian")
+_FOOT = _("Greffier – to be locked away")
+_SITE = _("Site")
+_CUSTODIAN = _("Custodian")
+_MADE = _("Made on")
+_PUBLIC = _("Public key")
+_HOW_KEPT = _("Keep it like a will")
+_KEY = _("The key")
+_AGAIN = _("How to use it again")
+_RECEIVED = _("Received on, by")
 _WHAT = _(
     "This sheet brings back one key to the sealed records of this site. A single key opens nothing: several "
     "custodians must come together, each with a key."
@@ -42,24 +52,22 @@ def written(
     def words(text: str, **values: object) -> str:
         return said(language, text, **values)
 
-    paper = Paper(
-        language, words("Recovery sheet of a custodian"), words("Greffier – to be locked away"), now
-    )
+    paper = Paper(language, words(_TITLE), words(_FOOT), now)
     paper.paragraph(words(_WHAT))
     paper.facts(
         [
-            (words("Site"), site),
-            (words("Custodian"), name),
-            (words("Made on"), str(format_date(now.date(), "long", locale=language))),
-            (words("Public key"), f"{recipient[:31]}\n{recipient[31:]}"),
+            (words(_SITE), site),
+            (words(_CUSTODIAN), name),
+            (words(_MADE), str(format_date(now.date(), "long", locale=language))),
+            (words(_PUBLIC), f"{recipient[:31]}\n{recipient[31:]}"),
         ]
     )
-    paper.heading(words("Keep it like a will"))
+    paper.heading(words(_HOW_KEPT))
     paper.points([*(words(text) for text in _KEEP), words(_LOCKED_KEY if locked else _OPEN_KEY)])
-    paper.heading(words("The key"))
+    paper.heading(words(_KEY))
     paper.code(key.decode("ascii"))
     paper.qr(key, 66 if locked else 52)
-    paper.heading(words("How to use it again"))
+    paper.heading(words(_AGAIN))
     paper.paragraph(words(_BACK_LOCKED if locked else _BACK, file="custodian.key"))
-    paper.facts([(words("Received on, by"), "_" * 46)])
+    paper.facts([(words(_RECEIVED), "_" * 46)])
     return paper.content()
