@@ -56,6 +56,7 @@ class Intake:
         self._bindings = Bindings(OF_FEEDS, by_source=True)
         self._translations = Translations()
         self._totals = totals
+        self._moved = (0, 0)
         bindings: list[OpenBindings] = [self._bindings, self._translations]
         self.register = Register(ledger, self._pairing, bindings, totals, config.row_limit, monotonic)
 
@@ -84,6 +85,10 @@ class Intake:
         """Nothing more will come by a channel: it gives up whatever it waits for."""
         self.keep(channel.number, channel.decoder.expire(_NEVER_NS), now_ns)
 
+    def moved(self) -> tuple[int, int]:
+        """Packets and octets of the flows told so far, sampled ones multiplied up."""
+        return self._moved
+
     def finish(self, now_ns: int) -> None:
         """Listening ends: close and seal everything. Raises StorageError if the disk refuses to the end."""
         self.register.close()
@@ -98,6 +103,8 @@ class Intake:
         source.noted.update(told.noted)
         source.lost.update(told.lost)
         flows = self._evidence(told.flows)
+        if len(told.flows):
+            self._add_up(told.flows)
         if len(flows) < len(told.flows):
             source.refused[Refusal.SAMPLED.value] += len(told.flows) - len(flows)
         rows = self._pairing.add(flows, number, now_ns)
@@ -106,6 +113,7 @@ class Intake:
         # What tells nothing may be one of very many forged messages: it costs no more than it must.
         for claims in (told.claims, claims_of(flows, self._networks) if len(flows) else told.claims[:0]):
             if len(claims):
+                self.register.meet(claims)
                 self.register.hold(self._bindings.observe(claims, number))
         if len(told.translations):
             self.register.hold(self._translations.observe(told.translations, number))
@@ -119,8 +127,17 @@ class Intake:
         rows = flows[sampled].copy()
         for name in ("packets", "octets", "packets_back", "octets_back"):
             rows[name] *= rows["sampling"]
-        self._totals.keep(self._pairing.oriented(rows, 0))
+        oriented = self._pairing.oriented(rows, 0)
+        self._totals.keep(oriented)
+        self.register.see(oriented)
         return flows[~sampled]
+
+    def _add_up(self, flows: Rows) -> None:
+        rate = np.maximum(flows["sampling"], 1)
+        packets, octets = self._moved
+        packets += int(((flows["packets"] + flows["packets_back"]) * rate).sum())
+        octets += int(((flows["octets"] + flows["octets_back"]) * rate).sum())
+        self._moved = packets, octets
 
     def _note(self, source: SourceCounts) -> None:
         told = {"text_refused": self.texts.refused, Note.FLOW_REPEATED.value: self._pairing.repeated}

@@ -26,6 +26,7 @@ from appliance.services.feeds.quarantine import Released
 from appliance.services.feeds.rhythms import Rhythms
 from appliance.services.feeds.speakers import Speakers
 from appliance.services.recording.counts import SourceCounts
+from appliance.services.recording.presence_form import Means
 from appliance.services.recording.recording import Recording, Report, recording
 from appliance.vault import homes
 
@@ -255,6 +256,7 @@ def listen(
         with recording(home_path, Intake, waiting) as at_work:
             rhythms = Rhythms(home.state, at_work.recorder.register.alarms, gate.board)
             rhythms.recall(heard_before)
+            at_work.attend(Means.TOLD)
             Listening(at_work, gate, rhythms, inlets).run(seconds, progress)
     finally:
         inlets.close()

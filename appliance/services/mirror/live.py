@@ -8,6 +8,7 @@ from appliance.model.source_names import of_interface
 from appliance.services.mirror.attendance import Attendance
 from appliance.services.mirror.recorder import Recorder
 from appliance.services.recording.counts import SourceCounts
+from appliance.services.recording.presence_form import Means
 from appliance.services.recording.recording import Recording
 
 POLL_S = 0.1
@@ -27,6 +28,7 @@ def record_interface(
     """
     recorder = at_work.recorder
     source = recorder.begin_source(of_interface(interface), live=True)
+    at_work.attend(Means.SEEN)
     attendance = Attendance(interface, at_work.config.capture, source, recorder.alarms)
     until = None if seconds is None else time.monotonic() + seconds
     ring_bytes = at_work.config.capture.ring_mib << 20

@@ -62,6 +62,7 @@ class Recorder:
         now_ns = int(frames.time[-1])
         self.register.keep(self._meter.add(decoded.packets, number, now_ns))
         if len(decoded.claims):
+            self.register.meet(decoded.claims)
             self.register.hold(self._bindings.observe(decoded.claims, number))
         self._note(source)
         self.pass_time(now_ns)
@@ -73,6 +74,10 @@ class Recorder:
     def seal(self, now_ns: int) -> None:
         """Fix everything recorded until now in segments and seals."""
         self.register.seal(now_ns)
+
+    def moved(self) -> tuple[int, int]:
+        """Packets and IP octets so far."""
+        return sum(source.packets for source in self.sources), sum(source.bytes for source in self.sources)
 
     def finish(self, now_ns: int) -> None:
         """Recording ends: close and seal everything. Raises StorageError if the disk refuses to the end."""

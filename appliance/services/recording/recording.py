@@ -13,12 +13,15 @@ from typing import Generic, Protocol, TypeVar
 from appliance.config import box
 from appliance.config.box import BoxConfig
 from appliance.model.errors import HomeError, StorageError
+from appliance.model.networks import Networks
 from appliance.runtime.memory import keep_freed_memory
 from appliance.runtime.recorder_state import RecorderState, SourceState, StateFile
 from appliance.services.recording import tables
 from appliance.services.recording.counts import SourceCounts
 from appliance.services.recording.ledger import RETRY_EVERY_S
 from appliance.services.recording.permission import AsSaid
+from appliance.services.recording.presence_form import Means
+from appliance.services.recording.present import Present
 from appliance.services.recording.register import Register
 from appliance.services.recording.signals import stop_on_signals
 from appliance.services.recording.totals import Totals
@@ -54,6 +57,7 @@ class Taker(Protocol):
     register: Register
 
     def finish(self, now_ns: int) -> None: ...
+    def moved(self) -> tuple[int, int]: ...
 
 
 T = TypeVar("T", bound=Taker)
@@ -64,6 +68,7 @@ Build = Callable[[BoxConfig, Mapping[VaultName, VaultWriter], Totals, Callable[[
 class Recording(Generic[T]):
     """A recorder at work in a home; made by `recording`."""
 
+    home: Home
     config: BoxConfig
     recorder: T
     run: Run
@@ -78,10 +83,24 @@ class Recording(Generic[T]):
         """Whether the state file is a second old."""
         return time.monotonic() >= self._due
 
+    def attend(self, means: Means) -> None:
+        """Know from now on who is there, and tell it to whoever may ask."""
+        site = Networks.of(self.config.client_networks)
+        self.recorder.register.present = Present(self.home, self.run.id, means, site)
+        self.recorder.register.present.open()
+
+    def leave(self) -> None:
+        """Know no more who is there."""
+        present, self.recorder.register.present = self.recorder.register.present, None
+        if present is not None:
+            present.close()
+
     def say(self, ended: bool = False) -> None:
         """Tell in the state file how things stand."""
         self._due = time.monotonic() + STATE_EVERY_S
         now_ns = time.time_ns()
+        if self.recorder.register.present is not None:
+            self.recorder.register.present.look(now_ns, *self.recorder.moved())
         sources = tuple(_source_state(source, now_ns) for source in self.recorder.register.sources)
         alarms = tuple(self.recorder.register.alarms)
         self._file.write(
@@ -129,7 +148,7 @@ def recording(
         recorder.register.permission.look(recorder.register.alarms)
         report = Report(notes=list(run.notes))
         file = StateFile(home.state, run.id)
-        at_work = Recording(config, recorder, run, report, stopping, file, time.time_ns())
+        at_work = Recording(home, config, recorder, run, report, stopping, file, time.time_ns())
         at_work.say()
         ended = False
         try:
@@ -137,6 +156,7 @@ def recording(
             recorder.finish(time.time_ns())
             ended = True
         finally:
+            at_work.leave()
             at_work.say(ended)
             _sum_up(report, recorder.register)
             report.seconds = time.monotonic() - started

@@ -17,6 +17,7 @@ from appliance.model.instants import HOUR_NS
 from appliance.services.recording.counts import SourceCounts
 from appliance.services.recording.ledger import Ledger
 from appliance.services.recording.permission import NOTES, Always, Permission
+from appliance.services.recording.present import Present
 from appliance.services.recording.totals import Totals
 from appliance.vault.names import VaultName
 
@@ -69,6 +70,7 @@ class Register:
         self.alarms = ledger.alarms
         self.sources: list[SourceCounts] = ledger.sources
         self.permission: Permission = Always()
+        self.present: Present | None = None
         self._ledger = ledger
         self._flows = flows
         self._open_bindings = bindings
@@ -93,6 +95,7 @@ class Register:
     def keep(self, rows: Rows) -> None:
         """Take traffic rows that closed; those that may not be kept are counted among the totals only."""
         self._totals.keep(rows)
+        self.see(rows)
         rows = self._permitted(VaultName.TRAFFIC, rows)
         self._ledger.traffic.add(rows)
         for number, count in enumerate(np.bincount(rows["source"]).tolist()):
@@ -101,6 +104,16 @@ class Register:
             routed = rows["source"][rows["behind_router"]]
             for number, count in enumerate(np.bincount(routed).tolist()):
                 self.sources[number].noted["behind_router"] += count
+
+    def see(self, rows: Rows) -> None:
+        """Traffic rows, kept or not: who is there now, for those who may ask."""
+        if self.present is not None:
+            self.present.flows(rows)
+
+    def meet(self, claims: Rows) -> None:
+        """Claims that were observed, likewise."""
+        if self.present is not None:
+            self.present.claims(claims)
 
     def hold(self, rows: Rows) -> None:
         """Take binding rows that closed."""
@@ -163,7 +176,9 @@ class Register:
         bindings, _ = self.permission.split(
             VaultName.SOURCE, held[0] if len(held) == 1 else np.concatenate(held)
         )
-        flows, _ = self.permission.split(VaultName.TRAFFIC, self._flows.changed())
+        changed = self._flows.changed()
+        self.see(changed)
+        flows, _ = self.permission.split(VaultName.TRAFFIC, changed)
         kept = self._ledger.journal(flows, bindings, self._flows.waiting)
         self._journalled |= kept
         if not kept:
