@@ -30,7 +30,9 @@ from appliance.services.keeping import (
     interfaces,
     kept,
     law,
+    live,
     overview,
+    present,
     replication,
     sources,
 )
@@ -45,7 +47,9 @@ HANDLERS: Handlers = {
     **coverage.HANDLERS,
     **interfaces.HANDLERS,
     **kept.HANDLERS,
+    **live.HANDLERS,
     **overview.HANDLERS,
+    **present.HANDLERS,
     **replication.HANDLERS,
     **sources.HANDLERS,
 }

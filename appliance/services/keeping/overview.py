@@ -4,7 +4,7 @@ from appliance.control.messages import Actor, AskOverview, Disk, Finding, Overvi
 from appliance.control.words import Level, Trouble
 from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
-from appliance.services.keeping import audited, law, replication
+from appliance.services.keeping import audited, law, present, replication
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.services.keeping.sources_now import feeds_now, interfaces_now, listened
 from appliance.services.keeping.standing import standing
@@ -42,6 +42,7 @@ def _of(at: AtHand, found: Status, findings: tuple[Finding, ...]) -> Overview:
     copied = replication.of(found.replication, findings)
     going = found.next_destruction
     days = found.kept.days
+    figures = present.figures(at)
     return Overview(
         True,
         found.config.site,
@@ -50,8 +51,8 @@ def _of(at: AtHand, found: Status, findings: tuple[Finding, ...]) -> Overview:
         any(source.live and source.link in (None, "up") for source in sources),
         sources,
         None if found.last_record_ns is None else to_iso(found.last_record_ns),
-        None,
-        None,
+        figures.users_now,
+        figures.bits_per_s,
         len(days),
         days[0].isoformat() if days else None,
         days[-1].isoformat() if days else None,
