@@ -9,6 +9,7 @@ from appliance.control.messages import QUESTION_LIMIT
 
 _PIECE_BYTES = 1 << 16
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+_STRANGERS = 64
 _LENGTH = struct.Struct(">I")
 
 
@@ -58,17 +59,16 @@ class Exchange:
 
 
 def accepted(listener: socket.socket, may_ask: Callable[[int], bool]) -> socket.socket | None:
-    """Whoever knocks, if he may (by his user, which the kernel vouches for); None if not, or he is gone."""
-    try:
-        connection, _ = listener.accept()
-    except OSError:
-        return None
-    try:
-        told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        if may_ask(_CREDENTIALS.unpack(told)[1]):
-            connection.setblocking(False)
-            return connection
-    except OSError:
-        pass
-    connection.close()
+    """Whoever knocks next and may (by his user, which the kernel vouches for); None where nobody does."""
+    for _ in range(_STRANGERS):  # then others are served, though more of them may wait
+        try:
+            connection, _address = listener.accept()
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):
+            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            if may_ask(_CREDENTIALS.unpack(told)[1]):
+                connection.setblocking(False)
+                return connection
+        connection.close()
     return None

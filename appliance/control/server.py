@@ -103,8 +103,10 @@ class Server:
 
     def _serve(self, ready: object) -> None:
         if ready is self._listener:
-            connection = accepted(self._listener, self._users.__contains__)
-            if connection:
+            for _ in range(CONNECTIONS):
+                connection = accepted(self._listener, self._users.__contains__)
+                if connection is None:
+                    break
                 self._take(Exchange(connection, time.monotonic() + QUESTION_S))
         elif ready is self._wake_out:
             self._wake_out.recv(4096)

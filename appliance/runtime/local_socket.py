@@ -2,7 +2,11 @@
 
 import os
 import socket
+import time
 from pathlib import Path
+
+_QUEUE = 256
+_PAUSE_S = 0.01
 
 
 def connect(path: Path, patience_s: float) -> socket.socket:
@@ -12,13 +16,25 @@ def connect(path: Path, patience_s: float) -> socket.socket:
         connection.settimeout(patience_s)
         folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+            _connect(connection, f"/proc/self/fd/{folder}/{path.name}", patience_s)
         finally:
             os.close(folder)
     except OSError:
         connection.close()
         raise
     return connection
+
+
+def _connect(connection: socket.socket, name: str, patience_s: float) -> None:
+    """A listener with its queue full refuses at once whoever waits with a limit of time; so wait here."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return connection.connect(name)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def listen(path: Path, mode: int) -> socket.socket:
@@ -35,7 +51,7 @@ def listen(path: Path, mode: int) -> socket.socket:
             finally:
                 os.umask(before)
             os.chmod(name, mode)
-            listener.listen(64)
+            listener.listen(_QUEUE)
         finally:
             os.close(folder)
     except OSError:

@@ -74,6 +74,7 @@ def test_a_unit_has_a_capability_only_for_its_port_or_its_ring() -> None:
     assert granted == {
         "greffier-capture.service": ["CAP_NET_RAW CAP_NET_ADMIN"],
         "greffier-central.service": ["CAP_NET_BIND_SERVICE"],
+        "greffier-keeper.service": ["CAP_NET_RAW"],
         "greffier-listen.service": ["CAP_NET_BIND_SERVICE"],
         "greffier-web.service": ["CAP_NET_BIND_SERVICE"],
         "greffier-replicate.service": [""],
