@@ -29,6 +29,7 @@ VERBS = {
     "hold": "keep stated days beyond their term",
     "reversibility": "everything that is kept, in open formats, with the custodians",
     "audit": "who did what, signed",
+    "law": "which legal bases there are, until when, and what the site said",
     "status": "sources, last record, next destruction, faults",
     "enrol": "make a central known to the box, by its code",
     "replicate": "send what is kept to the centrals",
