@@ -12,7 +12,8 @@ _OWN = "greffier"
 _VENDOR = Path(__file__).parent / "static" / "vendor"
 _TEXT = re.compile(r"(licen[cs]e|copying|notice|authors)", re.IGNORECASE)
 _TEXT_LIMIT = 200_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[(?P<extras>[^]]*)\])?")
+_EXTRA = re.compile(r"extra == ['\"]([^'\"]+)['\"]")
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,22 @@ def _sourced(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _needed() -> list[str]:
     """The packages that Greffier needs at run, and what those need, as they are installed."""
-    found: dict[str, None] = {}
-    waiting = [_OWN]
+    found: set[str] = set()
+    waiting = [(_OWN, frozenset[str]())]
+    seen: set[tuple[str, frozenset[str]]] = set()
     while waiting:
-        name = waiting.pop()
+        name, extras = waiting.pop()
         for requirement in metadata.requires(name) or ():
-            needed = _NAME.match(requirement)
-            if needed is None or "extra ==" in requirement:
+            needed = _REQUIREMENT.match(requirement)
+            extra = _EXTRA.search(requirement)
+            if needed is None or (extra and extra[1] not in extras):
                 continue
-            key = needed[0].lower().replace("_", "-")
-            if key not in found and _is_installed(key):
-                found[key] = None
-                waiting.append(key)
+            key = needed["name"].lower().replace("_", "-")
+            asked = (key, frozenset(re.findall(r"[\w-]+", needed["extras"] or "")))
+            if asked not in seen and _is_installed(key):
+                seen.add(asked)
+                found.add(key)
+                waiting.append(asked)
     return sorted(found)
 
 
@@ -92,7 +97,16 @@ def _part(found: metadata.Distribution) -> Part:
         and file.name.rpartition(".")[2] not in ("py", "pyc")
         and (text := _text(Path(str(found.locate_file(file)))))
     ]
-    return Part(told["Name"], found.version, _licence(told), _page(told), tuple(texts))
+    licence = _licence(told) or _recognised(texts)
+    return Part(told["Name"], found.version, licence, _page(told), tuple(texts))
+
+
+def _recognised(texts: list[str]) -> str:
+    """What a package that says no licence by name says by its text."""
+    whole = " ".join(" ".join(texts).split())
+    if "Permission is hereby granted, free of charge" in whole:
+        return "MIT"
+    return "BSD" if "Redistribution and use in source and binary forms" in whole else ""
 
 
 def _licence(told: metadata.PackageMetadata) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import segno
 from fpdf import FPDF
 from fpdf.enums import MethodReturnValue, XPos, YPos
+from fpdf.fonts import TTFFont
 
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
 _FACES = {"": "DejaVuSans.ttf", "B": "DejaVuSans-Bold.ttf"}
@@ -21,9 +22,13 @@ _WITH_NEXT_MM = 28
 
 
 class Paper:
-    """One document, written from top to bottom; `language` is fr or en."""
+    """One document, written from top to bottom; `language` is fr or en.
 
-    def __init__(self, language: str, title: str, foot: str, now: dt.datetime) -> None:
+    `scale` 1 sets letters of 10 points; less makes all of it smaller, but for codes.
+    """
+
+    def __init__(self, language: str, title: str, foot: str, now: dt.datetime, scale: float = 1.0) -> None:
+        self._scale = scale
         self._pdf = _Sheet(foot)
         for style, file in _FACES.items():
             self._pdf.add_font("DejaVu", style, FONTS / file)
@@ -53,23 +58,24 @@ class Paper:
     def points(self, texts: Sequence[str]) -> None:
         """A list."""
         for text in texts:
-            self._pdf.set_font("DejaVu", "", 10)
-            self._pdf.cell(5, 5.2, "•")
+            self._font("", 10)
+            self._pdf.cell(5, 5.2 * self._scale, "•")
             self._write(text, "", 10, 5.2)
         self._pdf.ln(1.2)
 
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """What a thing is called, and what it is, in two columns."""
+        line = _LINE_MM * self._scale
         for label, value in pairs:
-            height = _LINE_MM * max(self._lines(label, "B", _LABEL_MM), self._lines(value, "", 0))
+            height = line * max(self._lines(label, "B", _LABEL_MM), self._lines(value, "", 0))
             if self._pdf.will_page_break(height):
                 self._pdf.add_page()
             top = self._pdf.get_y()
-            self._pdf.set_font("DejaVu", "B", 10)
-            self._pdf.multi_cell(_LABEL_MM, _LINE_MM, label, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+            self._font("B", 10)
+            self._pdf.multi_cell(_LABEL_MM, line, label, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
             self._pdf.set_xy(_MARGIN_MM + _LABEL_MM + 2, top)
-            self._pdf.set_font("DejaVu", "", 10)
-            self._pdf.multi_cell(0, _LINE_MM, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._font("", 10)
+            self._pdf.multi_cell(0, line, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             self._pdf.set_xy(_MARGIN_MM, top + height)
         self._pdf.ln(1.2)
 
@@ -96,20 +102,35 @@ class Paper:
                 )
         self._pdf.set_y(top + side_mm + 3)
 
+    def close(self) -> None:
+        """Let a document go that is not wanted."""
+        for font in self._pdf.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
+
+    @property
+    def pages(self) -> int:
+        """How many there are so far."""
+        return int(self._pdf.page_no())
+
     def content(self) -> bytes:
         """The file."""
         return bytes(self._pdf.output())
 
     def _lines(self, text: str, style: str, width_mm: float) -> int:
         """How many lines a text takes; width 0: what is left beside the labels."""
-        self._pdf.set_font("DejaVu", style, 10)
+        self._font(style, 10)
         width = width_mm or self._pdf.epw - _LABEL_MM - 2
         lines = self._pdf.multi_cell(width, _LINE_MM, text, dry_run=True, output=MethodReturnValue.LINES)
         return len(lines) if isinstance(lines, list) else 1
 
     def _write(self, text: str, style: str, points: float, height_mm: float) -> None:
-        self._pdf.set_font("DejaVu", style, points)
-        self._pdf.multi_cell(0, height_mm, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._font(style, points)
+        height = height_mm * self._scale
+        self._pdf.multi_cell(0, height, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def _font(self, style: str, points: float) -> None:
+        self._pdf.set_font("DejaVu", style, points * self._scale)
 
 
 class _Sheet(FPDF):
