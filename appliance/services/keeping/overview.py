@@ -25,14 +25,27 @@ def _overview(at: AtHand, _: Actor, __: AskOverview) -> Overview:
 
 
 def found_wrong(at: AtHand, found: Status) -> tuple[Finding, ...]:
-    """All findings, the gravest first: of the box, of its audit chain, of the law. Raises HomeError."""
-    fault = audited.fault(at)
-    of_audit = (Finding(Trouble.AUDIT_BROKEN, Level.FAILING, said=fault),) if fault else ()
+    """All findings, the gravest first: of the box, of its audit chain, of the law."""
     told: dict[tuple[Trouble, str, str], Finding] = {}
-    for one in (*found.findings, *of_audit, *law.findings(at)):
+    for one in (*found.findings, *_of_audit(at), *_of_law(at)):
         # What a recorder has said and the law says again is one thing; an alarm in words may be several.
         told.setdefault((one.trouble, one.subject, one.said if one.trouble is Trouble.ALARM else ""), one)
     return gravest_first(tuple(told.values()))
+
+
+def _of_audit(at: AtHand) -> tuple[Finding, ...]:
+    try:
+        fault = audited.fault(at)
+    except HomeError as error:
+        fault = str(error)
+    return (Finding(Trouble.AUDIT_BROKEN, Level.FAILING, said=fault),) if fault else ()
+
+
+def _of_law(at: AtHand) -> tuple[Finding, ...]:
+    try:
+        return law.findings(at)
+    except HomeError as error:
+        return (Finding(Trouble.SETTINGS_BROKEN, Level.FAILING, said=str(error)),)
 
 
 def _of(at: AtHand, found: Status, findings: tuple[Finding, ...]) -> Overview:
