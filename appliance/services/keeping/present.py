@@ -15,6 +15,7 @@ from appliance.config import sources
 from appliance.control.messages import Actor, AskPresent, Device, Present
 from appliance.identity.presence import DEVICE
 from appliance.model.addresses import MAC_LOCAL_BIT, mac_text
+from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.services.recording import presence_form
@@ -103,8 +104,11 @@ def _device(row: tuple[int, ...], names: dict[str, str]) -> Device:
 
 
 def _names(at: AtHand) -> dict[str, str]:
-    """What the declarations call access points, by MAC. Raises HomeError."""
-    declared = sources.read(at.home().path / sources.NAME)
+    """What the declarations call access points, by MAC; nothing where they cannot be read."""
+    try:
+        declared = sources.read(at.path / sources.NAME)
+    except HomeError:
+        return {}
     return {
         mac: label
         for one in declared
