@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.audit import volume
 from appliance.model.errors import StorageError
 from appliance.model.instants import HOUR_NS
-from appliance.runtime import locks
+from appliance.runtime import locks, ownership
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import write_once
 from appliance.vault import canonical
@@ -69,6 +69,7 @@ def _remember(home: Home, last: _Last) -> None:
     content = canonical.encode({"lines": last.lines, "at_ns": last.at_ns}) + b"\n"
     try:
         write_once(_memory(home), content)
+        ownership.as_of(home.path, _memory(home))
     except StorageError:
         _memory(home).unlink(missing_ok=True)
 

@@ -11,7 +11,7 @@ from appliance.control.messages import Actor
 from appliance.control.steps import Ended, Step
 from appliance.model.errors import HomeError, StorageError
 from appliance.model.instants import DAY_NS, to_iso
-from appliance.runtime import locks
+from appliance.runtime import locks, ownership
 from appliance.runtime.clock import Clock
 from appliance.runtime.files import make_folder, sync_folder, write_all, write_once
 from appliance.vault import canonical, signing
@@ -155,10 +155,7 @@ class Volume:
 
     def _own(self, path: Path) -> None:
         """What root makes belongs to whom the home belongs to: the keeper, who goes on with it."""
-        if os.geteuid() == 0:
-            home = self._home.path.stat()
-            with contextlib.suppress(OSError):
-                os.chown(path, home.st_uid, home.st_gid)
+        ownership.as_of(self._home.path, path)
 
     def _mend(self) -> None:
         """Go on after the last whole line; state what a power cut tore and what somebody took away."""

@@ -22,7 +22,7 @@ from appliance.model.instants import NS, to_iso
 from appliance.retention.legal import calendar
 from appliance.retention.legal.calendar import Confirmation, Standing, Table
 from appliance.retention.legal.shipped import france
-from appliance.runtime import locks
+from appliance.runtime import locks, ownership
 from appliance.runtime.clock import Clock, now_ns
 from appliance.runtime.files import write_once
 from appliance.vault.names import Home, VaultName
@@ -123,8 +123,11 @@ def _end_of(day: dt.date) -> int:
 
 @contextlib.contextmanager
 def _changing(home: Home) -> Iterator[tuple[Said, Callable[[Said], None]]]:
-    with locks.exclusive(home.state / "legal.lock"):
+    lock = home.state / "legal.lock"
+    with locks.exclusive(lock):
+        ownership.as_of(home.path, lock)
         yield read(home), lambda said: write_once(path_of(home), _text(said).encode("utf-8"))
+        ownership.as_of(home.path, path_of(home))
 
 
 def _said(told: dict[str, Any]) -> Said:

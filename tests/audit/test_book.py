@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.audit import book, volume
+from appliance.audit import anchors, book, volume
 from appliance.audit.check import check
 from appliance.audit.lines import LONGEST_TEXT, MOST_DETAILS
 from appliance.control.messages import Actor
@@ -177,6 +177,7 @@ def test_what_root_writes_belongs_to_whom_the_home_belongs_to(tmp_path: Path) ->
     box = make_box(tmp_path)
     os.chown(box.home.path, 12345, 12346)
     book.note(box.home, CLAIRE, Step.SIGN_IN)
+    anchors.anchor(box.home)
     made = [volume.path_of(box.home), volume.path_of(box.home).parent, volume.head_file(box.home)]
-    for path in (*made, box.home.state / "audit.lock"):
+    for path in (*made, box.home.state / "audit.lock", box.home.state / "audit-anchor"):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346), path

@@ -1,5 +1,6 @@
 """What a site says of the law is kept, and says from which instant to which a vault is not recorded."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,12 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
     lawful.path_of(home).write_text(text, encoding="latin-1")
     with pytest.raises(HomeError, match=r"legal\.toml"):
         lawful.read(home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_says_can_be_read_by_the_services_of_the_box(tmp_path: Path) -> None:
+    home = make_box(tmp_path).home
+    os.chown(home.path, 12345, 12346)
+    lawful.set_lapse(home, VaultName.TRAFFIC, Lapse.STOP)
+    for path in (lawful.path_of(home), home.state / "legal.lock"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346), path
