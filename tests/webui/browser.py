@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from axe_playwright_python.base import AXE_FILE_PATH
@@ -22,6 +23,7 @@ from tests.webui.made_answers import MadeKeeper, made_keeper
 from tests.webui.visiting import AGENT, add, made_site
 from webui import protection
 from webui.app import Page as Application
+from webui.first_boot import FirstBoot
 from webui.request_log import RequestLog
 from webui.rights import Role
 from webui.site import Site
@@ -32,6 +34,8 @@ SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 _AXE = Path(AXE_FILE_PATH).read_text(encoding="utf-8")
 _WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+_COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules that another theme can break."""
 _SERVED = ("127.0.0.1", 0)
 
 
@@ -62,13 +66,17 @@ class Looked:
 
 
 @contextmanager
-def served(state: Path, box: str = "good", keeper: MadeKeeper | None = None) -> Iterator[Served]:
+def served(
+    state: Path, box: str = "good", keeper: Any = None, first_boot: FirstBoot | None = None
+) -> Iterator[Served]:
     """The page of a box with a made keeper, over TLS on a free port of loopback."""
     told = keeper or made_keeper(box, now_ns())
     own, tls = state / "state", state / "tls"
     own.mkdir()
     tls.mkdir()
-    site = made_site(own, told, clock=now_ns)
+    site = made_site(own, told, clock=now_ns, first_boot=first_boot)
+    if first_boot is None:
+        site.accounts.set_client("Hôtel du Port")
     certificates.create(tls, "page of a test", ["127.0.0.1"], now_ns())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls / certificates.SERVER, tls / certificates.SERVER_KEY)
@@ -103,10 +111,19 @@ def looking(
     script: bool = True,
 ) -> Iterator[Looked]:
     """A tab of somebody of this role, or of a stranger where it is None."""
+    with visiting(browser, at, role, language, script) as context, tab(context) as looked:
+        looked.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        looked.page.set_viewport_size(size)
+        yield looked
+
+
+@contextmanager
+def visiting(
+    browser: Browser, at: Served, role: Role | None = Role.OPERATOR, language: str = "fr", script: bool = True
+) -> Iterator[BrowserContext]:
+    """A browser's profile of somebody of this role, for several tabs."""
     context = browser.new_context(
         ignore_https_errors=True,
-        viewport=size,
-        color_scheme="dark" if scheme == "dark" else "light",
         locale={"fr": "fr-FR", "en": "en-GB"}[language],
         user_agent=AGENT,
         reduced_motion="reduce",
@@ -116,20 +133,31 @@ def looking(
     try:
         if role is not None:
             _sign_in(context, at, role)
-        page = context.new_page()
-        looked = Looked(page)
-        _listen(page, looked)
-        yield looked
+        yield context
     finally:
         context.close()
 
 
-def violations(page: Page) -> list[str]:
+@contextmanager
+def tab(context: BrowserContext) -> Iterator[Looked]:
+    """One tab of it, and all that goes wrong there."""
+    page = context.new_page()
+    try:
+        looked = Looked(page)
+        _listen(page, looked)
+        yield looked
+    finally:
+        page.close()
+
+
+def violations(page: Page, only_colours: bool = False) -> list[str]:
     """What axe-core finds: rule, and the elements that break it. A page's policy does not bind the judge."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE)
+    wanted = {"type": "rule", "values": _COLOURS} if only_colours else {"type": "tag", "values": _WCAG}
     found = page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then(r => r.violations)", _WCAG
+        "only => axe.run(document, {runOnly: only, resultTypes: ['violations']}).then(r => r.violations)",
+        wanted,
     )
     return [
         f"{one['id']}: {one['help']}: " + "; ".join(str(node["html"])[:160] for node in one["nodes"][:3])
@@ -199,5 +227,5 @@ class _Quiet(WSGIRequestHandler):
         """Nothing is printed."""
 
     def get_environ(self) -> dict[str, object]:
-        """As gunicorn says it."""
-        return {**super().get_environ(), "wsgi.url_scheme": "https"}
+        """What wsgiref takes the scheme from."""
+        return {**super().get_environ(), "HTTPS": "on"}
