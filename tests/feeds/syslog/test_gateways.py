@@ -20,6 +20,7 @@ from appliance.model.addresses import mac_text
 from appliance.runtime.clock import now_ns
 from tests.feeds.syslog.reading import flows, ips, tell
 from tests.system.networks import Network, may_make
+from tests.system.warm import wait_for
 
 pytestmark = pytest.mark.skipif(not may_make(), reason="only root may make a network")
 
@@ -185,24 +186,46 @@ def on_the_cable(capture: Path) -> tuple[Counter[tuple[str, str]], list[tuple[ob
     return totals, packets
 
 
+def listeners(site: Site) -> list[str]:
+    """The gateway's netlink sockets that asked for events of netfilter (12 in <linux/netlink.h>)."""
+    sockets = (line.split() for line in site.gateway.run("cat", "/proc/thread-self/net/netlink").splitlines())
+    return [fields[2] for fields in sockets if fields[1] == "12" and int(fields[3], 16)]
+
+
+def kept_back(site: Site) -> list[str]:
+    """How many packets of group 5 the kernel has not yet handed over, for each reader."""
+    groups = site.gateway.run("cat", "/proc/thread-self/net/netfilter/nfnetlink_log").splitlines()
+    return [fields[2] for fields in map(str.split, groups) if fields[0] == "5"]
+
+
+def packets_logged(folder: Path) -> int:
+    return len((folder / "packets.log").read_text().splitlines())
+
+
 @pytest.fixture
 def logged(site: Site) -> tuple[Site, Spoken]:
     """Everything that is logged and captured while both ends speak, to the end of every connection."""
     folder = site.folder
     (folder / "ulogd.conf").write_text(ULOGD.format(folder=folder))
+    tcpdump = ("tcpdump", "-U", "--immediate-mode", "-s2000", "-i", "eth0", "-w", f"{folder}/pcap", "ip")
     with (
-        running(site.client, folder / "tcpdump", "tcpdump", "-U", "-i", "eth0", "-w", f"{folder}/pcap", "ip"),
+        running(site.client, folder / "tcpdump", *tcpdump),
         running(site.gateway, folder / "events", "conntrack", "-E", "-o", "timestamp,extended,id"),
         running(site.gateway, folder / "ulogd", "ulogd", "-c", f"{folder}/ulogd.conf", "-p", f"{folder}/pid"),
     ):
-        time.sleep(1.5)
+        wait_for(lambda: "listening on" in (folder / "tcpdump.err").read_text(), 20, "tcpdump to listen")
+        wait_for(lambda: len(listeners(site)) == 2, 20, "conntrack and ulogd to hear of connections")
+        wait_for(lambda: kept_back(site), 20, "ulogd to hear of packets")
         spoken = speak(site)
         time.sleep(0.5)
         site.gateway.run("conntrack", "-F")
-        end = time.monotonic() + 5
-        while time.monotonic() < end and (folder / "events").read_text().count("DESTROY") < 6:
-            time.sleep(0.1)
-        time.sleep(1.5)  # the kernel keeps packets for a reader back for up to a second
+        for log in ("events", "flows.log"):
+            wait_for(
+                lambda log=log: (folder / log).read_text().count("DESTROY") == 6, 20, "every end to be logged"
+            )
+        # The kernel keeps packets for a reader back for up to a second.
+        wait_for(lambda: kept_back(site) == ["0"], 20, "the kernel to hand over every packet")
+        wait_for(lambda: len(on_the_cable(folder / "pcap")[1]) == packets_logged(folder), 20, "every packet")
     return site, spoken
 
 
