@@ -120,7 +120,7 @@ COUNTS = np.random.default_rng(3).integers(1, 30, 60).tolist()
 UNLIKE = [(v9, "records"), (v9, "records so far"), (ipfix, "records so far"), (ipfix, "messages")]
 
 
-@pytest.mark.parametrize(("version", "way"), UNLIKE, ids=str)
+@pytest.mark.parametrize(("version", "way"), UNLIKE)
 class TestOtherWaysOfNumbering:
     def test_no_loss_is_seen_where_there_is_none(self, version, way: str) -> None:
         for last in (2, 3, 4, 60):
