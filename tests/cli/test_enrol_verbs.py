@@ -21,6 +21,7 @@ from appliance.cli.main import main
 from appliance.config.box import BoxConfig
 from appliance.runtime.clock import now_ns
 from appliance.vault import homes, signing
+from tests.ports import free_port
 from tests.system.boxes import GREFFIER
 from tests.system.central_boxes import Place
 from tests.system.warm import wait_for
@@ -230,8 +231,7 @@ def test_only_https_is_an_address(box: Path, lyon: Place, url: str) -> None:
 
 
 def test_nobody_there_is_one_sentence(box: Path, lyon: Place) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     assert "does not answer" in enrol(box, f"https://127.0.0.1:{port}", code_of(lyon), 10)
 
 

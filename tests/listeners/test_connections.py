@@ -19,6 +19,7 @@ from appliance.listeners.conversation import Monologue
 from appliance.listeners.streams import Streams
 from appliance.model.errors import ListenError
 from appliance.model.feeds import FeedKind
+from tests.ports import free_port
 
 
 class Scene:
@@ -28,9 +29,7 @@ class Scene:
         self.arrivals: list[Arrival] = []
         self.settled = 0
         self.streams = Streams(most, most_each, lambda kind, sender, certificate: sender == declared)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.streams.listen(FeedKind.SYSLOG, "127.0.0.1", self.port, lambda: Monologue(Framing()))
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
@@ -224,9 +223,7 @@ def test_strangers_do_not_lock_out_who_is_known_by_a_certificate_alone(tmp_path:
     known = certificate.fingerprint(tmp_path / "device")
     with scene(most=6) as at, contextlib.ExitStack() as held:
         at.streams._may_stay = lambda kind, sender, shown: shown == known
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         own = certificate.context(tmp_path / "box")
         assert asking.ask(own)
         at.streams.listen(FeedKind.SYSLOG, "127.0.0.1", port, lambda: Monologue(Framing()), own)

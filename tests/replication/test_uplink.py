@@ -29,6 +29,7 @@ from appliance.replication.pacing import Limits, Line
 from appliance.replication.targets import Unreachable, Untrusted
 from appliance.replication.uplink import UNLIMITED, Uplink
 from appliance.vault import signing
+from tests.ports import free_port
 from tests.replication.made_centrals import (
     Authority,
     Central,
@@ -164,8 +165,7 @@ def _s_server(folder: Path, version: str) -> Iterator[tuple[CentralIdentity, str
     """Openssl's own server with a right certificate: whose, where, and what it says of who comes."""
     central = Central()
     central.authority.issue(folder)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", version]
     command += ["-cert", str(folder / "server.pem"), "-key", str(folder / "server.key")]
     said = folder / "said"
@@ -291,8 +291,7 @@ def test_names_and_ports_that_lead_nowhere_are_said() -> None:
     identity = Central().identity
     with pytest.raises(Unreachable, match="cannot be looked up"):
         _deposit("https://greffier.invalid", identity)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with pytest.raises(Unreachable, match="does not answer"):
         _deposit(f"https://127.0.0.1:{port}", identity)
 
@@ -354,8 +353,7 @@ def _listens(port: int) -> bool:
 def _tinyproxy(folder: Path, *lines: str) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """Debian's tinyproxy on a port of its own: where it is, and its process."""
     assert TINYPROXY, "install tinyproxy"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     settings = [f"Port {port}", "Listen 127.0.0.1", "Timeout 20", "MaxClients 10", "DisableViaHeader Yes"]
     (folder / "tinyproxy.conf").write_text(
         "\n".join([*settings, f'LogFile "{folder}/proxy.log"', *lines, ""])
@@ -422,15 +420,13 @@ def test_a_proxy_that_refuses_is_said(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_does_not_reach_central_is_said(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with _tinyproxy(tmp_path) as (where, _), pytest.raises(Unreachable, match=f"proxy {where} "):
         _deposit(f"https://127.0.0.1:{port}", Central().identity, f"http://{where}")
 
 
 def test_a_proxy_that_is_not_there_is_said_and_no_other_way_is_taken(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     with _central(tmp_path) as (central, server):
         with pytest.raises(Unreachable, match=f"the proxy 127.0.0.1:{port} does not answer"):
             _deposit(server.url, central.identity, f"http://127.0.0.1:{port}")

@@ -6,21 +6,15 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.system import custody_judge
 from tests.system.boxes import GREFFIER, Box, greffier
-
-
-def free_port() -> int:
-    """A port that nobody listens on now. It is kept for a central that is killed and started again."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @dataclass

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.system.boxes import ROOT, Box, make_box
 from tests.system.warm import wait_for
 
@@ -103,14 +104,8 @@ def _end_spare() -> None:
 
 def free_ports(address: str = "127.0.0.1") -> dict[str, int]:
     """Ports that nobody has at this moment, one for each inlet."""
-    with contextlib.ExitStack() as held:
-        ports = {}
-        for names, kind in ((UDP, socket.SOCK_DGRAM), (TCP, socket.SOCK_STREAM)):
-            for name in names:
-                taken = held.enter_context(socket.socket(socket.AF_INET, kind))
-                taken.bind((address, 0))
-                ports[name] = taken.getsockname()[1]
-        return ports
+    kinds = dict.fromkeys(UDP, socket.SOCK_DGRAM) | dict.fromkeys(TCP, socket.SOCK_STREAM)
+    return {name: free_port(kind, address) for name, kind in kinds.items()}
 
 
 def feed_box(folder: Path, networks: list[str], sources: str) -> tuple[Box, dict[str, int]]:

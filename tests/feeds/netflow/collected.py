@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port, wait_until_taken
+
 WAIT_S = 20
 
 
 def collect(exporters: Sequence[Sequence[bytes]], folder: Path) -> list[list[dict[str, Any]]]:
     """What nfdump has of each exporter's messages, which nfcapd receives as datagrams."""
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     log = folder / "nfcapd.log"
     command = ["nfcapd", "-M", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400"]
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as collector:
@@ -22,7 +24,7 @@ def collect(exporters: Sequence[Sequence[bytes]], folder: Path) -> list[list[dic
             wait_for(port)
             for number, messages in enumerate(exporters):
                 send(messages, address_of(number), port)
-            wait_for(port, "00000000:00000000")  # it has taken everything
+            wait_until_taken(port)
         finally:
             collector.terminate()
             collector.wait(WAIT_S)
@@ -33,15 +35,9 @@ def address_of(number: int) -> str:
     return f"127.0.{1 + number // 200}.{1 + number % 200}"
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, queues: str = "") -> None:
-    """Until somebody has bound the port, and its socket's queues are these."""
-    needle = f"0100007F:{port:04X} 00000000:0000 07 {queues}"
+def wait_for(port: int) -> None:
+    """Until somebody has bound the port."""
+    needle = f"0100007F:{port:04X}"
     end = time.monotonic() + WAIT_S
     while needle not in Path("/proc/net/udp").read_text():
         assert time.monotonic() < end, "nfcapd does not listen"
