@@ -61,10 +61,10 @@ class Box:
         return told[-1] if told else {}
 
     def recorders(self) -> list[dict[str, Any]]:
-        """What every recorder last said of itself, the youngest at the end; not one just writing it."""
+        """What every recorder last said of itself, the youngest at the end; not one that is just at it."""
         states = []
         for path in (self.home / "state").glob("recorder-*.json"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, FileNotFoundError):
                 states.append(dict(json.loads(path.read_text())))
         return sorted(states, key=lambda state: str(state["started"]))
 
