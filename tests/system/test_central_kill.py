@@ -41,19 +41,18 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         chance = random.Random(self.site.number)
-        line = self._open()
-        for deposit in self._endless(chance):
-            receipt = None
-            while receipt is None:
-                if self._ended.is_set():
-                    return
-                try:
-                    receipt = self._put(line, deposit)
-                except (OSError, http.client.HTTPException):
-                    line.close()
-                    time.sleep(0.05)
-                    line = self._open()
-            self.receipts.setdefault(deposit.name, []).append(receipt)
+        with contextlib.closing(self._open()) as line:
+            for deposit in self._endless(chance):
+                receipt = None
+                while receipt is None:
+                    if self._ended.is_set():
+                        return
+                    try:
+                        receipt = self._put(line, deposit)
+                    except (OSError, http.client.HTTPException):
+                        line.close()  # the next request opens it anew
+                        time.sleep(0.05)
+                self.receipts.setdefault(deposit.name, []).append(receipt)
 
     def _endless(self, chance: random.Random) -> Iterator[Deposit]:
         sent = self.site.opening()
