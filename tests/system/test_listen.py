@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from appliance.services.feeds import noticeboard
+from tests.ports import wait_until_taken
 from tests.system.boxes import GREFFIER, Box
 from tests.system.listening import Listener, declare, feed_box, listening, set_listening
 from tests.system.mounts import in_own_mounts, mount
@@ -148,7 +149,7 @@ def test_openssl_and_rsyslog_speak_to_it(tmp_path: Path) -> None:
         for number, version in ((1, "-tls1_2"), (2, "-tls1_3")):
             told = subprocess.run(
                 ["openssl", "s_client", version, "-connect", f"127.0.0.1:{ports['syslog_tls']}"],
-                input=lease(number) + b"\nQ\n", capture_output=True, timeout=20,
+                input=lease(number) + b"\n", capture_output=True, timeout=20,
             )  # fmt: skip
             shown = re.search(
                 rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", told.stdout, re.DOTALL
@@ -381,6 +382,7 @@ def test_killed_under_load_it_has_all_but_the_last_seconds(tmp_path: Path) -> No
     box, ports = feed_box(tmp_path, [CLIENTS], GATEWAY)
     with listening(box, ports) as listener, sender() as way:
         send_paced(way, [lease(number) for number in range(3000)], ports["syslog_udp"], 3000)
+        wait_until_taken(ports["syslog_udp"])
         time.sleep(2.0)  # what is older is promised to be on the disk
         for number in range(3000, 3200):
             way.sendto(lease(number), ("127.0.0.1", ports["syslog_udp"]))
