@@ -93,9 +93,9 @@ def sending(network: Network, interface: str, per_second: int) -> Iterator[None]
 
 
 @contextlib.contextmanager
-def witnessing(network: Network, interface: str, path: Path) -> Iterator[None]:
+def witnessing(network: Network, interface: str, path: Path, snaplen: int = 200) -> Iterator[None]:
     """Have tcpdump write what passes; fails if it lost a frame itself."""
-    command = f"tcpdump -i {interface} -s 200 -B 65536 --immediate-mode --nano -Z root -w {path}"
+    command = f"tcpdump -i {interface} -s {snaplen} -B 65536 --immediate-mode --nano -Z root -w {path}"
     with network.inside():
         tcpdump = subprocess.Popen(command.split(), stderr=subprocess.PIPE, text=True)
     assert tcpdump.stderr is not None
