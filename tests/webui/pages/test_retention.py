@@ -1,0 +1,158 @@
+"""Law on the page: how the site stands, holds, bases, certificates."""
+
+import json
+
+import pytest
+
+from appliance.control import messages as m
+from appliance.control.steps import Step
+from appliance.control.words import Lapse
+from tests.webui.made_answers import made_keeper
+from tests.webui.visiting import Clock, made_site, signed_in
+from webui.pages.retention import standing
+from webui.rights import Role
+
+CLOCK = Clock()
+
+
+@pytest.fixture
+def box(request, tmp_path):
+    keeper = made_keeper(getattr(request, "param", "good"), CLOCK())
+    site = made_site(tmp_path, keeper, CLOCK)
+    yield keeper, signed_in(site), site
+    site.accounts.close()
+
+
+def told(keeper, kind):
+    return [ask for _actor, ask in keeper.asked if isinstance(ask, kind)]
+
+
+HOLD = {
+    "reference": "PV 2026/12",
+    "vaults": ["traffic", "source"],
+    "first_day": "2026-11-01",
+    "last_day": "2026-11-03",
+    "until": "2027-11-30",
+}
+
+
+def test_a_hold_is_placed_and_ended(box):
+    keeper, browser, _site = box
+    assert browser.post("/retention/hold", HOLD).status == 303
+    assert browser.post("/retention/end-hold", {"reference": "PV 2026/12"}).status == 303
+    assert told(keeper, m.PlaceHold) == [
+        m.PlaceHold("PV 2026/12", ("traffic", "source"), "2026-11-01", "2026-11-03", "2027-11-30")
+    ]
+    assert told(keeper, m.EndHold) == [m.EndHold("PV 2026/12")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reference", ""),
+        ("vaults", []),
+        ("first_day", "1.11.2026"),
+        ("last_day", "2026-10-01"),
+        ("until", ""),
+    ],
+)
+def test_a_hold_that_cannot_be_meant_is_refused_with_what_was_typed(box, field, value):
+    keeper, browser, _site = box
+    answer = browser.post("/retention/hold", {**HOLD, field: value})
+    assert answer.status == 400
+    assert not told(keeper, m.PlaceHold)
+    assert "2027-11-30" in answer.text or field == "until"
+    assert '<details open>\n<summary role="button"' in answer.text
+
+
+def test_a_basis_is_confirmed_by_its_text(box):
+    keeper, browser, _site = box
+    form = {
+        "basis": "traffic-injunction",
+        "text": "Décret 2026-1011",
+        "basis_first": "2026-10-21",
+        "basis_last": "2027-10-20",
+    }
+    assert browser.post("/retention/basis", form).status == 303
+    assert told(keeper, m.ConfirmBasis) == [
+        m.ConfirmBasis("traffic-injunction", "Décret 2026-1011", "2026-10-21", "2027-10-20")
+    ]
+    assert browser.post("/retention/basis", {**form, "text": " "}).status == 400
+    assert browser.post("/retention/basis", {**form, "basis_last": "2026-10-20"}).status == 400
+    assert len(told(keeper, m.ConfirmBasis)) == 1
+
+
+def test_what_happens_at_a_lapse_is_set(box):
+    keeper, browser, _site = box
+    assert browser.post("/retention/lapse", {"vault": "traffic", "lapse": "stop"}).status == 303
+    assert browser.post("/retention/lapse", {"vault": "traffic", "lapse": "perhaps"}).status == 400
+    assert told(keeper, m.SetLapse) == [m.SetLapse("traffic", Lapse.STOP)]
+
+
+@pytest.mark.parametrize(
+    ("states", "level"),
+    [
+        (("in-force", "unlimited"), "well"),
+        (("in-force", "lapsing"), "attention"),
+        (("lapsed", "unlimited"), "failing"),
+        (("lapsing", "lapsed"), "failing"),
+    ],
+)
+def test_the_site_stands_as_its_worst_basis_does(states, level):
+    keeper = made_keeper("good", CLOCK())
+    retention = keeper.ask(m.Actor("", "", ""), m.AskRetention())
+    import msgspec
+
+    bases = tuple(
+        msgspec.structs.replace(basis, state=state)
+        for basis, state in zip(retention.bases, states, strict=True)
+    )
+    assert standing(msgspec.structs.replace(retention, bases=bases)) == level
+
+
+def test_a_basis_of_what_the_box_does_not_keep_worries_nobody():
+    keeper = made_keeper("good", CLOCK())
+    retention = keeper.ask(m.Actor("", "", ""), m.AskRetention())
+    import msgspec
+
+    foreign = msgspec.structs.replace(retention.bases[0], vaults=("biometry",), state="lapsed")
+    assert standing(msgspec.structs.replace(retention, bases=(*retention.bases, foreign))) == "well"
+
+
+def test_a_certificate_is_shown_saved_and_noted_once(box):
+    keeper, browser, _site = box
+    for _ in range(3):
+        shown = browser.get("/retention/certificate?seq=9000")
+        assert shown.status == 200
+    saved = browser.get("/retention/certificate.json?seq=9000")
+    line = keeper.ask(m.Actor("", "", ""), m.AskCertificate(9000))
+    assert saved.body.decode() == line.raw
+    assert json.loads(saved.body)["seq"] == 9000
+    assert [ask.subject for ask in told(keeper, m.NoteStep) if ask.step == Step.PRINT_DOCUMENT] == [
+        "certificate 9000"
+    ]
+
+
+@pytest.mark.parametrize("seq", ["", "x", "-1", "1" * 16, "１", "9000 or 1"])
+def test_a_certificate_that_cannot_be_is_not_asked_for(box, seq):
+    keeper, browser, _site = box
+    assert (
+        browser.get(f"/retention/certificate?seq={seq.replace(' ', '+')}".encode().decode("latin-1")).status
+        == 404
+    )
+    assert not told(keeper, m.AskCertificate)
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.SITE_MANAGER, Role.CUSTODIAN])
+def test_who_may_only_look_is_offered_no_form(box, role):
+    _keeper, _browser, site = box
+    text = signed_in(site, role).get("/retention").text
+    for action in ("/retention/hold", "/retention/end-hold", "/retention/basis", "/retention/lapse"):
+        assert f'action="{action}"' not in text
+
+
+@pytest.mark.parametrize("box", ["failing"], indirect=True)
+def test_a_basis_that_has_ended_opens_its_form(box):
+    text = box[1].get("/retention").text
+    assert "A legal basis has ended" in text
+    assert "<details open>" in text
