@@ -3,19 +3,26 @@
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from appliance.control.words import Lapse
 from appliance.model.instants import from_iso
+from appliance.model.reasons import Evidence
+from appliance.model.rows import BINDING, FED_TRAFFIC
 from appliance.retention import lawful
 from appliance.runtime import clock
+from appliance.services.feeds.intake import Intake
 from appliance.services.mirror.recorder import Recorder
 from appliance.services.mirror.replay import record_files
 from appliance.services.recording import permission
 from appliance.services.recording.alarms import Alarms
 from appliance.services.recording.permission import AsSaid
 from appliance.services.recording.recording import Report, recording
+from appliance.vault import chain
 from appliance.vault.names import Home, VaultName
+from appliance.vault.seals import Seal
 from appliance.vault.verify import verify
 from tests.retention.legal.test_calendar import RENEWED
 from tests.system.boxes import Box, make_box
@@ -137,3 +144,36 @@ def test_a_broken_file_stops_nothing_and_frees_nothing(tmp_path: Path) -> None:
     asked.look(alarms)
     assert {alarm.kind for alarm in alarms} == {"traffic_stopped"}
     assert clock.now_ns() > LAPSED_NS
+
+
+def of_a_vault(rows: int, dtype: np.dtype[np.void], time_of: str, at_ns: int) -> NDArray[np.void]:
+    made = np.zeros(rows, dtype)
+    made[time_of] = at_ns + np.arange(rows) * 10**9
+    if "evidence" in made.dtype.fields:
+        made["evidence"] = Evidence.DHCP
+    return made
+
+
+@pytest.mark.parametrize("vault", list(VaultName))
+def test_what_is_told_is_stopped_like_what_is_seen(
+    tmp_path: Path, vault: VaultName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of feeds: of ten that begin around the lapse, a second apart, those before it are kept."""
+    box = stopping_box(tmp_path / "a")
+    spell = lawful.Spell(LAPSED_NS, LAPSED_NS + 10 * 86400 * 10**9)
+    monkeypatch.setattr(lawful, "stopped", lambda said, one: (spell,) if one == vault else ())
+    is_traffic = vault is VaultName.TRAFFIC
+    with recording(box.home, Intake) as at_work:
+        intake = at_work.recorder
+        intake.number_source("feed:lobby")
+        dtype, time_of = (FED_TRAFFIC, "first_seen") if is_traffic else (BINDING, "from")
+        rows = of_a_vault(10, dtype, time_of, LAPSED_NS - 4 * 10**9)
+        (intake.register.keep if is_traffic else intake.register.hold)(rows)
+        kept = intake.register.records if is_traffic else intake.register.bindings
+        assert kept == 4
+        assert intake.sources[0].noted == {permission.NOTES[vault]: 6}
+    [sealed] = [
+        entry.body for entry in chain.read(Home(box.home)) if isinstance(entry.body, Seal) and entry.body.rows
+    ]
+    assert (sealed.vault, sealed.rows) == (vault, 4)
+    assert at_work.report.noted == {permission.NOTES[vault]: 6}
