@@ -1,7 +1,9 @@
 """Law on the page: how the site stands, holds, bases, certificates."""
 
 import json
+import urllib.parse
 
+import msgspec
 import pytest
 
 from appliance.control import messages as m
@@ -101,8 +103,6 @@ def test_what_happens_at_a_lapse_is_set(box):
 def test_the_site_stands_as_its_worst_basis_does(states, level):
     keeper = made_keeper("good", CLOCK())
     retention = keeper.ask(m.Actor("", "", ""), m.AskRetention())
-    import msgspec
-
     bases = tuple(
         msgspec.structs.replace(basis, state=state)
         for basis, state in zip(retention.bases, states, strict=True)
@@ -113,8 +113,6 @@ def test_the_site_stands_as_its_worst_basis_does(states, level):
 def test_a_basis_of_what_the_box_does_not_keep_worries_nobody():
     keeper = made_keeper("good", CLOCK())
     retention = keeper.ask(m.Actor("", "", ""), m.AskRetention())
-    import msgspec
-
     foreign = msgspec.structs.replace(retention.bases[0], vaults=("biometry",), state="lapsed")
     assert standing(msgspec.structs.replace(retention, bases=(*retention.bases, foreign))) == "well"
 
@@ -136,10 +134,7 @@ def test_a_certificate_is_shown_saved_and_noted_once(box):
 @pytest.mark.parametrize("seq", ["", "x", "-1", "1" * 16, "１", "9000 or 1"])
 def test_a_certificate_that_cannot_be_is_not_asked_for(box, seq):
     keeper, browser, _site = box
-    assert (
-        browser.get(f"/retention/certificate?seq={seq.replace(' ', '+')}".encode().decode("latin-1")).status
-        == 404
-    )
+    assert browser.get(f"/retention/certificate?seq={urllib.parse.quote(seq)}").status == 404
     assert not told(keeper, m.AskCertificate)
 
 
