@@ -26,7 +26,7 @@ from appliance.vault.seals import Seal
 from appliance.vault.verify import verify
 from tests.retention.legal.test_calendar import RENEWED
 from tests.system.boxes import Box, make_box
-from tests.vault.made_homes import Clock
+from tests.vault import made_homes
 
 ANDROID = Path(__file__).parents[2] / "cases" / "android" / "android.pcap"
 FIRST_FRAME = "2020-02-23T10:46:09Z"
@@ -111,9 +111,8 @@ def test_what_was_kept_before_the_site_wanted_it_to_stop_stays(tmp_path: Path, a
 def test_a_recorder_at_work_obeys_within_a_look_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box = stopping_box(tmp_path / "a", wanted=False)
-    home, alarms = Home(box.home), Alarms()
-    now = Clock(from_iso("2026-11-22T10:00:00Z"))
+    home, alarms = made_homes.make_box(tmp_path).home, Alarms()
+    now = made_homes.Clock(from_iso("2026-11-22T10:00:00Z"))
     monkeypatch.setattr(permission, "wall_clock", now)
     asked = AsSaid(home)
     asked.look(alarms)
@@ -132,8 +131,8 @@ def test_a_recorder_at_work_obeys_within_a_look_and_says_so(
 
 
 def test_a_broken_file_stops_nothing_and_frees_nothing(tmp_path: Path) -> None:
-    box = stopping_box(tmp_path / "a")
-    home, alarms = Home(box.home), Alarms()
+    home, alarms = made_homes.make_box(tmp_path).home, Alarms()
+    lawful.set_lapse(home, VaultName.TRAFFIC, Lapse.STOP, lambda: from_iso("2026-10-01"))
     asked = AsSaid(home)
     asked.look(alarms)
     good = lawful.path_of(home).read_text()
@@ -159,11 +158,11 @@ def test_what_is_told_is_stopped_like_what_is_seen(
     tmp_path: Path, vault: VaultName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows of feeds: of ten that begin around the lapse, a second apart, those before it are kept."""
-    box = stopping_box(tmp_path / "a")
+    home = made_homes.make_box(tmp_path).home
     spell = lawful.Spell(LAPSED_NS, LAPSED_NS + 10 * 86400 * 10**9)
     monkeypatch.setattr(lawful, "stopped", lambda said, one: (spell,) if one == vault else ())
     is_traffic = vault is VaultName.TRAFFIC
-    with recording(box.home, Intake) as at_work:
+    with recording(home.path, Intake) as at_work:
         intake = at_work.recorder
         intake.number_source("feed:lobby")
         dtype, time_of = (FED_TRAFFIC, "first_seen") if is_traffic else (BINDING, "from")
@@ -172,8 +171,6 @@ def test_what_is_told_is_stopped_like_what_is_seen(
         kept = intake.register.records if is_traffic else intake.register.bindings
         assert kept == 4
         assert intake.sources[0].noted == {permission.NOTES[vault]: 6}
-    [sealed] = [
-        entry.body for entry in chain.read(Home(box.home)) if isinstance(entry.body, Seal) and entry.body.rows
-    ]
+    [sealed] = [entry.body for entry in chain.read(home) if isinstance(entry.body, Seal) and entry.body.rows]
     assert (sealed.vault, sealed.rows) == (vault, 4)
     assert at_work.report.noted == {permission.NOTES[vault]: 6}
