@@ -159,6 +159,7 @@ def test_what_is_told_is_stopped_like_what_is_seen(
 ) -> None:
     """Rows of feeds: of ten that begin around the lapse, a second apart, those before it are kept."""
     home = made_homes.make_box(tmp_path).home
+    lawful.set_lapse(home, vault, Lapse.STOP)
     spell = lawful.Spell(LAPSED_NS, LAPSED_NS + 10 * 86400 * 10**9)
     monkeypatch.setattr(lawful, "stopped", lambda said, one: (spell,) if one == vault else ())
     is_traffic = vault is VaultName.TRAFFIC
