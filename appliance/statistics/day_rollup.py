@@ -109,9 +109,10 @@ def _sums(dtype: np.dtype[np.void], cells: Rows, *keys: tuple[str, NDArray[np.ge
     rows = np.zeros(len(together), dtype)
     for name, _ in reversed(keys):
         rows[name], together = together & 0xFFFF, together >> 16
-    for name in ("octets", "connections"):
-        np.add.at(rows[name], which, cells[name].astype(np.int64))
-    np.maximum.at(rows["clients"], which, cells["clients"].astype(np.int64))
+    for name, adding in (("octets", np.add), ("connections", np.add), ("clients", np.maximum)):
+        sums = np.zeros(len(together), np.int64)  # by itself: the fast paths of numpy take no fields of rows
+        adding.at(sums, which, cells[name].astype(np.int64))
+        rows[name] = sums
     return rows
 
 

@@ -2,8 +2,8 @@
 
 box.toml  sources.toml  box.key  chain.jsonl
 envelopes/VAULT/DAY/KEY.envelope      segments/VAULT/DAY/NAME.parquet and NAME.index
-journal/VAULT/DAY/NAME.journal        state/        statistics/DAY/NAME.jsonl
-replication/CENTRAL/
+journal/VAULT/DAY/NAME.journal        state/        statistics/DAY/NAME.jsonl and day.archive
+replication/CENTRAL/                  run/RUN.socket
 """
 
 import datetime as dt

@@ -182,3 +182,49 @@ def test_a_bomb_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
         list(unpacked(bomb))
     assert len(asked) == 1
     assert asked[0] < 1000
+
+
+def by_the_letter(archive: bytes) -> dict[str, list[dict[str, object]]]:
+    """Written from FORMAT.md alone, without Greffier and without numpy: what each file's lines say."""
+    first, _, rest = archive.partition(b"\n")
+    head, planes = json.loads(first), zlib.decompress(rest)
+
+    def column(width: int, count: int) -> list[int]:
+        nonlocal planes
+        mine, planes = planes[: width * count], planes[width * count :]
+        return [int.from_bytes(mine[row::count], "little") for row in range(count)]
+
+    lines = list(zip(*(column(width, head["lines"]) for width in (1, 1, 8, 4)), strict=True))
+    cells = iter(list(zip(*(column(width, head["cells"]) for width in (2, 2, 8, 8, 8, 1)), strict=True)))
+    left = iter(lines)
+    found: dict[str, list[dict[str, object]]] = {}
+    for name, _, _, count in head["files"]:
+        found[name] = []
+        for _ in range(count):
+            hour, marks, users, of_line = next(left)
+            told: dict[str, object] = {"day": head["day"]}
+            if hour != 255:
+                told = {"hour": f"{head['day']}T{hour:02}:00:00Z"}
+            told |= {"users": users} if marks & 1 else {}
+            told |= {"at_least": True} if marks & 2 else {}
+            told |= {"too_few": True} if marks & 4 else {}
+            listed = [cell_by_the_letter(next(cells), head["words"]) for _ in range(of_line)]
+            told |= {"cells" if hour != 255 else "systems": listed} if marks & 8 else {}
+            found[name].append(told)
+    assert planes == b""
+    return found
+
+
+def cell_by_the_letter(cell: tuple[int, ...], words: list[str]) -> dict[str, object]:
+    place, name, octets, connections, clients, at_least = cell
+    told: dict[str, object] = {"system": words[name]}
+    if place != 65535:
+        told = {"place": words[place], "use": words[name], "bytes": octets, "connections": connections}
+    return told | {"clients": clients} | ({"at_least": True} if at_least else {})
+
+
+@given(st.lists(st.lists(lines(), max_size=4).map("".join), max_size=3))
+@settings(deadline=None, max_examples=40)
+def test_it_is_what_the_format_says(texts: list[str]) -> None:
+    found = by_the_letter(packed(*texts))
+    assert list(found.values()) == [[json.loads(line) for line in text.splitlines()] for text in texts]
