@@ -34,6 +34,7 @@ def standing(now: Overview, language: str) -> Standing:
     if now.last_record is None and now.is_recording:
         return _first_minutes(now, language, colour)
     if not now.is_recording:
+        colour = str(Level.FAILING if now.level is Level.WELL else now.level)
         headline = _("Nothing is being recorded at the moment")
         sentence = _("What your Wi-Fi carries meanwhile cannot be recorded afterwards.")
         return Standing(colour, said(language, headline), said(language, sentence))
