@@ -25,9 +25,9 @@ NOT_BEFORE_NS = HOUR_NS
 
 @dataclass(frozen=True)
 class _Last:
-    """The newest anchor: how many lines it names, when it was written."""
+    """The newest anchor: what it names, and when it was written."""
 
-    lines: int
+    anchor: AuditAnchor | None
     at_ns: int
 
 
@@ -41,12 +41,14 @@ def anchor(home: Home, clock: Clock = now_ns) -> Entry | None:
     with locks.exclusive(home.state / "audit.lock"):
         head = volume.head(home)
         last = _last(home)
-        if head.seq < last.lines or 0 <= clock() - last.at_ns < NOT_BEFORE_NS:
+        due = AuditAnchor(head.seq + 1, head.hash)
+        # Not "more lines than then": a book that was cut has fewer, and is anchored on all the same.
+        if head.seq < 0 or due == last.anchor or 0 <= clock() - last.at_ns < NOT_BEFORE_NS:
             return None
         chain = Chain.open(home)
         chain.clock = clock
-        [entry] = chain.append([AuditAnchor(head.seq + 1, head.hash)])
-        _remember(home, _Last(head.seq + 1, entry.at_ns))
+        [entry] = chain.append([due])
+        _remember(home, due, entry.at_ns)
         return entry
 
 
@@ -59,14 +61,15 @@ def _last(home: Home) -> _Last:
     """As remembered, else out of the chain. Only the pace hangs on it, so that it need not be proven."""
     try:
         told = canonical.decode(_memory(home).read_bytes().removesuffix(b"\n"))
-        return _Last(int(told["lines"]), int(told["at_ns"]))
+        return _Last(AuditAnchor(int(told["lines"]), str(told["hash"])), int(told["at_ns"]))
     except (OSError, ValueError, KeyError, TypeError):
         found = of(chains.read(home))
-        return _Last(found[-1][1].audit_lines, found[-1][0].at_ns) if found else _Last(0, -NOT_BEFORE_NS)
+        return _Last(found[-1][1], found[-1][0].at_ns) if found else _Last(None, -NOT_BEFORE_NS)
 
 
-def _remember(home: Home, last: _Last) -> None:
-    content = canonical.encode({"lines": last.lines, "at_ns": last.at_ns}) + b"\n"
+def _remember(home: Home, last: AuditAnchor, at_ns: int) -> None:
+    told = {"lines": last.audit_lines, "hash": last.audit_hash, "at_ns": at_ns}
+    content = canonical.encode(told) + b"\n"
     try:
         write_once(_memory(home), content)
         ownership.as_of(home.path, _memory(home))

@@ -96,6 +96,18 @@ def test_it_is_anchored_when_it_grew_and_an_hour_has_passed(tmp_path: Path) -> N
     assert verify(box.home).faults == ()
 
 
+def test_a_book_that_was_cut_is_anchored_on_all_the_same(tmp_path: Path) -> None:
+    box = box_with_steps(tmp_path, 9)
+    anchors.anchor(box.home, box.clock)
+    volume.path_of(box.home).unlink()
+    book.note(box.home, CLAIRE, Step.SIGN_IN, clock=box.clock)
+    box.clock.now_ns += HOUR_NS
+    again = anchors.anchor(box.home, box.clock)
+    assert again is not None
+    assert again.body == AuditAnchor(2, volume.head(box.home).hash)
+    assert len(whats(box)) == 2  # what the book confesses, and what the first anchor remembers
+
+
 def test_an_anchor_is_a_line_that_central_takes(tmp_path: Path) -> None:
     box = box_with_steps(tmp_path)
     entry = anchors.anchor(box.home, box.clock)
