@@ -1,10 +1,11 @@
 """The demonstration: two phones come into a café, their connections are recorded, sealed, and read back.
 
-    make demo            (KEEP=1 make demo keeps the folder)
+    make demo            (KEEP=1 make demo keeps the folder, and leaves the page open)
 
 Everything is done with the command `greffier`, as its user would; each command line is shown.
 """
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -13,12 +14,16 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyotp
+
 from demo.centrals import Centrals
 from demo.commands import ask, greffier
+from demo.page import NAME, PageOf
 
 CAPTURES = [Path(__file__).resolve().parent / "captures" / name for name in ("iphone.pcap", "android.pcap")]
 NETWORKS = ["192.168.2.0/24", "fe80::/10"]
@@ -27,6 +32,7 @@ ACCESS_POINT = "02:ca:fe:00:00:01"
 CUSTODIANS = ["owner.key", "lawyer.key"]
 CENTRALS = ["Lyon", "Lille"]
 ROWS_SHOWN = 18
+UNBURNT = "box-before-the-fire"
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 
 WHAT_HAPPENED = """What happened: two phones' connections were written down as they passed, on disk within a
@@ -168,17 +174,47 @@ def replicate(folder: Path) -> None:
     greffier(folder, "central", "compare", *CENTRALS)
 
 
+def look_at_the_page(folder: Path, page: PageOf) -> None:
+    tell(
+        "12. And what does the owner see of it, day by day? A page on the café's network, on her phone, in "
+        "French or English. It says how the box stands and what there is to do, and can reach no record. "
+        "The phones are gone and the recorder was ended, so it says:"
+    )
+    with page:
+        page.say_what_it_says()
+
+
 def lose_the_box(folder: Path) -> None:
     before = connections(folder, "box")
-    shutil.rmtree(folder / "box")
+    if os.environ.get("KEEP"):
+        (folder / "box").rename(folder / UNBURNT)
+    else:
+        shutil.rmtree(folder / "box")
     tell(
-        "12. The box burns, and all that is in it. Lyon gives its home back, as sealed as it was; the two "
+        "13. The box burns, and all that is in it. Lyon gives its home back, as sealed as it was; the two "
         "custodians read it again."
     )
     greffier(folder, "central", "restore", "--dir", "Lyon", "--site", "Demo Café", "--to", "restored")
     if connections(folder, "restored/home", shown=True) != before:
         raise SystemExit("the demonstration ends here: central did not give back what the box had")
     print(f"    the same {len(before)} connections, to the last byte", flush=True)
+
+
+def leave_it_open(folder: Path, page: PageOf) -> None:
+    tell(
+        "The page stays open, of the box as it was before the fire. The browser warns of a certificate "
+        f"that it does not know: it is this machine's own ({folder}/page/tls/ca.pem)."
+    )
+    with page:
+        code = pyotp.TOTP(page.secret)
+        print(
+            f"\n    {page.url}\n    name: {NAME}\n    password: {page.password}\n"
+            f"    code now: {code.now()}, then {code.at(time.time() + 30)}; "
+            f"in an authenticator: {page.secret}\n    Ctrl-C ends it.",
+            flush=True,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            page.wait()
 
 
 def connections(folder: Path, home: str, shown: bool = False) -> list[dict[str, Any]]:
@@ -245,8 +281,12 @@ def main() -> int:
         read_back(folder)
         look_at_totals(folder)
         replicate(folder)
+        page = PageOf(folder, "box")
+        look_at_the_page(folder, page)
         lose_the_box(folder)
         tell(WHAT_HAPPENED)
+        if os.environ.get("KEEP"):
+            leave_it_open(folder, page.of(UNBURNT))
     finally:
         if os.environ.get("KEEP"):
             tell(f"Kept: {folder}")

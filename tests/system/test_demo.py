@@ -19,7 +19,7 @@ def demonstrate(tmp_path: Path, path: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -40,6 +40,7 @@ def all_is_told(said: str) -> None:
     assert said.count("│ 02:ca:fe:00:00:01 │") > 10
     assert said.count("lacks nothing") == 2
     assert "The two are equal" in said
+    assert "Nothing is being recorded at the moment" in said
     assert "connections, to the last byte" in said
 
 
