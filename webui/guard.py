@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import bottle
+from markupsafe import escape
 
+from appliance.model.errors import GreffierError
 from webui import incoming, outgoing, protection, refusing, shell, wording
 from webui.accounts.seats import Seat
 from webui.incoming import Incoming, Unreadable
@@ -53,7 +55,8 @@ class Visit:
 
 def answer(site: Site, route: Route, path: Mapping[str, str]) -> Sent:
     """What this request is answered with: every answer of the page is made here or in `lost`."""
-    return _told(site, route.path, lambda visit: _answered(site, route, path, visit))
+    is_public = route.path.startswith(_PUBLIC)
+    return _told(site, route.path, lambda visit: _answered(site, route, path, visit), is_public)
 
 
 def lost(site: Site, status: int) -> Sent:
@@ -67,14 +70,16 @@ def lost(site: Site, status: int) -> Sent:
     return _told(site, "unknown", found)
 
 
-def _told(site: Site, where: str, show: Callable[[Visit], Sent]) -> Sent:
+def _told(site: Site, where: str, show: Callable[[Visit], Sent], is_public: bool = False) -> Sent:
     outgoing.protect()
     visit: Visit | None = None
     try:
-        visit = _visit(site, incoming.read())
+        visit = _visit(site, incoming.read(), is_public)
         return show(visit)
     except Unreadable as error:
         return _failed(site, visit, error.status)
+    except GreffierError as error:  # the page's own folder: its disk is full, or it is damaged
+        return _failed(site, visit, 503, said=str(error))
     except Exception as error:  # noqa: BLE001  a defect of ours is a page that says so, and a line of its kind
         _log.error("unexpected %s in %s", type(error).__name__, where)
         if site.debug:
@@ -82,12 +87,12 @@ def _told(site: Site, where: str, show: Callable[[Visit], Sent]) -> Sent:
         return _failed(site, visit, 500)
 
 
-def _visit(site: Site, came: Incoming) -> Visit:
+def _visit(site: Site, came: Incoming, is_public: bool) -> Visit:
     if not protection.is_own_host(came.host, site.names):
         raise Unreadable(421)
     asked_for = came.query.get("language", "")
     language = wording.chosen(asked_for, came.language_cookie, came.headers["Accept-Language"] or "")
-    if came.path.startswith(_PUBLIC):
+    if is_public:
         return Visit(came, "", None, language)
     if asked_for == language:
         outgoing.cookie("greffier-language", language, protection.DEVICE_LASTS_S)
@@ -152,7 +157,7 @@ def _sent(site: Site, route: Route, visit: Visit, reply: Reply) -> Sent:
         case Moved():
             return _moved(site, visit, reply)
         case Saved():
-            return outgoing.saved(visit.incoming, reply, public=visit.incoming.path.startswith(_PUBLIC))
+            return outgoing.saved(visit.incoming, reply, public=not visit.secret)
         case Streamed():
             return outgoing.streamed(reply)
 
@@ -200,6 +205,10 @@ def _failed(site: Site, visit: Visit | None, status: int, sentence: str = "", sa
     language = visit.language if visit else "en"
     person, secret, path = (visit.person, visit.secret, visit.incoming.path) if visit else (None, "", "/")
     told = sentence or wording.said(language, refusing.SENTENCES.get(status, refusing.SENTENCES[400]))
-    values = shell.values(site, person, secret, path, "")
-    shown = rendered(language, "error.html", {**values, "status": status, "sentence": told, "said": said})
+    try:
+        values = shell.values(site, person, secret, path, "")
+        shown = rendered(language, "error.html", {**values, "status": status, "sentence": told, "said": said})
+    except Exception as error:  # noqa: BLE001  where even this page fails, its words are left
+        _log.error("unexpected %s in error.html", type(error).__name__)
+        shown = str(escape(f"{told} {said}"))
     return outgoing.page(shown, status)

@@ -60,7 +60,11 @@ class Form:
     files: Mapping[str, Upload] = field(default_factory=dict)
 
 
-_HEADERS = ("Accept-Language", "Accept-Encoding", "If-None-Match", "Origin", "Sec-Fetch-Site")
+_HEADERS = {
+    name: f"HTTP_{name.upper().replace('-', '_')}"
+    for name in ("Accept-Language", "Accept-Encoding", "If-None-Match", "Origin", "Sec-Fetch-Site")
+}
+"""As they come: bottle would refuse to read one that is not UTF-8."""
 
 
 class _Request(bottle.BaseRequest):  # type: ignore[misc]
@@ -87,7 +91,7 @@ def read() -> Incoming:
         secret=secret if protection.is_secret(secret) else "",
         device=device if protection.is_secret(device) else "",
         language_cookie=request.get_cookie("greffier-language") or "",
-        headers={name: request.get_header(name) for name in _HEADERS},
+        headers={name: environ.get(key) for name, key in _HEADERS.items()},
     )
 
 

@@ -30,6 +30,7 @@ SENTENCES = {
     413: _("What was sent is too large."),
     415: _("The request was not understood."),
     421: _("The box does not answer to this name. Use its address, or the name it was given."),
+    503: _("The page cannot work as it should. Whoever maintains the box needs the words below."),
     500: _("Something went wrong in this page. The recording is not touched by it."),
 }
 

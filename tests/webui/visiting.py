@@ -1,6 +1,7 @@
 """A browser's ways without a browser: cookies, forms, tokens, against the page's real WSGI application."""
 
 import io
+import itertools
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -127,7 +128,7 @@ class Visitor:
         environ = self._environ(method, url, body, kind, headers or {})
         answered = self.page(environ, lambda status, given, *_: told.extend((status, given)))
         try:
-            content = b"".join(answered)
+            content = b"".join(itertools.islice(answered, 1 if _is_stream(told[1]) else None))
         finally:
             if close := getattr(answered, "close", None):
                 close()
@@ -166,6 +167,11 @@ class Visitor:
         for line in lines:
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
+
+
+def _is_stream(headers: list[tuple[str, str]]) -> bool:
+    """Of a stream the first event is read, then the browser goes away."""
+    return any(value.startswith("text/event-stream") for name, value in headers if name == "Content-Type")
 
 
 def add(site: Site, name: str, role: Role, **more: Any) -> None:

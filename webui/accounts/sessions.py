@@ -5,12 +5,14 @@ stage, so that nothing known before a password was given is of use after it. It 
 without a request, twelve hours after it began, and when the account's password, factor or rights change.
 """
 
+import contextlib
 import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.model.errors import StorageError
 from appliance.model.instants import to_iso
 from webui.accounts.seats import Seat, Stage
 from webui.accounts.store import Store
@@ -88,12 +90,12 @@ class Sessions:
         return row is not None and row["stage"] == Stage.IN and _is_alive(row, self._clock())
 
     def touch(self, number: str) -> None:
-        """It is used now."""
+        """It is used now. A disk that refuses ends it early, and keeps nobody from looking what is wrong."""
         now_ns = self._clock()
         row = self._row(number)
         if row is None or now_ns - row["used_ns"] < _TOUCHED_NS:
             return
-        with self._store.turn() as database:
+        with contextlib.suppress(StorageError), self._store.turn() as database:
             Session.update(used_ns=now_ns).where(Session.number == number).execute(database)
 
     def count_wrong_code(self, number: str) -> int:

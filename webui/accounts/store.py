@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peewee import PeeweeException, SchemaManager, SqliteDatabase
+from peewee import IntegrityError, PeeweeException, SchemaManager, SqliteDatabase
 
 from appliance.model.errors import HomeError, StorageError
 from webui.accounts.tables import SCHEMA, TABLES, Rule
@@ -36,11 +36,16 @@ class Store:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[Any]:
-        """The database, in a transaction that is on the disk when the block ends. Raises StorageError."""
+        """The database, in a transaction that is on the disk when the block ends.
+
+        Raises StorageError; and IntegrityError as it is, which says that there is such a row.
+        """
         with self._lock:
             try:
                 with self._database.atomic():
                     yield self._database
+            except IntegrityError:
+                raise
             except PeeweeException as error:
                 raise StorageError(f"{self._path} cannot be written: {error}; free its disk") from error
 
