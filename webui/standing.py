@@ -47,15 +47,13 @@ def standing(now: Overview, language: str) -> Standing:
             language, "Act now: %(num)s serious problem", "Act now: %(num)s serious problems", failing
         )
         return Standing(colour, headline, said(language, _("Part of the box does not do what it should.")))
-    headline = said(language, _("Recording works, with something to look at"))
-    count = len(now.findings)
-    sentence = said_many(
+    headline = said_many(
         language,
-        "%(num)s point needs your attention.",
-        "%(num)s points need your attention.",
-        count,
+        "Recording works, %(num)s thing to look at",
+        "Recording works, %(num)s things to look at",
+        len(now.findings),
     )
-    return Standing(colour, headline, sentence)
+    return Standing(colour, headline, said(language, _("Below stands what it is, and what to do about it.")))
 
 
 def _first_minutes(now: Overview, language: str, colour: str) -> Standing:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -34,7 +35,7 @@ ASKED_WITH = {
     "/sources/change": "/sources/change?label=bornes",
     "/retention/certificate": "/retention/certificate?seq=9000",
     "/users/<user>": "/users/1",
-    "/about/licence": "/about/licence?name=greffier",
+    "/about/licence": "/about/licence?name=bottle",
 }
 """What a page needs to be told in its address."""
 
@@ -172,6 +173,23 @@ def test_first_paint_is_light(browser: Browser, good: Served, path: str) -> None
         looked.page.wait_for_timeout(200)
         assert len(looked.octets) >= 5
         assert sum(looked.octets.values()) < FIRST_PAINT_OCTETS
+
+
+def test_an_open_page_follows_the_box(browser: Browser, tmp_path: Path) -> None:
+    """One stream a page: numbers move, and what is wrong is said as soon as it is, with nobody's touch."""
+    with served(tmp_path, "good") as at, looking(browser, at, language="en") as looked:
+        page = looked.page
+        page.goto(at.url + "/")
+        page.locator("p.live").wait_for()
+        assert "Everything is being recorded" in page.locator("h1").inner_text()
+        at.keeper.box = "failing"
+        page.get_by_role("heading", name="Nothing is being recorded").wait_for(timeout=15_000)
+        assert page.locator("[data-live=users]").inner_text() == "–"
+        assert page.locator(".finding.failing").is_visible()
+        assert at.site.watch._seats.total() == 1
+        at.keeper.box = "good"
+        page.get_by_role("heading", name="Everything is being recorded").wait_for(timeout=15_000)
+        assert looked.wrong == []
 
 
 def test_pages_do_without_scripts(browser: Browser, good: Served) -> None:

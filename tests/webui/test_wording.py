@@ -101,7 +101,7 @@ def test_language_is_the_one_that_was_chosen(query: str, cookie: str, header: st
 
 
 def test_plural_follows_the_language() -> None:
-    one, many = "%(num)s point needs your attention.", "%(num)s points need your attention."
-    assert wording.said_many("en", one, many, 0) == "0 points need your attention."
-    assert wording.said_many("fr", one, many, 0) == "0 point demande votre attention."
-    assert wording.said_many("fr", one, many, 2) == "2 points demandent votre attention."
+    one, many = "%(num)s more point to look at", "%(num)s more points to look at"
+    assert wording.said_many("en", one, many, 0) == "0 more points to look at"
+    assert wording.said_many("fr", one, many, 0) == "0 autre point à voir"
+    assert wording.said_many("fr", one, many, 2) == "2 autres points à voir"
