@@ -138,6 +138,44 @@ STEPS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+DETAILS = _words(
+    networks=_("client networks"),
+    network=_("network"),
+    interfaces=_("interfaces"),
+    access_points=_("access points"),
+    addresses=_("addresses"),
+    mac=_("MAC address"),
+    kinds=_("may send"),
+    secret=_("secret"),
+    certificate=_("certificate"),
+    replaces=_("replaces the former one"),
+    fingerprint=_("fingerprint"),
+    vaults=_("what"),
+    first_day=_("first day"),
+    last_day=_("last day"),
+    until=_("until"),
+    text=_("text"),
+    lapse=_("rule"),
+    role=_("role"),
+    extras=_("further rights"),
+    days=_("days"),
+    why=_("why"),
+)
+"""What the details of a line of the journal are called."""
+
+SUBJECTS = _words(
+    places=_("names of places"),
+    groups=_("groups of places"),
+    contacts=_("contacts"),
+    branding=_("look of the page"),
+    notice=_("information notice"),
+    register=_("GDPR register entry"),
+    journal=_("journal"),
+    rotation=_("age of passwords"),
+    **VAULTS,
+)
+"""Subjects of lines that are words of ours, and no name that somebody gave."""
+
 ENDED = _words(done=_("done"), failed=_("failed"), refused=_("refused"))
 
 BASIS_STATES = MappingProxyType(

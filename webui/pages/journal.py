@@ -7,7 +7,7 @@ from appliance.control.steps import Step
 from webui.pages.noting import note
 from webui.rights import Right
 from webui.routing import Asked, Refusal, Reply, Route, Shown
-from webui.vocabulary import ENDED, ROLES, STEPS, word
+from webui.vocabulary import DETAILS, ENDED, ROLES, STEPS, SUBJECTS, word
 from webui.wording import said
 
 _A_PAGE = 50
@@ -53,11 +53,21 @@ def _before(asked: Asked) -> int | None:
 def _words(language: str) -> dict[str, Any]:
     return {
         "step": lambda line: word(language, STEPS, line.step),
+        "subject": lambda line: _subject(language, line),
+        "details": lambda line: [
+            (word(language, DETAILS, key), value) for key, value in line.details.items()
+        ],
         "outcome": lambda line: word(language, ENDED, line.outcome),
         "level": lambda line: _LEVELS.get(line.outcome, "attention"),
         "role": lambda line: word(language, ROLES, line.actor.role) if line.actor.role else "",
         "place": lambda line: _place(language, line),
     }
+
+
+def _subject(language: str, line: AuditLine) -> str:
+    """A word of ours is translated; where the subject is a name that somebody gave, it stands."""
+    ours = (Step.CHANGE_SETTINGS, Step.PRINT_DOCUMENT, Step.SET_LAPSE, Step.CHANGE_RULES)
+    return word(language, SUBJECTS, line.subject) if line.step in ours else line.subject
 
 
 def _place(language: str, line: AuditLine) -> str:
