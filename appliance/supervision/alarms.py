@@ -28,7 +28,7 @@ _OF_ALL = ("clock_unsynchronised", "storage", "sources", "feeds_lost")
 def of_process(process: Process, alarm: Raised) -> Finding:
     """An alarm of a process that records."""
     if alarm.kind.endswith(_STOPPED):
-        trouble, level, subject = Trouble.VAULT_STOPPED, Level.FAILING, alarm.kind.removesuffix(_STOPPED)
+        trouble, level, subject = Trouble.VAULT_STOPPED, Level.ATTENTION, alarm.kind.removesuffix(_STOPPED)
     elif alarm.kind.startswith(_SILENT):
         trouble, level, subject = *_silence(alarm.kind), alarm.kind.removeprefix(_SILENT)
     else:
