@@ -1,6 +1,7 @@
 """What the network was used for, out of statistics: no address and no record is near."""
 
 import datetime as dt
+import threading
 from collections.abc import Mapping
 
 from appliance.control.messages import Activity, Actor, AskActivity, PeriodTotals, Share, SystemShare
@@ -9,6 +10,30 @@ from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.statistics.rollup import Rollup, Told
 from appliance.statistics.rollups import Rollups
 from appliance.statistics.summary import Sums
+
+MOST_ANSWERS = 64
+"""Kept until there are other statistics, which is once an hour: a page is looked at again and again."""
+
+
+class _Answered:
+    """What was answered out of one rollup."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rollup: Rollup | None = None
+        self.answers: dict[AskActivity, Activity] = {}
+
+    def of(self, rollup: Rollup, ask: AskActivity) -> Activity:
+        """The answer, the same as before if nothing has come since. Raises UsageError."""
+        with self.lock:
+            known = self.answers.get(ask) if self.rollup is rollup else None
+        if known is None:
+            known = _told(rollup, ask)
+            with self.lock:
+                if self.rollup is not rollup or len(self.answers) >= MOST_ANSWERS:
+                    self.rollup, self.answers = rollup, {}
+                self.answers[ask] = known
+        return known
 
 
 def warm(at: AtHand) -> None:
@@ -22,8 +47,11 @@ def _rollup(at: AtHand) -> Rollup:
     return at.once("statistics", lambda: Rollups(home, at.clock)).now()
 
 
-def _activity(at: AtHand, actor: Actor, ask: AskActivity) -> Activity:
-    rollup = _rollup(at)
+def _activity(at: AtHand, _: Actor, ask: AskActivity) -> Activity:
+    return at.once("activity", _Answered).of(_rollup(at), ask)
+
+
+def _told(rollup: Rollup, ask: AskActivity) -> Activity:
     first, last = _day(ask.first_day), _day(ask.last_day)
     if last < first:
         raise UsageError("the last day is before the first")
