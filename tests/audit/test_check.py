@@ -67,6 +67,14 @@ def test_lines_taken_away_swapped_repeated_or_made_up_are_found(tmp_path: Path) 
     assert "unnoticed" in whats(box)[0]
 
 
+def test_who_has_not_the_key_cannot_write_a_line(tmp_path: Path) -> None:
+    """Numbers, links and the noted head are all as they should be: only the signatures are another's."""
+    box, other = box_with_steps(tmp_path), box_with_steps(tmp_path / "other")
+    for file in (volume.path_of, volume.head_file):
+        shutil.copy(file(other.home), file(box.home))
+    assert whats(box) == ["is not signed by this box"] * 4
+
+
 def test_a_step_that_is_noted_while_a_check_reads_is_no_fault(tmp_path: Path) -> None:
     box = box_with_steps(tmp_path, 1)
     entries = chain.read(box.home)
