@@ -116,9 +116,7 @@ def test_a_name_that_nobody_has_is_treated_as_one_that_somebody_has(place: Any) 
     unknown = [guess(place, "Nobody", "x", f"198.51.101.{number % 2}") for number in range(60)]
     assert known == unknown
     assert known.count("wrong") == 10 + 2 * 3
-    assert place.hasher.worked - worked == 2 * 16, (
-        "an unknown name is hashed, too"
-    )
+    assert place.hasher.worked - worked == 2 * 16, "an unknown name is hashed, too"
 
 
 def test_a_stolen_device_has_a_pace_of_its_own(place: Any) -> None:
