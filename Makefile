@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
 UV := build/lock/bin/uv
 
-.PHONY: help setup demo test lint bench bench-live bench-feeds bench-central faults fuzz fuzz-wire lock clean
+.PHONY: help setup demo test lint bench bench-live bench-feeds bench-central bench-web faults fuzz fuzz-wire lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ bench-feeds: .venv/.with-run ## feeds decoded, recorded and received, beside nfc
 bench-central: .venv/.with-run ## a backlog that drains, and sites by the thousand at one central: SQLite, PostgreSQL
 	@.ci/debian-packages bench
 	@$(BIN)/python -m bench.central $(BENCH)
+
+bench-web: .venv/.with-run ## every page of a box with a year of statistics, many requests in flight, one core
+	@$(BIN)/python -m bench.web $(BENCH)
 
 faults: .venv/.with-dev ## FAULTS=500 faults between a box and two centrals, then what lies where; SEED=N again (root)
 	@.ci/debian-packages demo test
