@@ -3,11 +3,9 @@
 from appliance.control.messages import AskPresent, Device, Present
 from appliance.control.steps import Step
 from webui.pages.noting import note
+from webui.pages.paging import leaf
 from webui.rights import Right
 from webui.routing import Asked, Reply, Route, Shown
-
-_LISTED = 1000
-"""More rows than that no browser shows quickly and nobody reads."""
 
 
 def show(asked: Asked) -> Reply:
@@ -27,8 +25,7 @@ def show(asked: Asked) -> Reply:
         "connected.html",
         {
             "present": present,
-            "devices": found[:_LISTED],
-            "found": len(found),
+            "leaf": leaf(asked, "/connected", found),
             "points": [(key, settings.name_of(key)) for key in points],
             "name_of": settings.name_of,
             "search": asked.query.get("search", ""),

@@ -38,9 +38,7 @@ def show(asked: Asked) -> Reply:
             "values": values,
             "box": box,
             "known": _known_places(asked, box, values.places),
-            "shades": [colours.shades(values.branding.colour, is_dark) for is_dark in (False, True)]
-            if values.branding.colour
-            else [],
+            "ratio": _ratio(values.branding.colour),
         },
     )
 
@@ -147,6 +145,14 @@ def _networks(asked: Asked, texts: list[str]) -> tuple[str, ...]:
     except ValueError as error:
         sentence = said(asked.language, "A network is written like 192.168.0.0/16.")
         raise Refusal(sentence, "networks", said=str(error)) from None
+
+
+def _ratio(colour: str) -> float | None:
+    """The contrast of words on the site's colour; None without one."""
+    if not colour:
+        return None
+    made = colours.shades(colour, False)
+    return round(colours.contrast(colours.of(made.ink), colours.of(made.ground)), 1)
 
 
 def _known_places(asked: Asked, box: Box, names: Mapping[str, str]) -> list[tuple[str, str, str]]:

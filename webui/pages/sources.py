@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from appliance.control.messages import AskSources, Declared, Done, ForgetSource, Sources, Stranger
 from webui.guides import GUIDES
 from webui.pages.coverage import REACHES, day_href, lanes, reach_of, today
+from webui.pages.paging import leaf
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
 from webui.vocabulary import KINDS, LOST, word
@@ -31,6 +32,7 @@ def show(asked: Asked) -> Reply:
         "sources.html",
         {
             "sources": sources,
+            "leaf": leaf(asked, "/sources", sources.declared),
             "waiting": [_waiting(asked.language, stranger) for stranger in sources.strangers],
             "lanes": lanes(asked, last - dt.timedelta(days=days - 1), last),
             "days": days,

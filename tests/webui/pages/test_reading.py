@@ -3,7 +3,9 @@
 import io
 import re
 import tarfile
+import urllib.parse
 
+import msgspec
 import pytest
 
 from appliance.control import messages as m
@@ -133,3 +135,27 @@ def test_the_certificate_is_for_strangers_too_where_there_is_one(box):
     (site.state / "tls").mkdir()
     (site.state / "tls" / "ca.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n")
     assert stranger.get("/ca.pem").body == b"-----BEGIN CERTIFICATE-----\n"
+
+
+def test_a_long_list_is_turned_page_by_page_and_keeps_its_filter(tmp_path):
+    class Crowded(type(made_keeper("good", 0))):
+        def ask(self, actor, ask):
+            answer = super().ask(actor, ask)
+            if not isinstance(ask, m.AskPresent):
+                return answer
+            many = [f"02:00:00:00:{number // 256:02x}:{number % 256:02x}" for number in range(450)]
+            devices = tuple(msgspec.structs.replace(answer.devices[0], mac=mac) for mac in many)
+            return msgspec.structs.replace(answer, devices=devices)
+
+    site = made_site(tmp_path, Crowded("good", CLOCK()), CLOCK)
+    browser, url, seen = signed_in(site), "/connected?search=02", []
+    while url:
+        text = browser.get(url).text
+        seen += re.findall(r'<th scope="row"><code>([^<]+)<', text)
+        link = re.search(r'href="(/connected[^"]+)" rel="next"', text)
+        url = link[1].replace("&amp;", "&") if link else ""
+        assert not url or "search=02" in url
+    assert len(seen) == len(set(seen)) == 450
+    for odd in ("0", "-1", "99999", "x", "１"):
+        assert browser.get(f"/connected?page={urllib.parse.quote(odd)}").status == 200
+    site.accounts.close()
