@@ -51,12 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Destroy what is due and print what went and what stays."""
-    from appliance.audit import anchors, book
-    from appliance.config import box
     from appliance.control.steps import Step
-    from appliance.retention import destruction
-    from appliance.runtime.clock import now_ns
-    from appliance.statistics import files
+    from appliance.services import term
     from appliance.vault import homes
 
     try:
@@ -66,16 +62,10 @@ def run(args: argparse.Namespace) -> int:
     home = homes.existing(args.home)
     if args.end_of_contract or args.confirm:
         return _end_contract(home, args)
-    config = box.read(home.config)
     stated = {} if stated_ns is None else {"stated": to_iso(stated_ns)}
     with contextlib.nullcontext() if args.dry_run else noted(home, Step.APPLY_TERM, "", stated):
-        outcome = destruction.destroy(home, config, now_ns, stated_ns, args.dry_run)
-        old = [] if outcome.doubt else files.past_term(home, outcome.now_ns, config.statistics.keep_days)
-        if not args.dry_run:
-            files.delete(home, old)
-            if not outcome.doubt:
-                book.shorten(home)
-            anchors.anchor(home)
+        applied = term.apply(home, stated_ns=stated_ns, dry_run=args.dry_run)
+    outcome, old = applied.outcome, list(applied.statistics)
     if args.json:
         shown = _as_json(outcome, args.dry_run) | {"statistics_deleted": [str(day) for day in old]}
         print(json.dumps(shown))

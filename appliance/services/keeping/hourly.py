@@ -3,31 +3,20 @@
 import threading
 from collections.abc import Callable
 
-from appliance.audit import anchors, book
-from appliance.config import box
 from appliance.model.errors import GreffierError
 from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
-from appliance.retention import destruction
+from appliance.services import term
 from appliance.services.keeping import activity, audited, copies, coverage, overview, standing
 from appliance.services.keeping.at_hand import AtHand
-from appliance.statistics import archive, files
+from appliance.statistics import archive
 
 TURN_S = 5.0
 AGAIN_NS = 5 * MINUTE_NS
 """What failed is tried again so much later."""
 
 
-def _destroy(at: AtHand) -> None:
-    home = at.home()
-    config = box.read(home.config)
-    outcome = destruction.destroy(home, config, at.clock)
-    if not outcome.doubt:
-        files.delete(home, files.past_term(home, outcome.now_ns, config.statistics.keep_days))
-        book.shorten(home, at.clock)
-
-
-def _anchor(at: AtHand) -> None:
-    anchors.anchor(at.home(), at.clock)
+def _apply(at: AtHand) -> None:
+    term.apply(at.home(), at.clock)
 
 
 def _compact(at: AtHand) -> None:
@@ -45,8 +34,7 @@ def _look(at: AtHand) -> None:
 Work = Callable[[AtHand], None]
 
 WORKS: tuple[tuple[str, Work], ...] = (
-    ("destroy what has passed its term", _destroy),
-    ("tie the audit chain to the seals", _anchor),
+    ("destroy what has passed its term", _apply),
     ("check the audit chain", audited.check_whole),
     ("put the statistics of past days together", _compact),
 )
