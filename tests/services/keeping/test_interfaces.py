@@ -1,15 +1,15 @@
 """Which interface brings a mirror: real frames over real (virtual) cables, in a network of the test's own."""
 
 import contextlib
+import ipaddress
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Ether
 
 from appliance.capture import listening
 from appliance.control.messages import AskInterfaces, Interface, Interfaces
@@ -23,6 +23,13 @@ PHONES = [f"02:00:00:00:01:{number:02x}" for number in range(3)]
 ROUTER = "02:00:00:00:00:99"
 
 
+def frame(mac: str, to_mac: str, address: str, to_address: str) -> bytes:
+    """An Ethernet frame with an IPv4 datagram (RFC 791) of 30 octets over UDP."""
+    ethernet = bytes.fromhex((to_mac + mac).replace(":", "") + "0800")
+    addresses = ipaddress.ip_address(address).packed + ipaddress.ip_address(to_address).packed
+    return ethernet + struct.pack("!BBHHHBBH", 0x45, 0, 58, 1, 0, 64, 17, 0) + addresses + bytes(38)
+
+
 def frames() -> list[bytes]:
     """Three telephones of one network that speak with many others through a router, both ways."""
     sent = []
@@ -30,9 +37,7 @@ def frames() -> list[bytes]:
         own = f"192.168.7.{10 + number}"
         for far in range(12):
             there = f"198.51.{far}.7"
-            out = Ether(src=phone, dst=ROUTER) / IP(src=own, dst=there) / UDP(sport=5000, dport=443)
-            back = Ether(src=ROUTER, dst=phone) / IP(src=there, dst=own) / UDP(sport=443, dport=5000)
-            sent += [bytes(out / bytes(30)), bytes(back / bytes(30))]
+            sent += [frame(phone, ROUTER, own, there), frame(ROUTER, phone, there, own)]
     return sent
 
 
