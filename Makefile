@@ -6,6 +6,7 @@ PYTHON ?= python3
 export PYTHON
 export PATH := $(PATH):/usr/sbin:/sbin
 BIN := .venv/bin
+WORKERS ?= 2
 UV := build/lock/bin/uv
 
 .PHONY: help setup demo test lint bench bench-live bench-feeds bench-central bench-web faults fuzz fuzz-wire lock clean
@@ -23,7 +24,7 @@ demo: .venv/.with-run ## record a capture, seal, verify, search as the custodian
 test: .venv/.with-dev ## lint, types, arrows between rooms, all tests
 	@.ci/debian-packages demo test
 	@$(MAKE) lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: .venv/.with-dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check --quiet .
