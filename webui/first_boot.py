@@ -7,18 +7,18 @@ import hmac
 import threading
 from collections.abc import Callable
 
+from webui.accounts.throttle import Pace, Throttle, network_of
 from webui.pages.setup.draft import Draft, Made
 from webui.protection import new_secret, number_of
 
 LEAST_CODE = 8
-"""Letters of a set-up code. Twelve guesses a second in all need 1,400 years for half of 32**8 codes."""
+"""Letters of a set-up code, 40 bits. A thousand guesses a second, more than the page can answer, are at half
+of them after 17 years; so strangers' guesses, however many they are, never make the installer wait."""
 
 IDLE_NS = 60 * 60 * 10**9
 """After an hour without a request the set-up is closed and everything that was told is forgotten."""
 
-_GUESSES_EACH, _GUESSES_ALL = 10, 720
-_PERIOD_NS = 60 * 10**9
-"""An address may guess ten times a minute; all together 720 times, so that none can lock out the others."""
+_OF_ADDRESS = Pace(10, 6)
 
 
 class WrongCode(Exception):
@@ -26,7 +26,7 @@ class WrongCode(Exception):
 
 
 class TooManyGuesses(Exception):
-    """This address, or all together, must wait a minute."""
+    """This address must wait a minute."""
 
 
 class NoSetUp(Exception):
@@ -51,17 +51,19 @@ class FirstBoot:
         self._session = ""
         self._seen_ns = 0
         self._draft = Draft(Made.NOTHING)
-        self._guesses: dict[str, int] = {}
-        self._period_ns = 0
+        self._guesses = Throttle()
         self.done = False
 
     def check(self, code: str, origin: str) -> None:
         """Whether it is the code. Raises WrongCode, TooManyGuesses."""
         with self._lock:
-            self._count(origin)
+            place = network_of(origin)
+            if self._guesses.wait_ns(place, _OF_ADDRESS, self._clock()):
+                raise TooManyGuesses
+            self._guesses.take(place, _OF_ADDRESS, self._clock())
             if not hmac.compare_digest(plain(code).encode(), self._code.encode()):
                 raise WrongCode
-            self._guesses.pop(origin, None)
+            self._guesses.clear(place)
 
     def begin(self, made: Made) -> str:
         """Begin anew, after the code was given: the secret of the session that may go on."""
@@ -122,13 +124,3 @@ class FirstBoot:
     def _forget(self) -> None:
         self._session = ""
         self._draft = Draft(Made.NOTHING)
-
-    def _count(self, origin: str) -> None:
-        now_ns = self._clock()
-        if not 0 <= now_ns - self._period_ns < _PERIOD_NS:
-            self._guesses.clear()
-            self._period_ns = now_ns
-        mine = self._guesses.get(origin, 0)
-        if mine >= _GUESSES_EACH or sum(self._guesses.values()) >= _GUESSES_ALL:
-            raise TooManyGuesses
-        self._guesses[origin] = mine + 1

@@ -5,7 +5,6 @@ known one is.
 """
 
 import hashlib
-import ipaddress
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from webui.accounts.throttle import (
     OF_STRANGERS,
     Pace,
     Throttle,
+    network_of,
 )
 from webui.accounts.users import NAME_LIMIT, Account, Users, key_of
 
@@ -198,18 +198,9 @@ def _ways(what: str, name: str, address: str, known_device: str) -> Ways:
     if known_device:
         number = hashlib.sha256(known_device.encode()).hexdigest()
         return ([(f"device/{number}/{account}", OF_DEVICE if what == PASSWORD else OF_CODES)],)
-    network = _network(address)
+    network = network_of(address)
     of_address = (f"address/{network}", OF_ADDRESS)
     if what != PASSWORD:
         return ([of_address, (f"account/{account}", OF_CODES)],)
     reserve = [of_address, (f"pair/{network}/{account}", OF_PAIR), (f"reserve/{account}", OF_RESERVE)]
     return [of_address, (f"account/{account}", OF_STRANGERS)], reserve
-
-
-def _network(address: str) -> str:
-    """Of IPv6 the network: whoever is in it has 2**64 addresses."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    return address if found.version == 4 else str(ipaddress.ip_network((int(found), 64), strict=False))

@@ -6,7 +6,6 @@ without a request, twelve hours after it began, and when the account's password,
 """
 
 import contextlib
-import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from appliance.model.instants import to_iso
 from webui.accounts.seats import Seat, Stage
 from webui.accounts.store import Store
 from webui.accounts.tables import Session, User
+from webui.accounts.throttle import network_of
 from webui.protection import new_secret, number_of
 from webui.rights import GRANTABLE, Person, Right, Role
 
@@ -67,7 +67,7 @@ class Sessions:
         with self._store.turn() as database:
             _forget_ended(database, now_ns)
             _make_room(database, user)
-            row = {"number": number_of(secret), "user": user, "stage": stage, "address": _network(address)}
+            row = {"number": number_of(secret), "user": user, "stage": stage, "address": network_of(address)}
             more = {"agent": agent, "begun_ns": now_ns, "used_ns": now_ns}
             Session.insert({**row, **more}).execute(database)
         return secret
@@ -78,7 +78,7 @@ class Sessions:
         row = self._row(number)
         if row is None or not _is_alive(row, self._clock()):
             return None
-        if row["agent"] != agent or row["address"] != _network(address):
+        if row["agent"] != agent or row["address"] != network_of(address):
             return None
         stage = Stage(row["stage"])
         person = _person(row) if stage is Stage.IN else None
@@ -152,17 +152,6 @@ def _make_room(database: Any, user: int) -> None:
     mine = Session.select(Session.number).where(Session.user == user).order_by(Session.used_ns.desc())
     for (number,) in list(mine.offset(MOST - 1).limit(-1).tuples().execute(database)):
         Session.delete().where(Session.number == number).execute(database)
-
-
-def _network(address: str) -> str:
-    """The address; of IPv6 its network, in which a device takes another address every day (RFC 8981)."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if found.version == 4:
-        return address
-    return str(ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _person(row: dict[str, Any]) -> Person:

@@ -5,6 +5,7 @@ it was right. Whoever comes with a browser that is known for the account has buc
 however long he guesses, can make him wait.
 """
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -69,3 +70,12 @@ class Throttle:
     def clear(self, key: str) -> None:
         """Whoever administers accounts says that it is all right."""
         self._full_at.pop(key, None)
+
+
+def network_of(address: str) -> str:
+    """The address; of IPv6 its network, in which a device takes another address whenever it likes (RFC 8981)."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    return address if found.version == 4 else str(ipaddress.ip_network((int(found), 64), strict=False))

@@ -124,9 +124,11 @@ def screens(draft: Draft) -> tuple[Screen, ...]:
 
 def current(draft: Draft) -> Screen:
     """The first screen that is not finished."""
+    is_proven = draft.factor is not None and draft.factor.step is not None
     finished = {
         Screen.BEGIN: draft.administrator is not None,
-        Screen.FACTOR: draft.factor is not None and draft.factor.step is not None,
+        # Where the home is made and the account could not be, this screen makes it.
+        Screen.FACTOR: is_proven and Made.HOME not in draft.made,
         Screen.SITE: draft.place is not None,
         Screen.CUSTODIANS: False,
         Screen.CENTRALS: draft.centrals_done,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from appliance.control.messages import AskBox, Box, Done, SetUp
+from appliance.model.errors import StorageError
 from webui.accounts.passwords import Busy
 from webui.pages.setup.course import change, refused, tell
 from webui.pages.setup.draft import Draft, Made
@@ -34,7 +35,7 @@ def make_account(asked: Asked, draft: Draft) -> Draft:
         asked.site.accounts.make_first(
             administrator.name, administrator.password, factor.secret, factor.step, factor.recovery_codes
         )
-    except Busy:
+    except (Busy, StorageError):
         raise refused(asked, _("The box is busy. Try again in a moment.")) from None
     asked.site.accounts.set_client(asked.tell(AskBox(), Box).site)
     nameless = replace(administrator, password="")

@@ -60,6 +60,11 @@ def test_what_is_there_already_is_not_asked_for(made: Made, needed: list[Screen]
     assert list(screens(told(made))) == needed
 
 
+def test_an_account_that_could_not_be_made_is_not_forgotten() -> None:
+    draft = Draft(Made.HOME, ALICE, Factor("SECRET", ("AAAA",), step=7), PLACE)
+    assert current(draft) is Screen.FACTOR
+
+
 def test_one_can_go_back_and_not_ahead_and_never_behind_what_is_made() -> None:
     draft = Draft(Made.ACCOUNT, place=PLACE)
     assert [screen for screen in Screen if may_see(draft, screen)] == [Screen.SITE, Screen.CUSTODIANS]
