@@ -73,7 +73,7 @@ class Throttle:
 
 
 def network_of(address: str) -> str:
-    """The address; of IPv6 its network, in which a device takes another address whenever it likes (RFC 8981)."""
+    """The address; of IPv6 its network, in which a device has any address it likes (RFC 8981)."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
