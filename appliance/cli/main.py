@@ -36,6 +36,7 @@ VERBS = {
     "courier": "carry what is kept to the centrals on a stick",
     "setup": "set a box and its page up from one file",
     "web": "the page on the LAN: how the box stands, for a browser",
+    "users": "who may sign in to the page, and another password for one of them",
     "keeper": "answer the page of this box, and destroy on the day",
     "central": "a central store: it takes what boxes send, keeps it and signs for it",
 }

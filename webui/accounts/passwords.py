@@ -6,6 +6,7 @@ choose them, zxcvbn says, with 30,000 passwords out of breaches and the words of
 """
 
 import math
+import secrets
 import threading
 import unicodedata
 from enum import StrEnum
@@ -22,6 +23,9 @@ LEAST_GUESSES = 10**10
 
 _LOOKED_AT = 72
 """Characters that zxcvbn looks at: its time grows with their square."""
+
+_LETTERS_GIVEN = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without those that are mistaken for one another when read aloud."""
 
 _AT_ONCE = 2
 """Hashes at a time: each takes 64 MiB (RFC 9106, section 4, second choice) and a core."""
@@ -61,6 +65,12 @@ def weakness(password: str, words: tuple[str, ...] = ()) -> Weakness | None:
     if "user_inputs" in lists:
         return Weakness.PERSONAL
     return Weakness.KNOWN if "passwords" in lists else Weakness.PLAIN
+
+
+def new_password() -> str:
+    """To be read aloud or copied, and renewed within a week: 78 bits."""
+    letters = "".join(secrets.choice(_LETTERS_GIVEN) for _ in range(16))
+    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
 
 
 def bits(password: str) -> float:

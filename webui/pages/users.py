@@ -1,20 +1,16 @@
 """Users: who may sign in, as what, and with which extras; for those who administer the accounts."""
 
-import secrets
 from collections.abc import Mapping
 
 from appliance.control.messages import Done, NoteStep
 from appliance.control.steps import Step
-from webui.accounts.passwords import Busy
+from webui.accounts.passwords import Busy, new_password
 from webui.accounts.users import Account, LastOperator, NameTaken, is_name, shown_name
 from webui.pages import role_words
 from webui.pages.signing import sentences
 from webui.rights import GRANTABLE, Right, Role
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
 from webui.wording import said
-
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Without those that are mistaken for one another when read aloud."""
 
 _ONE = "/users/<user>"
 _ROTATIONS = (0, 90, 180, 365)
@@ -124,12 +120,6 @@ def change_rules(asked: Asked) -> Reply:
     _note(asked, Step.CHANGE_RULES, "rotation", {"days": days})
     asked.site.accounts.set_rotation_days(int(days))
     return Moved("/users", said(asked.language, "The rule is changed."))
-
-
-def new_password() -> str:
-    """To be read aloud or copied, and renewed within a week: 78 bits."""
-    letters = "".join(secrets.choice(_LETTERS) for _ in range(16))
-    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
 
 
 def _role(asked: Asked) -> Role:

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webui.visiting import QUICK
-from webui.accounts.passwords import Passwords, Weakness, bits, weakness
-from webui.pages.users import new_password
+from webui.accounts.passwords import Passwords, Weakness, bits, new_password, weakness
 
 
 @pytest.mark.parametrize(
