@@ -19,6 +19,7 @@ import msgspec
 
 from appliance.control.exchanges import Exchange, accepted
 from appliance.control.messages import ANSWER_LIMIT, Answer, Question, Refused, Request
+from appliance.model.errors import ControlError
 from appliance.runtime import local_socket
 
 CONNECTIONS = 128
@@ -62,7 +63,9 @@ class Server:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Raises OSError where the socket cannot be made."""
+        """Raises OSError where the socket cannot be made, ControlError where another process has it."""
+        if _is_answered(self._path):
+            raise ControlError(f"another keeper answers at {self._path}; end it, or give another --control")
         # Whoever is not let in by the folder is not let in by the kernel's word for his user either.
         self._listener = local_socket.listen(self._path, 0o666 if self._others else 0o600)
         self._listener.setblocking(False)
@@ -184,3 +187,14 @@ class Server:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(exchange)
         exchange.close()
+
+
+def _is_answered(path: Path) -> bool:
+    """Whether a process that lives listens there, if only with its queue full."""
+    try:
+        local_socket.connect(path, 0.5).close()
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True

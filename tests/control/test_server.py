@@ -82,6 +82,13 @@ def test_the_socket_is_its_owners_alone_and_gone_afterwards(tmp_path: Path) -> N
         client.ask(ME, AskBox())
 
 
+def test_one_that_lives_is_not_pushed_aside(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        with pytest.raises(ControlError, match="another keeper"), serving(tmp_path):
+            pass
+        assert isinstance(client.ask(ME, AskBox()), Done)
+
+
 def test_what_a_dead_keeper_left_is_no_hindrance(tmp_path: Path) -> None:
     dead = socket.socket(socket.AF_UNIX)
     dead.bind(str(tmp_path / "control.sock"))

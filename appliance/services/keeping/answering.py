@@ -1,6 +1,7 @@
 """Every question to its handler; every change to the audit chain first. No error goes further."""
 
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 
@@ -103,7 +104,8 @@ class Answering:
 
     def _set_up(self, actor: Actor, ask: SetUp) -> Answer:
         """Before there is a home there is no book: the line is its first."""
-        done = box.set_up(self._at, ask)
+        with self._at.once("set up", threading.Lock):
+            done = box.set_up(self._at, ask)
         book.note(self._at.home(), actor, Step.SET_UP, ask.site, clock=self._at.clock)
         return done
 

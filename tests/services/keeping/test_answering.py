@@ -1,5 +1,6 @@
 """Every question has who answers it, every change is written down before it is made, no defect tells more."""
 
+import threading
 import typing
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_a_home_is_made_by_the_page_and_only_once(tmp_path: Path) -> None:
     assert asked.ask(AskBox()).site == "Hôtel"
     (line,) = noted(asked)
     assert (line.actor, line.step, line.outcome) == (ME, Step.SET_UP, Ended.DONE)
+
+
+def test_of_many_who_make_a_home_at_once_one_does(tmp_path: Path) -> None:
+    asked = Asked(tmp_path / "home")
+    keys = make_box(tmp_path / "keys").config.custodians
+    answers: list[object] = []
+
+    def make(number: int) -> None:
+        answers.append(asked.ask(SetUp(f"Hôtel {number}", ("10.0.0.0/8",), keys, 2)))
+
+    makers = [threading.Thread(target=make, args=(number,)) for number in range(8)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert sum(isinstance(answer, Done) for answer in answers) == 1
+    assert len(noted(asked)) == 1
+    assert asked.complaints == []
 
 
 @pytest.mark.parametrize(
