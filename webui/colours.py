@@ -8,6 +8,9 @@ TEXT_CONTRAST = 4.5
 _LIGHT_PAGE = (237, 241, 247)
 _DARK_PAGE = (32, 42, 55)
 """The worst surfaces of the two themes: what is legible on them is so on the others."""
+_OURS = ":root:root:root"
+"""Outweighs the rules of the stylesheets that it changes."""
+
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 Colour = tuple[int, int, int]
@@ -62,11 +65,7 @@ def stylesheet(colour: str) -> str:
     if not colour:
         return ""
     light, dark = _rules(shades(colour, False)), _rules(shades(colour, True))
-    return (
-        f":root {{{light}}}\n"
-        f"@media only screen and (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{{dark}}} }}\n"
-        f'[data-theme="dark"] {{{dark}}}\n[data-theme="light"] {{{light}}}\n'
-    )
+    return f"{_OURS} {{{light}}}\n@media (prefers-color-scheme: dark) {{ {_OURS} {{{dark}}} }}\n"
 
 
 def _rules(made: Shades) -> str:

@@ -123,8 +123,8 @@ def _declaration(asked: Asked, was: str) -> DeclareSource:
 def _canonical(asked: Asked, key: str, value: Any) -> Any:
     try:
         return declarations.CANONICAL[key](value)
-    except ValueError as error:
-        raise Refusal(said(asked.language, _WRONG[key]), _FIELDS.get(key, key), said=str(error)) from None
+    except ValueError:
+        raise Refusal(said(asked.language, _WRONG[key]), _FIELDS.get(key, key)) from None
 
 
 def _access_points(text: str) -> list[tuple[str, str]]:

@@ -8,13 +8,14 @@ from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route
 from webui.wording import said
 
-_TEXT_LIMIT = 200
+_REFERENCE_LIMIT, _TEXT_LIMIT = 120, 300
+"""As the keeper has them."""
 
 
 def place_hold(asked: Asked) -> Reply:
     """Keep these days of these vaults beyond their term. Raises Refusal naming the field."""
     language = asked.language
-    reference = _text(asked, "reference")
+    reference = _text(asked, "reference", _REFERENCE_LIMIT)
     vaults = asked.fields.get("vaults", ())
     if not vaults:
         raise Refusal(said(language, "Say what is to be held."), "vaults")
@@ -37,7 +38,7 @@ def confirm_basis(asked: Asked) -> Reply:
     if last < first:
         raise Refusal(said(asked.language, "The last day lies before the first."), "basis_last")
     basis = asked.form.get("basis", "")
-    asked.tell(ConfirmBasis(basis, _text(asked, "text"), str(first), str(last)), Done)
+    asked.tell(ConfirmBasis(basis, _text(asked, "text", _TEXT_LIMIT), str(first), str(last)), Done)
     return Moved("/retention", said(asked.language, "Thank you. The legal basis is confirmed."))
 
 
@@ -51,10 +52,12 @@ def set_lapse(asked: Asked) -> Reply:
     return Moved("/retention", said(asked.language, "The rule was changed."))
 
 
-def _text(asked: Asked, name: str) -> str:
+def _text(asked: Asked, name: str, limit: int) -> str:
     text = asked.form.get(name, "").strip()
-    if not text or not text.isprintable() or len(text) > _TEXT_LIMIT:
-        raise Refusal(said(asked.language, "Write one line of at most 200 characters."), name)
+    if not text or not text.isprintable() or len(text) > limit:
+        raise Refusal(
+            said(asked.language, "Write one line of at most %(limit)s characters.", limit=limit), name
+        )
     return text
 
 

@@ -17,8 +17,6 @@ from webui.wording import said
 _SHOWN = 6
 """Certificates on the first look; all of them on a page of their own."""
 
-_LEVELS = {"in-force": "well", "unlimited": "well", "lapsing": "attention", "lapsed": "failing"}
-
 
 def show(asked: Asked) -> Reply:
     """Everything about terms and law on one page."""
@@ -32,6 +30,10 @@ def show(asked: Asked) -> Reply:
             "other_bases": [basis for basis in retention.bases if not _concerns(retention, basis)],
             "lapsing": [vault for vault in retention.vaults if _can_lapse(retention, vault.vault)],
             "standing": standing(retention),
+            "has_lapsed": any(
+                basis.state == "lapsed" and _concerns(retention, basis) for basis in retention.bases
+            ),
+            "basis_level": lambda basis: _level(retention, basis),
             "lapse_of": lambda vault: retention.lapse.get(vault, Lapse.ALERT),
             "certificates": retention.certificates[:_SHOWN],
             "today": _today(asked),
@@ -64,12 +66,18 @@ def save_certificate(asked: Asked) -> Reply:
 
 def standing(retention: Retention) -> str:
     """well, attention or failing: how the site stands with the law, at its worst basis."""
-    levels = [
-        _LEVELS.get(basis.state, "attention") for basis in retention.bases if _concerns(retention, basis)
-    ]
+    levels = [_level(retention, basis) for basis in retention.bases if _concerns(retention, basis)]
     if retention.clock_doubt:
         levels.append("attention")
     return next((level for level in ("failing", "attention") if level in levels), "well")
+
+
+def _level(retention: Retention, basis: Basis) -> str:
+    """As the overview has it: what has lapsed fails where it is recorded no more, and else needs attention."""
+    if basis.state == "lapsed":
+        stops = any(retention.lapse.get(vault) is Lapse.STOP for vault in basis.vaults)
+        return "failing" if stops else "attention"
+    return "well" if basis.state in ("in-force", "unlimited") else "attention"
 
 
 def _concerns(retention: Retention, basis: Basis) -> bool:
@@ -86,7 +94,6 @@ def _words(language: str) -> dict[str, Any]:
         "vault_name": lambda vault: word(language, VAULTS, vault),
         "vault_contents": lambda vault: word(language, VAULT_CONTENTS, vault),
         "basis_state": lambda basis: word(language, BASIS_STATES, basis.state),
-        "basis_level": lambda basis: _LEVELS.get(basis.state, "attention"),
         "basis_text": lambda basis: _text(language, basis),
         "hold_state": lambda hold: word(language, HOLD_STATES, hold.state),
         "is_link": lambda source: source.startswith("https://"),

@@ -128,23 +128,23 @@ def _change(asked: Asked, part: str, **parts: object) -> Moved:
         raise Refusal(
             said(asked.language, "Write one line, not too long."), field, said=str(error)
         ) from error
-    return Moved(f"/settings#{part}", said(asked.language, "Saved."))
+    return Moved("/settings", said(asked.language, "Saved."))
 
 
 def _picture(asked: Asked, content: bytes) -> bytes:
     try:
         return logos.cleaned(content)
-    except ValueError as error:
+    except ValueError:
         sentence = said(asked.language, "A logo is a picture (PNG, JPEG or WebP) of at most 400 kB.")
-        raise Refusal(sentence, "logo", said=str(error)) from None
+        raise Refusal(sentence, "logo") from None
 
 
 def _networks(asked: Asked, texts: list[str]) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys(map(canonical_network, texts)))
-    except ValueError as error:
+    except ValueError:
         sentence = said(asked.language, "A network is written like 192.168.0.0/16.")
-        raise Refusal(sentence, "networks", said=str(error)) from None
+        raise Refusal(sentence, "networks") from None
 
 
 def _ratio(colour: str) -> float | None:

@@ -96,8 +96,8 @@ def test_what_happens_at_a_lapse_is_set(box):
     [
         (("in-force", "unlimited"), "well"),
         (("in-force", "lapsing"), "attention"),
-        (("lapsed", "unlimited"), "failing"),
-        (("lapsing", "lapsed"), "failing"),
+        (("lapsed", "unlimited"), "attention"),
+        (("lapsing", "lapsed"), "attention"),
     ],
 )
 def test_the_site_stands_as_its_worst_basis_does(states, level):
@@ -108,6 +108,12 @@ def test_the_site_stands_as_its_worst_basis_does(states, level):
         for basis, state in zip(retention.bases, states, strict=True)
     )
     assert standing(msgspec.structs.replace(retention, bases=bases)) == level
+
+
+def test_a_basis_that_has_lapsed_fails_where_nothing_is_recorded_any_more():
+    keeper = made_keeper("failing", CLOCK())
+    retention = keeper.ask(m.Actor("", "", ""), m.AskRetention())
+    assert standing(msgspec.structs.replace(retention, lapse={"traffic": Lapse.STOP})) == "failing"
 
 
 def test_a_basis_of_what_the_box_does_not_keep_worries_nobody():
