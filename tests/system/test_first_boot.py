@@ -12,13 +12,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.system import load
+from tests.system import load, memory_images
 from tests.system.boxes import GREFFIER, Box, greffier
+from tests.system.memory_images import Finder
 from tests.system.networks import Network, may_make
+from tests.system.warm import wait_for
 from tests.webui.browser import DESKTOP, photograph, started
 
 pytestmark = pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
@@ -143,6 +146,31 @@ def appoint_custodians(page: Page, folder: Path) -> tuple[Path, ...]:
     return tuple(keys)
 
 
+def processes(root: int) -> list[int]:
+    """A process and all that came of it: the page, its workers, its keeper."""
+    return [root, *(child.pid for child in psutil.Process(root).children(recursive=True))]
+
+
+def remembered(root: int, secrets: list[bytes]) -> set[bytes]:
+    """Which of these lie in the memory of these processes."""
+    finder = Finder(secrets)
+    return {
+        secret
+        for pid in processes(root)
+        for piece in memory_images.pieces(pid)
+        for secret in finder.found(piece)
+    }
+
+
+def wait_for_a_fresh_worker(root: int, before: list[int]) -> None:
+    """The keeper stays, and the process that answers is another."""
+    wait_for(
+        lambda: len(processes(root)) == len(before) and set(processes(root)) != set(before),
+        PATIENCE_MS / 1000,
+        "a fresh worker",
+    )
+
+
 def finish(page: Page) -> None:
     onward(page, "tests")
     assert not page.locator(".tests .failed").all_inner_texts()
@@ -178,8 +206,13 @@ def test_from_the_set_up_code_to_the_first_record_on_the_screen(
         phone = set_up_the_phone(page)
         describe_the_site(page)
         keys = appoint_custodians(page, tmp_path / "stick")
+        before = processes(served.pid)
+        assert remembered(served.pid, [CODE.replace("-", "").encode()]), "the search finds what is there"
         finish(page)
         print(f"set up in {time.monotonic() - begun:.1f} s of machine time")
+        wait_for_a_fresh_worker(served.pid, before)
+        private = [key.read_bytes().splitlines()[-1] for key in keys]
+        assert not remembered(served.pid, [*private, PASSWORD.encode()])
         with running(network, "record", "--home", home):
             sign_in(page, phone)
             recorded = page.locator("tr", has_text="mirror").locator(".badge.well")
@@ -188,6 +221,7 @@ def test_from_the_set_up_code_to_the_first_record_on_the_screen(
                 assert time.monotonic() < until, page.inner_text("main")
                 time.sleep(0.5)
                 page.reload()
+            page.locator("[data-live=rate]", has_text="bit/s").wait_for()
             assert page.locator("[data-live=last] time").count() == 1
             photograph(page, "first-boot-overview")
         context.close()
