@@ -30,7 +30,6 @@ _PUBLIC = ("/static/", "/branding")
 """For everybody and the same for everybody: nobody is looked up for them, and they may be kept."""
 
 _CHANGING = "POST"
-_notices = shell.Notices()
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def _shown(site: Site, route: Route, visit: Visit, reply: Shown, **more: Any) ->
     if visit.person:
         site.accounts.touch(visit.number)
     always = shell.values(site, visit.person, visit.secret, visit.incoming.path, route.menu)
-    always["notice"] = _notices.take(visit.number)
+    always["notice"] = site.notices.take(visit.number)
     html = rendered(visit.language, reply.template, {**always, **reply.values, **more})
     return outgoing.page(html, reply.status)
 
@@ -181,7 +180,7 @@ def _moved(site: Site, visit: Visit, reply: Moved) -> bytes:
     if reply.device:
         outgoing.cookie(protection.DEVICE_COOKIE, reply.device, protection.DEVICE_LASTS_S)
     if reply.notice:
-        _notices.leave(number, reply.notice)
+        site.notices.leave(number, reply.notice)
     return outgoing.moved(reply.to)
 
 

@@ -78,7 +78,7 @@ def is_own_host(host: str, names: frozenset[str]) -> bool:
     if matched is None:
         return False
     name = matched[1].strip("[]").lower().rstrip(".")
-    return "." not in name or name.endswith(_LOCAL) or name in names or _is_address(name)
+    return "." not in name or name.endswith(_LOCAL) or name in map(str.lower, names) or _is_address(name)
 
 
 def is_own_origin(url: str, origin: str | None, fetched_from: str | None) -> bool:

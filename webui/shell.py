@@ -1,7 +1,5 @@
-"""What every page shows besides its own: menu, names, notices."""
+"""What every page shows besides its own: menu, names, what was typed."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +10,6 @@ from webui.rights import Person, Right, may
 from webui.routing import Refusal
 from webui.site import Site
 
-_NOTICES = 1_000
 _NOT_GIVEN_BACK = ("csrf", "password", "code", "secret", "passphrase", "community", "key")
 """Fields whose name has one of these in it are typed anew."""
 
@@ -32,26 +29,6 @@ class Given(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return ""
-
-
-class Notices:
-    """Sentences that wait for the next page of a session: shown once, then gone. Bounded, in memory."""
-
-    def __init__(self) -> None:
-        self._waiting: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def leave(self, session: str, sentence: str) -> None:
-        """Have it shown on the next page of this session."""
-        with self._lock:
-            self._waiting[session] = sentence
-            while len(self._waiting) > _NOTICES:
-                self._waiting.popitem(last=False)
-
-    def take(self, session: str) -> str:
-        """What waits for it; empty if nothing does."""
-        with self._lock:
-            return self._waiting.pop(session, "")
 
 
 def values(site: Site, person: Person | None, secret: str, path: str, menu: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from appliance.control.client import Client
 from appliance.control.messages import Actor, Ask, Refused
 from appliance.model.errors import ControlError
 from webui.looks import Looks
+from webui.notices import Notices
 from webui.routing import Asked, Refusal
 from webui.watch import Watch
 
@@ -31,6 +32,8 @@ class Site:
     """Names of the box beside those of the LAN: a page that is asked for by another name is refused."""
     debug: bool = False
     """Defects are logged in full: what a foreign error says may hold an address."""
+    notices: Notices = field(default_factory=Notices)
+    """What the next page of a session says once."""
     looks: Looks = field(default_factory=Looks)
     """What was noted in the journal already: who looked at what."""
     watch: Watch = field(default_factory=Watch)

@@ -88,7 +88,8 @@ def test_names_that_are_attacks_are_text(hostile: Any, route: Route) -> None:
         )
         browser.language = language
         is_harmless(browser.get(url_of(route)))
-        is_harmless(browser.get(url_of(route, HOSTILE)))
+        if "<" in route.path:
+            is_harmless(browser.get(url_of(route, HOSTILE)))
 
 
 def test_whatever_is_asked_for_is_text(hostile: Any) -> None:

@@ -83,14 +83,14 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=KINDS, pieces=st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=30))
 def test_no_body_is_a_defect(site: Any, kind: str, pieces: list[bytes]) -> None:
     answer = visitor(site).request("POST", "/sign-in", b"".join(pieces), kind)
     assert 400 <= answer.status < 500
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.text(max_size=30).map(lambda text: "/" + text.partition("?")[0]),
     query=st.text(st.characters(max_codepoint=255), max_size=40),

@@ -29,17 +29,17 @@ class Devices:
             return bool(Device.select().where(mine).exists(database))
 
     def remember(self, user: int, secret: str) -> str:
-        """The secret that this browser is known by from now on: the one it has, or a new one.
-
-        One browser may be known to several accounts only one after the other: the last has it.
-        """
-        kept = secret or new_secret()
+        """The secret that this browser is known by from now on: the one it has, if it is ours, or a new one."""
+        now_ns = self._clock()
         with self._store.turn() as database:
-            row = {"number": number_of(kept), "user": user, "used_ns": self._clock()}
+            is_ours = secret and Device.select().where(Device.number == number_of(secret)).exists(database)
+            kept = secret if is_ours else new_secret()
+            row = {"number": number_of(kept), "user": user, "used_ns": now_ns}
             Device.insert(row).on_conflict_replace().execute(database)
             mine = Device.select(Device.number).where(Device.user == user).order_by(Device.used_ns.desc())
             for (number,) in list(mine.offset(MOST).limit(-1).tuples().execute(database)):
-                Device.delete().where(Device.number == number).execute(database)
+                Device.delete().where(Device.number == number, Device.user == user).execute(database)
+            Device.delete().where(Device.used_ns < now_ns - _LASTS_NS).execute(database)
         return kept
 
     def forget_others(self, user: int, but: str) -> None:

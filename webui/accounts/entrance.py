@@ -27,6 +27,9 @@ from webui.accounts.throttle import (
 )
 from webui.accounts.users import NAME_LIMIT, Account, Users, key_of
 
+TOLD_AGAIN_NS = 3_600 * 1_000_000_000
+"""How often it is noted that one account has to wait."""
+
 WRONG_CODES = 5
 """Of one session on its way in: then the password is asked for again."""
 
@@ -84,7 +87,7 @@ class Entrance:
         self._rotation_days = rotation_days
         self._throttle = Throttle()
         self._lock = threading.Lock()
-        self._slowed: set[str] = set()
+        self._slowed: dict[str, int] = {}
 
     def password(self, name: str, password: str, address: str, agent: str, device: str) -> Entered:
         """Raises Wrong, TooOften, passwords.Busy, StorageError."""
@@ -104,7 +107,7 @@ class Entrance:
             self._users.rehash(account.id, self._passwords.hashed(password))
         must_renew = account.must_change(self._clock(), self._rotation_days())
         stage = stage_after_password(account.factor is not None, must_renew)
-        return self._further(account, stage, address, agent, device if is_known else "")
+        return self._further(account, stage, address, agent, device)
 
     def code(self, seat: Seat, code: str, address: str, agent: str, device: str) -> Entered:
         """The second factor's code, or a recovery code. Raises Wrong, TooOften, StorageError."""
@@ -122,9 +125,8 @@ class Entrance:
         self._give_back(tries)
         must_renew = account.must_change(self._clock(), self._rotation_days())
         self._sessions.end(seat.number)
-        entered = self._further(
-            account, stage_after_factor(True, must_renew), address, agent, device if is_known else ""
-        )
+        stage = stage_after_factor(True, must_renew)
+        entered = self._further(account, stage, address, agent, device)
         return Entered(entered.secret, entered.stage, entered.device, is_recovery)
 
     def further(self, seat: Seat, address: str, agent: str, device: str) -> Entered:
@@ -134,9 +136,8 @@ class Entrance:
             raise Wrong
         must_renew = account.must_change(self._clock(), self._rotation_days())
         self._sessions.end(seat.number)
-        is_known = self._devices.is_known(device, account.id)
         stage = stage_after_factor(account.factor is not None, must_renew)
-        return self._further(account, stage, address, agent, device if is_known else "")
+        return self._further(account, stage, address, agent, device)
 
     def check_own(self, account: Account, password: str, address: str, device: str) -> None:
         """Whether it is really he, before a change of his own. Raises Wrong, TooOften, Busy."""
@@ -170,17 +171,20 @@ class Entrance:
             waits = [max(self._throttle.wait_ns(key, pace, now_ns) for key, pace in way) for way in ways]
             key = ways[0][-1][0]
             if min(waits):
-                begins = key not in self._slowed
-                self._slowed.add(key)
-                raise TooOften(min(waits), begins)
+                raise TooOften(min(waits), self._begins(key, now_ns))
             taken = ways[waits.index(0)]
             for bucket, pace in taken:
                 self._throttle.take(bucket, pace, now_ns)
-            if taken is ways[0]:
-                self._slowed.discard(key)
+        return taken
+
+    def _begins(self, key: str, now_ns: int) -> bool:
+        """Whether this is told for the first time in an hour: whoever guesses for days fills no journal."""
+        begins = now_ns - self._slowed.get(key, 0) > TOLD_AGAIN_NS
+        if begins:
             if len(self._slowed) > throttle.PLACES:
                 self._slowed.clear()
-        return taken
+            self._slowed[key] = now_ns
+        return begins
 
     def _give_back(self, tries: Tries) -> None:
         with self._lock:

@@ -5,7 +5,16 @@ recovery codes are kept as SHA-256 (each has 80 random bits at least), passwords
 factor's secret must be known to check a code: whoever reads this file could make codes, but not passwords.
 """
 
-from peewee import AutoField, BigIntegerField, BooleanField, CharField, ForeignKeyField, Model, TextField
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    ForeignKeyField,
+    Model,
+    TextField,
+)
 
 SCHEMA = "1"
 
@@ -58,11 +67,17 @@ class Session(Model):
 
 
 class Device(Model):
-    """A browser from which this user has signed in: strangers' guesses do not make it wait."""
+    """A browser from which this user has signed in: strangers' guesses do not make it wait.
 
-    number = CharField(64, primary_key=True)
+    Several users may share one, as at a reception: a row for each.
+    """
+
+    number = CharField(64)
     user = ForeignKeyField(User, on_delete="CASCADE")
     used_ns = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("number", "user")
 
 
 TABLES = (Rule, User, RecoveryCode, Session, Device)

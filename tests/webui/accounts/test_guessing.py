@@ -138,8 +138,8 @@ def test_a_device_is_known_to_the_account_it_signed_in_to_alone(place: Any) -> N
 def test_codes_are_guessed_five_at_once_and_then_hardly(place: Any) -> None:
     """149 a day at most: who has the password needs years for a code."""
     wrong = 0
-    for number in range(300):
-        place.clock.go(86_400 / 300)
+    for number in range(100):
+        place.clock.go(86_400 / 100)
         try:
             entered = place.entrance.password("Éva", PASSWORD, f"198.51.100.{number % 250}", AGENT, "")
         except TooOften:
@@ -177,3 +177,40 @@ def test_a_code_that_two_bring_at_once_is_taken_of_one(place: Any) -> None:
     with pytest.raises(Wrong):
         place.entrance.code(seats[1], code_of(place), ADDRESS, AGENT, "")
     assert not place.users.use_step(1, place.users.get(1).factor_step)
+
+
+def test_a_browser_that_several_share_is_known_to_each(place: Any) -> None:
+    """At a reception: whoever signs in after another does not make it a stranger to him."""
+    device = signed_in_once(place)
+    place.users.add("Paul", Role.AUDITOR, QUICK.hash(PASSWORD), (), must_renew=False)
+    place.users.set_factor(2, SECRET, 0, ())
+    entered = place.entrance.password("Paul", PASSWORD, ADDRESS, AGENT, device)
+    seat = place.seated(entered.secret, ADDRESS, AGENT)
+    entered = place.entrance.code(seat, code_of(place), ADDRESS, AGENT, device)
+    assert entered.device == device
+    for user in (1, 2):
+        assert place.devices.is_known(device, user)
+    place.devices.forget_others(1, but="")
+    assert not place.devices.is_known(device, 1)
+    assert place.devices.is_known(device, 2)
+
+
+def test_a_device_that_somebody_made_up_is_replaced(place: Any) -> None:
+    entered = place.entrance.password("Éva", PASSWORD, ADDRESS, AGENT, "x" * 43)
+    seat = place.seated(entered.secret, ADDRESS, AGENT)
+    entered = place.entrance.code(seat, code_of(place), ADDRESS, AGENT, "x" * 43)
+    assert entered.device != "x" * 43
+
+
+def test_that_somebody_waits_is_told_once_an_hour(place: Any) -> None:
+    told = 0
+    for number in range(7_200):
+        place.clock.go(1)
+        try:
+            place.entrance.password("Éva", "x", "198.51.100.7", AGENT, "")
+        except TooOften as error:
+            told += error.begins
+        except Wrong:
+            continue
+        assert number
+    assert told == 2
