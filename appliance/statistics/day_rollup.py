@@ -39,7 +39,7 @@ BY_USE = np.dtype(
 class DayRollup:
     """One day. `hours` are PERIODs in order, `whole` the PERIOD of the day; numbers are of `words`.
 
-    `systems` (word, Range); `unnamed`: some systems had too few. `damaged` lines were left out.
+    `systems` (word, Range); `unnamed`: some systems had too few. It is of `lines`; `damaged` were left out.
     """
 
     words: tuple[str, ...]
@@ -49,6 +49,7 @@ class DayRollup:
     unnamed: bool
     by_place: Rows
     by_use: Rows
+    lines: int
     damaged: int
 
 
@@ -69,9 +70,8 @@ def rolled_up(columns: Columns, runs: Sequence[str]) -> DayRollup:
     whole = _whole(lines)
     unnamed = any(line[0] == DAY_LINE and line[1] & TOO_FEW for line, _ in lines)
     systems = _systems(cells[~used], columns.words)
-    return DayRollup(
-        columns.words, _hours(lines), whole, systems, unnamed, by_place, by_use, int((~good).sum())
-    )
+    counted = len(lines), int((~good).sum())
+    return DayRollup(columns.words, _hours(lines), whole, systems, unnamed, by_place, by_use, *counted)
 
 
 def _good(columns: Columns) -> NDArray[np.bool_]:

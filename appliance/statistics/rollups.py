@@ -42,7 +42,9 @@ class Rollups:
         with self._lock:
             if time.monotonic() - self._looked > _LOOK_EVERY_S:
                 if self._refresh():
-                    self._joined = Rollup({day: rollup for day, (_, rollup) in self._days.items() if rollup})
+                    self._joined = Rollup(
+                        {day: rollup for day, (_, rollup) in self._days.items() if rollup and rollup.lines}
+                    )
                 self._looked = time.monotonic()
             return self._joined
 

@@ -184,6 +184,14 @@ def test_of_some_places_only_what_their_cells_say(tmp_path: Path) -> None:
     assert rows(nowhere) == [(str(FIRST), 0, -1, 0, 0, True)]
 
 
+def test_a_day_of_which_nothing_is_ours_is_no_day(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    write_many([(home.statistics / str(FIRST) / "dead0000-0.jsonl", b'{"hour":1}\n')])
+    kept = Rollups(home, lambda: NOW)
+    assert (kept.now().known, kept.now().view("day", FIRST, LAST).periods.starts) == (None, [])
+    assert kept.damaged_lines == 1
+
+
 def test_a_change_is_seen_within_a_second_and_a_day_that_went_is_gone(tmp_path: Path) -> None:
     import shutil
     import time
