@@ -54,7 +54,14 @@ def retention(times: Times, box: str, ask: Any) -> m.Retention:
 
 def certificate(times: Times, box: str, ask: m.AskCertificate) -> m.Line:
     """-> Line."""
-    raw = json.dumps({"seq": ask.seq, "kind": "destroyed", "day": times.day(366)})
+    told = {
+        "seq": ask.seq,
+        "kind": "destroyed",
+        "vault": "traffic",
+        "day": times.day(366),
+        "key_ids": ["7b91"],
+    }
+    raw = json.dumps({**told, "at": times.ago(days=0, hours=5), "sig": "087a"})
     return m.Line(ask.seq, raw, "Hôtel du Port")
 
 

@@ -1,9 +1,9 @@
 """What is kept, for how long, on which legal basis, what was destroyed, and what an order holds back."""
 
 import datetime as dt
-import json
-from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from appliance.control.messages import AskBox, AskCertificate, AskRetention, Basis, Box, Line, Retention
 from appliance.control.steps import Step
@@ -16,6 +16,15 @@ from webui.wording import said
 
 _SHOWN = 6
 """Certificates on the first look; all of them on a page of their own."""
+
+
+class Told(msgspec.Struct, frozen=True, tag_field="kind", tag="destroyed"):
+    """What a certificate says by name (FORMAT.md)."""
+
+    vault: str
+    day: dt.date
+    at: dt.datetime
+    key_ids: tuple[str, ...] = ()
 
 
 def show(asked: Asked) -> Reply:
@@ -50,11 +59,12 @@ def show_certificates(asked: Asked) -> Reply:
 def show_certificate(asked: Asked) -> Reply:
     """One certificate, to be printed: what it says, and the signed line that says it."""
     line = _line(asked)
+    told = _told(asked, line)
     box = asked.tell(AskBox(), Box)
     note(asked, Step.PRINT_DOCUMENT, f"certificate {line.seq}")
     return Shown(
         "certificate.html",
-        {**_words(asked.language), "line": line, "told": _told(line), "box": box},
+        {**_words(asked.language), "line": line, "told": told, "box": box},
     )
 
 
@@ -73,7 +83,7 @@ def standing(retention: Retention) -> str:
 
 
 def _level(retention: Retention, basis: Basis) -> str:
-    """As the overview has it: what has lapsed fails where it is recorded no more, and else needs attention."""
+    """As the overview has it: what has lapsed fails where it is recorded no more, else needs attention."""
     if basis.state == "lapsed":
         stops = any(retention.lapse.get(vault) is Lapse.STOP for vault in basis.vaults)
         return "failing" if stops else "attention"
@@ -111,13 +121,12 @@ def _line(asked: Asked) -> Line:
     return asked.tell(AskCertificate(int(seq)), Line)
 
 
-def _told(line: Line) -> Mapping[str, Any]:
-    """What the line says by name; nothing where it is of a form that this page does not know."""
+def _told(asked: Asked, line: Line) -> Told:
+    """What the line says. Raises Refusal where it is no certificate, whatever else it may be."""
     try:
-        told = json.loads(line.raw)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+        return msgspec.json.decode(line.raw, type=Told)
+    except msgspec.DecodeError:
+        raise Refusal(said(asked.language, "There is no such certificate."), status=404) from None
 
 
 def _today(asked: Asked) -> str:

@@ -144,6 +144,18 @@ def test_a_certificate_that_cannot_be_is_not_asked_for(box, seq):
     assert not told(keeper, m.AskCertificate)
 
 
+def test_a_line_that_is_no_certificate_certifies_nothing(tmp_path):
+    class Other(type(made_keeper("good", 0))):
+        def ask(self, actor, ask):
+            if isinstance(ask, m.AskCertificate):
+                return m.Line(ask.seq, '{"kind":"seal","day":"2026-11-01","vault":"traffic"}', "box")
+            return super().ask(actor, ask)
+
+    site = made_site(tmp_path, Other("good", CLOCK()), CLOCK)
+    assert signed_in(site).get("/retention/certificate?seq=3").status == 404
+    site.accounts.close()
+
+
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.SITE_MANAGER, Role.CUSTODIAN])
 def test_who_may_only_look_is_offered_no_form(box, role):
     _keeper, _browser, site = box

@@ -1,6 +1,8 @@
 """The pages with a real keeper behind a real socket: what is clicked is in the box, and in its journal."""
 
+import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +12,16 @@ import pytest
 from appliance.cli.main import main
 from appliance.config import sources as declared
 from appliance.control.client import Client
+from appliance.control.messages import Actor, Answer, Ask, Request
+from appliance.retention.destruction import destroy
 from appliance.runtime.clock import now_ns
+from appliance.services.keeping.answering import Answering
+from appliance.services.keeping.at_hand import AtHand
 from appliance.services.keeping.serving import serve
 from appliance.vault import chain
 from appliance.vault.catalogue import Catalogue
 from appliance.vault.names import Home, VaultName
-from tests.retention.test_destruction import box_with_two_days
+from tests.retention.test_destruction import TERM_OVER_NS, box_with_two_days
 from tests.vault.made_homes import DAY
 from tests.webui.visiting import Visitor, made_site, signed_in
 from webui.rights import Role
@@ -97,3 +103,27 @@ def test_what_is_clicked_is_in_the_box_and_in_its_journal(
         assert told in journal
     capsys.readouterr()
     assert main(["verify", "--home", str(home.path)]) == 0
+
+
+def test_what_was_destroyed_is_certified_by_the_line_that_says_so(tmp_path: Path) -> None:
+    box = box_with_two_days(tmp_path / "box")
+    (certificate,) = destroy(box.home, box.config, box.clock, TERM_OVER_NS).destroyed
+    state = tmp_path / "web"
+    state.mkdir()
+    answering = Answering(AtHand(box.home.path, box.clock))
+
+    class InProcess:
+        def ask(self, actor: Actor, ask: Ask) -> Answer:
+            return answering(Request(actor, ask))
+
+    site = made_site(state, InProcess(), now_ns)
+    browser = signed_in(site)
+    link = re.search(r"/retention/certificate\?seq=(\d+)", browser.get("/retention").text)
+    assert link
+    shown = browser.get(link[0]).text
+    assert f"<dd>{len(certificate.key_ids)}</dd>" in shown
+    saved = json.loads(browser.get(f"/retention/certificate.json?seq={link[1]}").body)
+    assert (saved["kind"], saved["day"], saved["vault"]) == ("destroyed", str(DAY), "traffic")
+    line = (box.home.chain.read_bytes().splitlines())[int(link[1])]
+    assert json.loads(line) == saved
+    site.accounts.close()
