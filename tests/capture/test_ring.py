@@ -19,6 +19,7 @@ from appliance.model.errors import CaptureError
 from appliance.model.frames import PADDING_BYTES, Frames
 from demo.replay import read_capture
 from tests.system.networks import Network, may_make
+from tests.system.warm import wait_for
 
 needs_root = pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
 
@@ -184,7 +185,7 @@ def test_what_is_lost_while_nobody_reads_is_counted_to_the_frame(network: Networ
     with network.inside(), Ring("recorder", ring_bytes=SMALL_RING_BYTES) as ring, sender(network) as wire:
         for _ in range(sent):
             wire.send(frame)
-        time.sleep(0.2)
+        wait_for(lambda: ring.statistics().packets == sent, 20, "every frame to be read or counted as lost")
         counts = ring.statistics()
         seen = len(read_all(ring, counts.packets - counts.drops))
         for _ in range(1000):
