@@ -65,6 +65,14 @@ def until(true: object, seconds: float = 15) -> None:
         time.sleep(0.05)
 
 
+def has_read(connection: socket.socket) -> bool:
+    """Whether the server at the other end has read all that was sent to it."""
+    mine, theirs = connection.getsockname()[1], connection.getpeername()[1]
+    ends = f"0100007F:{theirs:04X} 0100007F:{mine:04X} 01 "
+    _, found, rest = Path("/proc/net/tcp").read_text().partition(ends)
+    return bool(found) and rest.split()[0].endswith(":00000000")
+
+
 def test_a_worker_that_is_killed_is_replaced(place: Place) -> None:
     place.start()
     before = children(place.pid)
@@ -85,7 +93,8 @@ def test_a_stop_finishes_what_is_under_way_and_leaves_nothing_behind(
     head, body = first_put(box)
     with connect(place) as connection:
         connection.sendall(head + body[:20])
-        time.sleep(0.5)
+        until(lambda: has_read(connection))
+        time.sleep(0.1)
         if whole_group:
             os.killpg(place.pid, signal.SIGINT)
         else:
@@ -336,6 +345,7 @@ def test_slow_uploads_of_one_site_leave_threads_for_the_others(place: Place, tmp
         slow = [held.enter_context(connect(place)) for _ in range(9)]
         for one in slow:
             one.sendall(head + body[:1])
+            until(lambda one=one: one is slow[8] or has_read(one))
             time.sleep(0.05)
         slow[8].settimeout(10)
         answer = slow[8].recv(4096)
