@@ -29,7 +29,7 @@ class Devices:
             return bool(Device.select().where(mine).exists(database))
 
     def remember(self, user: int, secret: str) -> str:
-        """The secret that this browser is known by from now on: the one it has, if it is ours, or a new one."""
+        """The secret that this browser is known by from now on: its own, if it is one of ours, or another."""
         now_ns = self._clock()
         with self._store.turn() as database:
             is_ours = secret and Device.select().where(Device.number == number_of(secret)).exists(database)
