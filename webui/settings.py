@@ -82,18 +82,21 @@ class Settings:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._lock = threading.Lock()
-        self._read: tuple[object, Values] | None = None
+        self._read: tuple[object, Values, str] | None = None
 
     def values(self) -> Values:
-        """What is set. Raises HomeError naming the file where nobody can read it."""
-        with self._lock:
-            version = self._version()
-            if self._read is None or self._read[0] != version:
-                self._read = (version, _read(self._state / NAME))
-            return self._read[1]
+        """What is set; what a new site has where the file is broken: names and colours must stop no page."""
+        return self._current()[1]
+
+    def fault(self) -> str:
+        """Why the file cannot be read, and what to do; empty where it can."""
+        return self._current()[2]
 
     def change(self, **parts: object) -> Values:
-        """Replace whole parts (`places=`, ...). Raises ValueError("part: why"), StorageError."""
+        """Replace whole parts (`places=`, ...).
+
+        Raises ValueError("part: why"), StorageError, and HomeError where the file is broken: it is not lost.
+        """
         with self._lock:
             changed = msgspec.structs.replace(_read(self._state / NAME), **parts)
             wrong = wrong_values(changed)
@@ -101,7 +104,7 @@ class Settings:
                 raise ValueError(f"{wrong[0]}: {wrong[1]}")
             text = tomlkit.dumps(msgspec.to_builtins(changed))
             files.write_once(self._state / NAME, text.encode())
-            self._read = (self._version(), changed)
+            self._read = (self._version(), changed, "")
             return changed
 
     def logo(self) -> bytes | None:
@@ -116,6 +119,16 @@ class Settings:
             files.write_once(self._state / LOGO, content)
         else:
             (self._state / LOGO).unlink(missing_ok=True)
+
+    def _current(self) -> tuple[object, Values, str]:
+        with self._lock:
+            version = self._version()
+            if self._read is None or self._read[0] != version:
+                try:
+                    self._read = (version, _read(self._state / NAME), "")
+                except HomeError as error:
+                    self._read = (version, Values(), str(error))
+            return self._read
 
     def _version(self) -> object:
         with contextlib.suppress(FileNotFoundError):

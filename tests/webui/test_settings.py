@@ -53,8 +53,13 @@ def test_what_cannot_be_meant_is_refused_and_changes_nothing(tmp_path, part, val
 @pytest.mark.parametrize("text", ["branding = 3", "not toml", '[branding]\nname = ""', "\udcff"])
 def test_a_file_that_somebody_broke_is_named(tmp_path, text):
     (tmp_path / settings.NAME).write_bytes(text.encode(errors="surrogateescape"))
+    broken = settings.open(tmp_path)
+    assert broken.values() == settings.Values()
+    assert "settings.toml" in broken.fault()
     with pytest.raises(HomeError, match=r"settings\.toml"):
-        settings.open(tmp_path).values()
+        broken.change(places={"vlan 1": "Bar"})
+    (tmp_path / settings.NAME).unlink()
+    assert broken.fault() == ""
 
 
 def test_every_colour_becomes_legible_in_both_themes():

@@ -18,6 +18,7 @@ from appliance.control.messages import (
 )
 from appliance.control.steps import Step
 from appliance.control.words import Period
+from appliance.model.errors import HomeError, StorageError
 from webui import colours, logos
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Saved, Shown
@@ -36,6 +37,7 @@ def show(asked: Asked) -> Reply:
         "settings.html",
         {
             "values": values,
+            "fault": asked.site.settings.fault(),
             "box": box,
             "known": _known_places(asked, box, values.places),
             "ratio": _ratio(values.branding.colour),
@@ -81,10 +83,7 @@ def change_branding(asked: Asked) -> Reply:
         picture, logo = b"", ""
     colour = form.get("colour", "").lower() if form.get("own_colour") else ""
     branding = Branding(form.get("name", "").strip() or Branding().name, colour, logo)
-    moved = _change(asked, "branding", branding=branding)
-    if picture is not None:
-        settings.keep_logo(picture)
-    return moved
+    return _change(asked, "branding", picture, branding=branding)
 
 
 def change_box(asked: Asked) -> Reply:
@@ -118,16 +117,23 @@ def logo(asked: Asked) -> Reply:
     return Saved("logo.png", "image/png", picture, inline=True)
 
 
-def _change(asked: Asked, part: str, **parts: object) -> Moved:
-    """The line in the journal comes first: without it nothing is changed."""
+def _change(asked: Asked, part: str, picture: bytes | None = None, **parts: object) -> Moved:
+    """The line in the journal comes first: without it nothing is changed. `picture`: another logo or none."""
+    settings = asked.site.settings
     asked.tell(NoteStep(Step.CHANGE_SETTINGS, part), Done)
     try:
-        asked.site.settings.change(**parts)
+        if picture:
+            settings.keep_logo(picture)
+        settings.change(**parts)
+        if picture == b"":
+            settings.keep_logo(picture)
     except ValueError as error:
         field = str(error).partition(":")[0]
         raise Refusal(
             said(asked.language, "Write one line, not too long."), field, said=str(error)
         ) from error
+    except (HomeError, StorageError) as error:
+        raise Refusal(said(asked.language, "It could not be saved."), said=str(error), status=503) from error
     return Moved("/settings", said(asked.language, "Saved."))
 
 

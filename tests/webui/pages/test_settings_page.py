@@ -110,6 +110,16 @@ def test_without_a_line_in_the_journal_nothing_changes(tmp_path):
     site.accounts.close()
 
 
+def test_a_broken_file_stops_no_page_and_is_not_overwritten(box):
+    _keeper, browser, site = box
+    file = site.state / "settings.toml"
+    file.write_text("not toml")
+    assert browser.get("/sources").status == 200
+    assert "settings.toml" in browser.get("/settings").text
+    assert browser.post("/settings/contacts", {"controller": "x"}).status == 503
+    assert file.read_text() == "not toml"
+
+
 def test_each_change_says_in_the_journal_what_it_was_of(box):
     keeper, browser, _site = box
     browser.post("/settings/places", {"place": ["vlan 1"], "name": ["Bar"]})
