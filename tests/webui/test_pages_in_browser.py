@@ -137,7 +137,9 @@ def test_page_is_for_everybody(
     with tab(profiles[language, path != "/sign-in"]) as looked:
         page = looked.page
         page.set_viewport_size(PHONE)
-        page.goto(good.url + path)
+        answer = page.goto(good.url + path)
+        assert answer is not None
+        assert answer.status == 200
         assert page.locator("html").get_attribute("lang") == language
         assert page.locator("h1").count() == 1
         for name, scheme in product(SIZES, SCHEMES):
@@ -160,7 +162,9 @@ def test_page_of_a_box_in_trouble_and_of_a_new_one(
     at, context = boxes[box]
     with tab(context) as looked:
         looked.page.set_viewport_size(PHONE)
-        looked.page.goto(at.url + path)
+        answer = looked.page.goto(at.url + path)
+        assert answer is not None
+        assert answer.status == 200
         assert looked.page.locator("h1").count() == 1
         assert overflow(looked.page) <= 0
         assert violations(looked.page) == []
