@@ -5,21 +5,27 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from appliance.model.errors import HomeError
+from appliance.services.keeping.digest import Digest
 from appliance.vault import chain
-from appliance.vault.catalogue import Catalogue
 from appliance.vault.chain import Entry, Head
 from appliance.vault.names import Home
+
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class ChainNow:
-    """What the chain says, for many to read and nobody to change. Each state has another `version`."""
+    """What the chain says, for many to read and nobody to change. Each state has another `version`.
+
+    Seals stand in it without their coverage and without what they replaced: the digest has joined that.
+    """
 
     version: int
     entries: list[Entry]
-    catalogue: Catalogue
+    catalogue: Digest
     head: Head
     size_bytes: int
 
@@ -62,45 +68,61 @@ class ChainReader:
         return self._further(found, file)
 
     def _anew(self, file: tuple[int, int]) -> ChainNow:
-        content = chain.content(self._home)
-        lines, torn = chain.split_lines(content)
-        entries = chain.read_lines(self._home, lines)
+        self._read_bytes = 0
+        entries, digest = self._read([], Digest())
         if not entries:
             raise HomeError(f"{self._home.chain} has no line; restore it from a copy of the home")
         self._file = file
-        self._read_bytes = len(content) - torn
-        return self._keep(entries, Catalogue.of(entries))
+        return self._keep(entries, digest)
 
     def _further(self, found: ChainNow, file: tuple[int, int]) -> ChainNow:
         """The lines that have come. Where they do not follow upon what was read it is another chain."""
         with self._home.chain.open("rb") as opened:
             opened.seek(self._read_bytes)
-            lines, _ = chain.split_lines(opened.read())
-        if not lines:
-            return found  # a line is being written
-        if _previous(lines[0]) != found.head.hash:
+            line = opened.readline()
+        if not line.endswith(b"\n"):
+            return found  # it is being written
+        if _previous(line) != found.head.hash:
             return self._anew(file)
-        added = chain.read_lines(self._home, lines, len(found.entries))
-        catalogue = found.catalogue.copy()
-        for entry in added:
-            catalogue.add(entry)
-        self._read_bytes += sum(map(len, lines))
-        return self._keep([*found.entries, *added], catalogue)
+        return self._keep(*self._read(list(found.entries), found.catalogue.copy()))
 
-    def _keep(self, entries: list[Entry], catalogue: Catalogue) -> ChainNow:
+    def _read(self, entries: list[Entry], digest: Digest) -> tuple[list[Entry], Digest]:
+        """Add the whole lines from where reading was left, by pieces: a year is not held twice."""
+        rest = b""
+        with _opened(self._home.chain) as opened:
+            opened.seek(self._read_bytes)
+            while piece := opened.read(PIECE_BYTES):
+                lines, torn = chain.split_lines(rest + piece)
+                rest = (rest + piece)[-torn:] if torn else b""
+                for entry in chain.read_lines(self._home, lines, len(entries)):
+                    entries.append(digest.take(entry))  # noqa: PERF401 - counts lines for the error
+                self._read_bytes += sum(map(len, lines))
+        digest.settle()
+        return entries, digest
+
+    def _keep(self, entries: list[Entry], digest: Digest) -> ChainNow:
         self._version += 1
         head = Head(entries[-1].seq, entries[-1].hash)
-        self._found = ChainNow(self._version, entries, catalogue, head, self._read_bytes)
+        self._found = ChainNow(self._version, entries, digest, head, self._read_bytes)
         return self._found
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise HomeError(
-            f"cannot read {path}: {error.strerror}; restore it from a copy of the home"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> HomeError:
+    return HomeError(f"cannot read {path}: {error.strerror}; restore it from a copy of the home")
 
 
 def _previous(line: bytes) -> str:

@@ -34,7 +34,7 @@ def _coverage(at: AtHand, _: Actor, ask: AskCoverage) -> CoverageOf:
 def covered_now(at: AtHand) -> Covered:
     """What seals state, put together once for each state of the chain, and what has come since."""
     chain = at.chain()
-    stated = memory(at).of("coverage", chain.version, lambda: coverage.sealed(chain.catalogue))
+    stated = memory(at).of("coverage", chain.version, chain.catalogue.periods)
     return coverage.since(at.home(), chain.catalogue, stated, at.clock())
 
 

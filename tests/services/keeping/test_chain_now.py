@@ -1,29 +1,65 @@
 """The chain read from where it was left is the chain read whole, whatever happened to it meanwhile."""
 
+import dataclasses
 import shutil
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from appliance.model.coverage import Coverage
 from appliance.model.errors import HomeError
+from appliance.model.instants import DAY_NS, MINUTE_NS
 from appliance.services.keeping.chain_now import ChainReader
-from appliance.vault import chain
+from appliance.vault import chain, periods
 from appliance.vault.catalogue import Catalogue
-from appliance.vault.chain import Chain
-from appliance.vault.seals import ClockConfirmed
-from tests.vault.made_homes import Box, make_box
-from tests.vault.made_rows import traffic
+from appliance.vault.chain import Chain, Entry
+from appliance.vault.names import VaultName
+from appliance.vault.seals import ClockConfirmed, Interruption, Seal
+from tests.vault.made_homes import NOW_NS, SOURCES, Box, make_box
+from tests.vault.made_rows import TEXTS, held, traffic
 
 
 def same(box: Box, reader: ChainReader) -> bool:
-    now = reader.now()
-    entries = chain.read(box.home)
+    """As the whole chain has it; of seals, what they state is joined and what they replace is left out."""
+    now, entries = reader.now(), chain.read(box.home)
+    whole = Catalogue.of(entries)
+    lean = Catalogue.of([leaned(entry) for entry in entries])
+    for run, source in {(seal.run, part.source) for seal in whole.seals for part in seal.coverage}:
+        assert sums(now.catalogue.sealed_by(run, source)) == sums(whole.sealed_by(run, source))
+    assert now.catalogue.periods() == periods.joined(periods.stated(whole))
+    assert now.catalogue.replaced == whole.replaced  # all is of one day here
+    for name in ("envelopes", "seals", "adopted", "ordered", "destroyed", "custodians", "holds"):
+        assert getattr(now.catalogue, name) == getattr(lean, name)
+    assert now.head == chain.Head(entries[-1].seq, entries[-1].hash)
+    return now.entries == [leaned(entry) for entry in entries]
+
+
+def leaned(entry: Entry) -> Entry:
+    body = entry.body
+    if isinstance(body, Seal):
+        body = dataclasses.replace(body, coverage=(), replaces=())
+    elif isinstance(body, Interruption):
+        body = dataclasses.replace(body, coverage=())
+    return dataclasses.replace(entry, body=body)
+
+
+def sums(parts: list[Coverage]) -> tuple[object, ...]:
+    """What `periods.unsealed` asks of what was sealed."""
     return (
-        now.entries == entries
-        and now.catalogue == Catalogue.of(entries)
-        and now.head == chain.Head(entries[-1].seq, entries[-1].hash)
+        sum(part.packets for part in parts),
+        sum(part.bytes for part in parts),
+        max(part.last_ns for part in parts),
+        sum((Counter(part.lost) for part in parts), Counter()),
+        sum((Counter(part.noted) for part in parts), Counter()),
     )
+
+
+def seen(first: int, packets: int, source: str = "interface:mirror0") -> Coverage:
+    """Ten minutes of a source that begin so many minutes after the day did."""
+    begun = NOW_NS + first * MINUTE_NS
+    return Coverage(source, begun, begun + 10 * MINUTE_NS, packets, 9, {"not_ip": 1}, {"ring": 2}, {"x": 3})
 
 
 def add(box: Box, count: int = 1) -> None:
@@ -40,8 +76,33 @@ def test_what_comes_is_read_and_only_that(tmp_path: Path) -> None:
         assert same(box, reader)
         assert reader.now().version > before.version
         assert reader.now().entries[: len(before.entries)] == before.entries
-    assert reader.now().catalogue.sealed_by(*[*{(seal.run, part.source) for seal in before.catalogue.seals
-                                                for part in seal.coverage}, ("", "")][0]) == []  # fmt: skip
+
+
+def test_what_was_seen_is_joined_whatever_order_it_came_in(tmp_path: Path) -> None:
+    """Two vaults state the same period; sources alternate; a gap stays one; an old file is fed late."""
+    box = make_box(tmp_path)
+    reader = ChainReader(box.home)
+    for first, packets in ((0, 5), (10, 6), (30, 7), (40, 7), (-90, 2), (20, 8)):
+        both = (seen(first, packets), seen(first, packets + 1, "feed:lobby"))
+        with box.recording() as (run, writer):
+            writer.seal(traffic(3), SOURCES, both)
+            box.writer(run, VaultName.SOURCE).seal(held(), SOURCES, both, TEXTS)
+        assert same(box, reader)
+    assert same(box, ChainReader(box.home))
+    told = [part for part in reader.now().catalogue.periods() if part.source == "interface:mirror0"]
+    assert [part.packets for part in told] == [2, 5 + 6 + 8 + 7 + 7]
+
+
+def test_what_was_replaced_long_ago_is_forgotten(tmp_path: Path) -> None:
+    box = make_box(tmp_path)
+    reader = ChainReader(box.home)
+    box.record(traffic(5))
+    old = reader.now().catalogue.replaced
+    assert old
+    box.clock.now_ns += 4 * DAY_NS
+    box.record(traffic(5))
+    assert reader.now().catalogue.replaced
+    assert not reader.now().catalogue.replaced & old
 
 
 def test_who_reads_an_earlier_state_is_not_disturbed(tmp_path: Path) -> None:
