@@ -20,7 +20,7 @@ class Following:
         """Another number whenever `book` has changed."""
 
     def look(self) -> Book:
-        """The receipts that count, without checking a signature again. Raises HomeError."""
+        """What was signed for; whether receipts contradict is not looked at. Raises HomeError."""
         try:
             with self._path.open("rb") as opened:
                 self._recognise(os.fstat(opened.fileno()))
@@ -45,6 +45,6 @@ class Following:
     def _take(self, content: bytes) -> None:
         whole = content.rfind(b"\n") + 1
         for line in content[:whole].split(b"\n")[:-1]:
-            apply(self.book, line + b"\n")
+            apply(self.book, line + b"\n", lean=True)
         self._read_bytes += whole
         self.version += bool(whole)

@@ -1,10 +1,13 @@
 """What the keeper does without being asked: it destroys what is due, and looks ahead of questions."""
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 
+from appliance.audit import anchors
 from appliance.model.errors import GreffierError
-from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS
+from appliance.model.instants import DAY_NS, HOUR_NS, MINUTE_NS, day_of
+from appliance.runtime import memory
 from appliance.services import term
 from appliance.services.keeping import activity, audited, copies, coverage, overview, standing
 from appliance.services.keeping.at_hand import AtHand
@@ -16,7 +19,16 @@ AGAIN_NS = 5 * MINUTE_NS
 
 
 def _apply(at: AtHand) -> None:
+    """Where something is due, and once a day anyway: it reads a year's chain whole, several times."""
+    today = day_of(at.clock())
+    applied: list[dt.date] = at.once("term applied", list)
+    going = standing.chained(at, standing.settings(at)).kept.going
+    if applied == [today] and not (going and going[0].on <= today):
+        anchors.anchor(at.home(), at.clock)
+        return
     term.apply(at.home(), at.clock)
+    applied[:] = [today]
+    memory.give_back()
 
 
 def _compact(at: AtHand) -> None:
