@@ -48,11 +48,6 @@ class PageOf:
         self._process.terminate()
         self._process.communicate(timeout=30)
 
-    def of(self, home: str) -> "PageOf":
-        """The same page for a home that was moved."""
-        self._home = home
-        return self
-
     def wait(self) -> None:
         """Until the page ends, or the person who looks at it says so."""
         self._process.wait()

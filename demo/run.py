@@ -174,11 +174,11 @@ def replicate(folder: Path) -> None:
     greffier(folder, "central", "compare", *CENTRALS)
 
 
-def look_at_the_page(folder: Path, page: PageOf) -> None:
+def look_at_the_page(page: PageOf) -> None:
     tell(
-        "12. And what does the owner see of it, day by day? A page on the café's network, on her phone, in "
-        "French or English. It says how the box stands and what there is to do, and can reach no record. "
-        "The phones are gone and the recorder was ended, so it says:"
+        "13. And what did the owner see of her box, day by day? (It was put aside before the fire.) A page "
+        "on the café's network, on her phone, in French or English: how the box stands and what there is to "
+        "do. It can reach no record. The phones are gone and the recorder was ended, so it says:"
     )
     with page:
         page.say_what_it_says()
@@ -186,12 +186,9 @@ def look_at_the_page(folder: Path, page: PageOf) -> None:
 
 def lose_the_box(folder: Path) -> None:
     before = connections(folder, "box")
-    if os.environ.get("KEEP"):
-        (folder / "box").rename(folder / UNBURNT)
-    else:
-        shutil.rmtree(folder / "box")
+    (folder / "box").rename(folder / UNBURNT)
     tell(
-        "13. The box burns, and all that is in it. Lyon gives its home back, as sealed as it was; the two "
+        "12. The box burns, and all that is in it. Lyon gives its home back, as sealed as it was; the two "
         "custodians read it again."
     )
     greffier(folder, "central", "restore", "--dir", "Lyon", "--site", "Demo Café", "--to", "restored")
@@ -281,12 +278,12 @@ def main() -> int:
         read_back(folder)
         look_at_totals(folder)
         replicate(folder)
-        page = PageOf(folder, "box")
-        look_at_the_page(folder, page)
         lose_the_box(folder)
+        page = PageOf(folder, UNBURNT)
+        look_at_the_page(page)
         tell(WHAT_HAPPENED)
         if os.environ.get("KEEP"):
-            leave_it_open(folder, page.of(UNBURNT))
+            leave_it_open(folder, page)
     finally:
         if os.environ.get("KEEP"):
             tell(f"Kept: {folder}")

@@ -30,7 +30,6 @@ def test_the_login_that_is_printed_opens_the_page(tmp_path: Path, capfd: pytest.
             headline = tab.locator("#standing").inner_text()
             browser.close()
     assert headline in capfd.readouterr().out
-    (tmp_path / "box").rename(tmp_path / "moved")
-    with page.of("moved"):
+    with page:
         page.say_what_it_says()
     assert headline in capfd.readouterr().out
