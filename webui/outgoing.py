@@ -84,7 +84,7 @@ def streamed(reply: Streamed) -> Iterable[bytes]:
     first = next(events, None)
     if first is None:
         bottle.response.status = 204
-        return b""
+        return ()
     bottle.response.content_type = "text/event-stream; charset=utf-8"
     return _Events(first, events)
 
