@@ -9,7 +9,7 @@ import pytest
 
 from tests.webui.made_answers import made_keeper
 from tests.webui.visiting import Clock, made_site, signed_in, visitor
-from webui import app, routes
+from webui import app, routes, shell
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Saved, Shown, Streamed
 
@@ -135,6 +135,20 @@ def test_a_refused_change_shows_its_form_again(site: Any, monkeypatch: pytest.Mo
     alone = browser.post("/alone")
     assert alone.status == 409
     assert "Not so." in alone.text
+
+
+def test_what_nobody_should_see_is_typed_anew() -> None:
+    typed = {
+        "name": "a",
+        "new_password": "b",
+        "code": "c",
+        "csrf": "d",
+        "passphrase_again": "e",
+        "private_key": "f",
+    }
+    given = shell.given_back(typed, Refusal("no"))["given"]
+    assert dict(given) == {"name": "a"}
+    assert given["anything"] == ""
 
 
 _USERS = {"roles": {}, "grantable": {}, "rotation_days": 0}

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
 
+from appliance.control import messages
 from tests.webui.made_answers import made_keeper
 from tests.webui.visiting import PASSWORD, Answer, Clock, Visitor, add, made_site, signed_in, visitor
 from webui.rights import Role
@@ -146,3 +148,49 @@ def test_users_are_changed_reset_and_removed(site: Any) -> None:
     assert operator.post("/users/rules", {"rotation_days": "90"}).status == 303
     assert site.accounts.rotation_days() == 90
     assert operator.post("/users/rules", {"rotation_days": "3"}).status == 400
+
+
+OTHER = {"current": PASSWORD, "new_password": ANOTHER, "password_again": ANOTHER}
+CHANGES = (
+    ("/users", {"name": "Zoé", "role": "auditor"}, "add-user"),
+    ("/users/2", {"role": "auditor"}, "change-user"),
+    ("/users/2/reset", {"factor": "yes"}, "reset-user remove-factor"),
+    ("/users/2/end-sessions", {}, "end-sessions"),
+    ("/users/2/remove", {}, "remove-user"),
+    ("/users/rules", {"rotation_days": "90"}, "change-rules"),
+    (
+        "/account/password",
+        {"current": PASSWORD, "new_password": ANOTHER, "password_again": ANOTHER},
+        "change-password",
+    ),
+    ("/account/recovery-codes/new", {"current": PASSWORD}, "make-recovery-codes"),
+    ("/account/sessions/end", {"session": "x"}, "end-sessions"),
+    ("/account/sessions/end-others", {}, "end-sessions"),
+)
+
+
+class Unwilling:
+    """A keeper that can note nothing."""
+
+    def ask(self, actor: Any, ask: Any) -> Any:
+        return messages.Refused("StorageError", "the disk is full")
+
+
+@pytest.mark.parametrize(("url", "form", "steps"), CHANGES, ids=lambda value: str(value)[:30])
+def test_every_change_is_noted_first_and_not_made_where_it_cannot_be(
+    site: Any, url: str, form: dict[str, str], steps: str
+) -> None:
+    operator = signed_in(site, name="Éva")
+    signed_in(site, Role.SITE_MANAGER, "Paul", clients=("",))
+    before = site.accounts.users.all(), site.accounts.rotation_days(), site.accounts.sessions.open_of(2)
+    unwilling = visitor(replace(site, keeper=Unwilling()))
+    unwilling.cookies = dict(operator.cookies)
+    refused = unwilling.post(url, form)
+    assert refused.status == 400
+    assert "the disk is full" in refused.text
+    assert (
+        site.accounts.users.all(), site.accounts.rotation_days(), site.accounts.sessions.open_of(2)
+    ) == before  # fmt: skip
+    assert operator.post(url, form).status == 303
+    noted = [ask.step for _, ask in site.keeper.asked if isinstance(ask, messages.NoteStep)]
+    assert noted == steps.split()
