@@ -84,6 +84,8 @@ def lanes(asked: Asked, first: dt.date, last: dt.date, only: str = "") -> Lanes:
 def show_day(asked: Asked) -> Reply:
     """One day of one source: when it was heard, what was lost and left out, and why."""
     source, day = asked.query.get("source", ""), _day(asked)
+    if not source.strip():
+        raise Refusal(said(asked.language, "There is no source of this name."), status=404)
     coverage = asked.tell(AskCoverage(day.isoformat(), day.isoformat()), CoverageOf)
     periods = [seen for one in coverage.sources if one.source == source for seen in one.periods]
     return Shown(

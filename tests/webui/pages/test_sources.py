@@ -119,7 +119,13 @@ def test_who_may_only_look_is_offered_nothing_else(box):
 
 
 @pytest.mark.parametrize(
-    "url", ["/sources/source?label=nobody", "/sources/guide?device=x", "/sources/coverage?day=x"]
+    "url",
+    [
+        "/sources/source?label=nobody",
+        "/sources/guide?device=x",
+        "/sources/coverage?source=eth1&day=x",
+        "/sources/coverage",
+    ],
 )
 def test_what_is_not_there_is_said_to_be_so(box, url):
     assert box[1].get(url).status == 404
