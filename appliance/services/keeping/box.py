@@ -1,21 +1,22 @@
 """What the box is, and how it comes to be: its settings, asked for, made and changed."""
 
+import functools
 from importlib.metadata import version
 
-from appliance.config import box as box_config
 from appliance.control.messages import Actor, AskBox, Box, ChangeBox, Done, SetUp
 from appliance.control.steps import Step
 from appliance.model.errors import HomeError
 from appliance.services import box_settings
 from appliance.services.keeping.at_hand import AtHand, Change, Changes, Handlers
+from appliance.services.keeping.standing import settings
 from appliance.vault import signing
 from appliance.vault.seals import Init
 
 
 def _box(at: AtHand, _: Actor, __: AskBox) -> Box:
     if not at.is_set_up:
-        return Box(False, "", "", "", version("greffier"), (), (), (), (), 0, {})
-    config = box_config.read(at.home().config)
+        return Box(False, "", "", "", _version(), (), (), (), (), 0, {})
+    config = settings(at)
     chain = at.chain()
     first = chain.entries[0].body
     return Box(
@@ -23,7 +24,7 @@ def _box(at: AtHand, _: Actor, __: AskBox) -> Box:
         config.site,
         signing.fingerprint(first.box) if isinstance(first, Init) else "",
         str(chain.head),
-        version("greffier"),
+        _version(),
         config.client_networks,
         config.capture.interfaces,
         config.statistics.access_points,
@@ -48,6 +49,12 @@ def set_up(at: AtHand, ask: SetUp) -> Done:
         at.clock,
     )
     return Done(f"the box of {made.config.site} is made; its fingerprint is {made.fingerprint}")
+
+
+@functools.cache
+def _version() -> str:
+    """Read once: it takes longer than all the rest."""
+    return version("greffier")
 
 
 def _change(at: AtHand, _: Actor, ask: ChangeBox) -> Done:

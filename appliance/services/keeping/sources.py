@@ -4,7 +4,6 @@ import socket
 
 import psutil
 
-from appliance.config import box as box_config
 from appliance.config.listen import PORTS
 from appliance.control.messages import (
     Actor,
@@ -26,6 +25,7 @@ from appliance.services.feeds import declaring, hearing
 from appliance.services.feeds.hearing import Heard
 from appliance.services.keeping.at_hand import AtHand, Change, Changes, Handlers
 from appliance.services.keeping.sources_now import interfaces_now
+from appliance.services.keeping.standing import settings
 from appliance.vault import liveness
 from appliance.vault.names import Home
 
@@ -35,7 +35,7 @@ STRANGERS_LIMIT = 1000
 
 def _sources(at: AtHand, _: Actor, __: AskSources) -> Sources:
     home = at.home()
-    config = box_config.read(home.config)
+    config = settings(at)
     found = hearing.hearing(home, at.clock())
     lost = _lost(home)
     strangers = sorted(found.strangers, key=lambda one: one.last, reverse=True)[:STRANGERS_LIMIT]
