@@ -1,6 +1,7 @@
 """Arbitrary bytes and damaged real frames through `wire`: decoded or refused, in bounded time."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,10 +70,11 @@ def test_damaged_messages(frame: bytes, edits: list[tuple[int, int]], cut: int) 
     check_message(bytes(message[:cut]))
 
 
-def test_a_bounded_run_of_the_coverage_guided_fuzzer() -> None:
+def test_a_bounded_run_of_the_coverage_guided_fuzzer(tmp_path: Path) -> None:
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris has no wheel for this Python: the coverage-guided run is left out")
     command = [sys.executable, "-m", "tests.fuzz", "-runs=3000", "-seed=1", "-max_total_time=30"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    there = {**os.environ, "TMPDIR": str(tmp_path)}  # libFuzzer ends without tidying up
+    done = subprocess.run(command, cwd=ROOT, env=there, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Done" in done.stderr
