@@ -24,7 +24,7 @@ demo: .venv/.with-run ## record a capture, seal, verify, search as the custodian
 test: .venv/.with-dev ## lint, types, arrows between rooms, all tests
 	@.ci/debian-packages demo test
 	@$(MAKE) lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: .venv/.with-dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check --quiet .
