@@ -4,6 +4,7 @@ import datetime as dt
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from appliance.capture.interface import name_of
 from appliance.config import box
@@ -106,12 +107,12 @@ def of(
     now_ns: int,
 ) -> Status:
     """`status` of what was read before; `noted` is the known head as it was before the chain was read."""
-    catalogue, kept = chained.catalogue, chained.kept
+    catalogue, kept, today = chained.catalogue, chained.kept, day_of(now_ns)
     recorders = tuple(
         KnownRun(liveness.is_live(home, state.run), state) for state in recorder_state.read_all(home.state)
     )
     heard, unreadable = _hearing(home, now_ns)
-    room = _room(home, kept, day_of(now_ns))
+    room = _room(home, kept, today)
     facts = Facts(
         now_ns,
         len(config.capture.interfaces),
@@ -126,7 +127,7 @@ def of(
         _is_whole(noted, chained),
         bool(catalogue.ordered - catalogue.destroyed),
         chained.doubt,
-        tuple(going.day for going in kept.going if going.on < day_of(now_ns)),
+        tuple(going.day for going in takewhile(lambda going: going.on < today, kept.going)),
     )
     return Status(
         config,
@@ -138,7 +139,7 @@ def of(
         kept.size_bytes + home.chain.stat().st_size,
         room,
         tuple(catalogue.certificates),
-        tuple(holds.of_catalogue(catalogue, day_of(now_ns))),
+        tuple(holds.of_catalogue(catalogue, today)),
         heard,
         replicated[0],
         findings(facts),
