@@ -10,6 +10,9 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(path.name for path in FOLDER.glob("*.service"))
+RESTARTER = "greffier-changed.service"
+"""The one unit that is root's, and whose command is systemd's own."""
+OURS = [unit for unit in UNITS if unit != RESTARTER]
 GREFFIER = str(Path(sys.executable).with_name("greffier"))
 
 
@@ -58,7 +61,7 @@ def test_their_exposure_is_low(unit: Path) -> None:
     systemd_analyze("security", "--offline=true", f"--threshold={most}", unit)
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", OURS)
 def test_the_command_line_is_one_that_exists(unit: str) -> None:
     (start,) = settings(unit)["ExecStart"]
     words = start.removeprefix("/usr/bin/greffier ").split()
@@ -74,6 +77,7 @@ def test_a_unit_has_a_capability_only_for_its_port_or_its_ring() -> None:
     assert granted == {
         "greffier-capture.service": ["CAP_NET_RAW CAP_NET_ADMIN"],
         "greffier-central.service": ["CAP_NET_BIND_SERVICE"],
+        "greffier-changed.service": [""],
         "greffier-keeper.service": ["CAP_NET_RAW"],
         "greffier-listen.service": ["CAP_NET_BIND_SERVICE"],
         "greffier-web.service": ["CAP_NET_BIND_SERVICE"],
@@ -81,9 +85,22 @@ def test_a_unit_has_a_capability_only_for_its_port_or_its_ring() -> None:
     }
 
 
+def test_what_is_started_by_a_path_or_restarted_is_there() -> None:
+    paths = sorted(FOLDER.glob("*.path"))
+    assert len(paths) == 3
+    for path in paths:
+        (unit,) = settings(path.name)["Unit"]
+        assert unit in UNITS
+        systemd_analyze("verify", "--man=no", path)
+    (start,) = settings(RESTARTER)["ExecStart"]
+    program, verb, *restarted = start.split()
+    assert (program, verb) == ("/usr/bin/systemctl", "try-restart")
+    assert set(restarted) <= set(OURS)
+
+
 def test_the_users_are_those_that_sysusers_makes() -> None:
     made = re.findall(r"^u (\S+)", (FOLDER / "greffier.sysusers.conf").read_text(), re.MULTILINE)
-    assert {settings(unit)["User"][0] for unit in UNITS} <= set(made)
+    assert {settings(unit)["User"][0] for unit in OURS} <= set(made)
     assert shutil.which("systemd-sysusers")
     done = subprocess.run(
         ["systemd-sysusers", "--dry-run", str(FOLDER / "greffier.sysusers.conf")],
