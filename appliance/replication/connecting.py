@@ -127,6 +127,7 @@ def _encrypt(
 ) -> ssl.SSLSocket:
     where = f"{place} through {through}" if through else str(place)
     try:
+        connection.getpeername()  # what was reset already, Python would not close
         encrypted = context.wrap_socket(connection, server_hostname=place.host)
     except ssl.SSLCertVerificationError as error:
         raise Untrusted(

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from appliance.config.replication import ReplicationConfig
 from appliance.model.errors import ReplicationError
-from appliance.replication import addresses, tcp_info
+from appliance.replication import addresses, connecting, tcp_info
 from appliance.replication.connecting import Patience
 from appliance.replication.exchange import Request
 from appliance.replication.https_target import HttpsTarget
@@ -294,6 +295,18 @@ def test_names_and_ports_that_lead_nowhere_are_said() -> None:
     port = free_port()
     with pytest.raises(Unreachable, match="does not answer"):
         _deposit(f"https://127.0.0.1:{port}", identity)
+
+
+def test_a_connection_that_is_reset_before_it_is_encrypted_is_let_go() -> None:
+    """As of a central that is killed at that moment: nothing of it is left to the garbage collector."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        connection = socket.create_connection(listening.getsockname())
+        there, _ = listening.accept()
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        there.close()
+        place = addresses.central("https://127.0.0.1:1")
+        with contextlib.closing(connection), pytest.raises(Unreachable, match="before it was encrypted"):
+            connecting._encrypt(connection, place, connecting.trusting(None), None)
 
 
 def test_the_kernels_numbers_are_those_that_ss_prints(tmp_path: Path) -> None:
