@@ -20,8 +20,15 @@ def test_the_map_shows_the_rooms_that_exist_and_no_other() -> None:
     assert shown == rooms
 
 
+def test_every_folder_with_code_is_a_room_that_import_linter_sees() -> None:
+    for package in ("appliance", "webui"):
+        for file in (ROOT / package).rglob("*.py"):
+            assert (file.parent / "__init__.py").exists(), file
+
+
 def test_no_room_is_empty_and_no_room_opener_holds_code() -> None:
-    for opener in (ROOT / "appliance").rglob("__init__.py"):
+    openers = [*(ROOT / "appliance").rglob("__init__.py"), *(ROOT / "webui").rglob("__init__.py")]
+    for opener in openers:
         assert opener.parent == ROOT / "appliance" or len(list(opener.parent.glob("*.py"))) > 1, opener
         assert re.fullmatch(r'""".+?"""\n', opener.read_text(), re.DOTALL), opener
 
