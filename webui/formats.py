@@ -4,6 +4,7 @@ Instants come as ISO 8601 texts in UTC and are shown in the site's time, Europe/
 """
 
 import functools
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,11 +21,19 @@ from webui.wording import said
 ZONE = dates.get_timezone("Europe/Paris")
 NOTHING = "–"
 _NO_BREAK = "\u00a0"
+_LOCALES = {"en": "en_GB"}
+"""English dates as they are read in Europe: 22 November, and not November 22."""
+
 _BYTES = {"fr": ("o", "ko", "Mo", "Go", "To", "Po"), "en": ("B", "kB", "MB", "GB", "TB", "PB")}
 _remembered = functools.lru_cache(maxsize=4096)
 """A page has hundreds of numbers, which Babel takes 0.1 ms each for, and is looked at again and again."""
 
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
+
+
+def locale_of(language: str) -> str:
+    """What Babel calls a language of ours."""
+    return _LOCALES.get(language, language)
 
 
 def filters(language: str) -> dict[str, Callable[..., Any]]:
@@ -56,7 +65,7 @@ def spread_function(language: str) -> Callable[[float | None, float | None], str
 @_remembered
 def number(value: float | None, language: str) -> str:
     """1234567 -> 1 234 567."""
-    return NOTHING if value is None else str(numbers.format_decimal(value, locale=language))
+    return NOTHING if value is None else str(numbers.format_decimal(value, locale=locale_of(language)))
 
 
 def size(octets: float | None, language: str) -> str:
@@ -72,7 +81,7 @@ def rate(bits_per_s: float | None, language: str) -> str:
 @_remembered
 def percent(share: float | None, language: str) -> str:
     """A share of one: 0.123 -> 12 %."""
-    return NOTHING if share is None else str(numbers.format_percent(share, locale=language))
+    return NOTHING if share is None else str(numbers.format_percent(share, locale=locale_of(language)))
 
 
 def part(share: float, language: str) -> str:
@@ -83,36 +92,32 @@ def part(share: float, language: str) -> str:
 @_remembered
 def day(iso: str | None, language: str) -> str:
     """2026-11-22, or an instant of that day -> 22 novembre 2026."""
-    return NOTHING if not iso else str(dates.format_date(_day_of(iso), "long", locale=language))
+    return NOTHING if not iso else _date(_day_of(iso), "long", language)
 
 
 @_remembered
 def short_day(iso: str | None, language: str) -> str:
     """2026-11-22, or an instant of that day -> 22 nov. 2026."""
-    return NOTHING if not iso else str(dates.format_date(_day_of(iso), "medium", locale=language))
+    return NOTHING if not iso else _date(_day_of(iso), "medium", language)
 
 
 @_remembered
 def moment(iso: str | None, language: str) -> str:
     """An instant to the minute: 22 nov. 2026, 10:05."""
-    if not iso:
-        return NOTHING
-    return str(dates.format_datetime(_instant(iso), "d MMM y HH:mm", tzinfo=ZONE, locale=language))
+    return NOTHING if not iso else _time(_instant(iso), "d MMM y HH:mm", language)
 
 
 @_remembered
 def hour(iso: str | None, language: str) -> str:
     """The time of day of an instant: 14:00."""
-    return (
-        NOTHING if not iso else str(dates.format_time(_instant(iso), "HH:mm", tzinfo=ZONE, locale=language))
-    )
+    return NOTHING if not iso else _time(_instant(iso), "HH:mm", language)
 
 
 def duration(seconds: float | None, language: str) -> str:
     """A length of time in one unit: 200 -> 3 minutes."""
     if seconds is None:
         return NOTHING
-    return str(dates.format_timedelta(timedelta(seconds=seconds), threshold=1, locale=language))
+    return str(dates.format_timedelta(timedelta(seconds=seconds), threshold=1, locale=locale_of(language)))
 
 
 def relative(iso: str, now_ns: int, language: str) -> str:
@@ -123,7 +128,9 @@ def relative(iso: str, now_ns: int, language: str) -> str:
     if -5 <= ago_s < 5:
         return said(language, "just now")
     return str(
-        dates.format_timedelta(-timedelta(seconds=ago_s), add_direction=True, threshold=1, locale=language)
+        dates.format_timedelta(
+            -timedelta(seconds=ago_s), add_direction=True, threshold=1, locale=locale_of(language)
+        )
     )
 
 
@@ -140,7 +147,7 @@ def lasting(iso: str, now_ns: int, language: str) -> Markup:
     """How long something has lasted, as a <time> element with its beginning: 41 minutes."""
     length = timedelta(seconds=max(0.0, now_ns / 1e9 - _instant(iso).timestamp()))
     return Markup('<time datetime="{}" title="{}" data-exact>{}</time>').format(
-        iso, moment(iso, language), dates.format_timedelta(length, threshold=1, locale=language)
+        iso, moment(iso, language), dates.format_timedelta(length, threshold=1, locale=locale_of(language))
     )
 
 
@@ -150,12 +157,12 @@ def period(by: Period, start: str, language: str, brief: bool = False) -> str:
     match by:
         case Period.HOUR:
             pattern = "HH:mm" if brief else "E d MMM HH:mm"
-            return str(dates.format_datetime(_instant(start), pattern, tzinfo=ZONE, locale=language))
+            return _time(_instant(start), pattern, language)
         case Period.MONTH:
-            return str(dates.format_date(_day_of(start), "MMM y" if brief else "LLLL y", locale=language))
+            return _date(_day_of(start), "MMM y" if brief else "LLLL y", language)
         case Period.DAY:
-            return str(dates.format_date(_day_of(start), "d MMM" if brief else "E d MMM y", locale=language))
-    day_ = str(dates.format_date(_day_of(start), "d MMM" if brief else "d MMM y", locale=language))
+            return _date(_day_of(start), "d MMM" if brief else "E d MMM y", language)
+    day_ = _date(_day_of(start), "d MMM" if brief else "d MMM y", language)
     return day_ if brief else said(language, "week of %(day)s", day=day_)
 
 
@@ -198,7 +205,21 @@ def _scaled(value: float, units: tuple[str, ...], language: str) -> str:
         value /= 1000
         unit += 1
     pattern = "#,##0.#" if unit and abs(value) < 99.5 else "#,##0"
-    return f"{numbers.format_decimal(value, pattern, locale=language)}{_NO_BREAK}{units[unit]}"
+    return f"{numbers.format_decimal(value, pattern, locale=locale_of(language))}{_NO_BREAK}{units[unit]}"
+
+
+def _date(value: date, pattern: str, language: str) -> str:
+    return _first_of_month(str(dates.format_date(value, pattern, locale=locale_of(language))), language)
+
+
+def _time(value: datetime, pattern: str, language: str) -> str:
+    said_ = dates.format_datetime(value, pattern, tzinfo=ZONE, locale=locale_of(language))
+    return _first_of_month(str(said_), language)
+
+
+def _first_of_month(text: str, language: str) -> str:
+    """French writes 1er février; CLDR's patterns cannot."""
+    return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1er ", text) if language == "fr" else text
 
 
 def _instant(iso: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.control.words import Period
 from webui import formats
 
 NARROW, NO_BREAK = "\u202f", "\u00a0"
@@ -59,7 +60,17 @@ def test_an_instant_is_exact_for_machines() -> None:
 
 def test_a_day_of_an_instant_is_that_of_paris() -> None:
     assert formats.day("2026-11-22T23:30:00Z", "fr") == "23 novembre 2026"
-    assert formats.day("2026-11-22", "en") == "November 22, 2026"
+    assert formats.day("2026-11-22", "en") == "22 November 2026"
+    assert formats.short_day("2026-11-22", "en") == "22 Nov 2026"
+
+
+def test_the_first_of_a_month_is_written_as_french_writes_it() -> None:
+    assert formats.day("2028-02-01", "fr") == "1er février 2028"
+    assert formats.short_day("2028-02-01", "fr") == "1er févr. 2028"
+    assert formats.moment("2028-02-01T11:00:00Z", "fr") == "1er févr. 2028 12:00"
+    assert formats.period(Period.DAY, "2026-11-01", "fr") == "dim. 1er nov. 2026"
+    assert formats.day("2026-11-11", "fr") == "11 novembre 2026"
+    assert formats.day("2028-02-01", "en") == "1 February 2028"
 
 
 @pytest.mark.parametrize(

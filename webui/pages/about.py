@@ -2,11 +2,9 @@
 
 import datetime as dt
 
-from babel import dates
-
 from appliance.control.messages import AskBox, AskRetention, Box, Retention
 from appliance.control.steps import Step
-from webui import documents, licences
+from webui import documents, formats, licences
 from webui.documents import Document
 from webui.notice import notice
 from webui.pages.noting import note
@@ -102,7 +100,7 @@ def _language(asked: Asked) -> str:
 
 
 def _day(asked: Asked) -> str:
-    return str(dates.format_date(_now(asked).date(), "long", locale=_language(asked)))
+    return formats.day(_now(asked).date().isoformat(), _language(asked))
 
 
 def _now(asked: Asked) -> dt.datetime:

@@ -156,7 +156,7 @@ def _ticks(language: str, first: dt.date, last: dt.date) -> tuple[str, ...]:
 
 
 def _weekday(day: dt.date, language: str) -> str:
-    return str(dates.format_skeleton("MEd", day, locale="en_GB" if language == "en" else language))
+    return str(dates.format_skeleton("MEd", day, locale=formats.locale_of(language)))
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", "/sources/coverage", Right.SEE_SOURCES, show_day, menu="sources"),)

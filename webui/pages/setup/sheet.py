@@ -2,8 +2,7 @@
 
 import datetime as dt
 
-from babel.dates import format_date
-
+from webui import formats
 from webui.paper import Paper
 from webui.wording import said
 
@@ -58,7 +57,7 @@ def written(
         [
             (words(_SITE), site),
             (words(_CUSTODIAN), name),
-            (words(_MADE), str(format_date(now.date(), "long", locale=language))),
+            (words(_MADE), formats.day(now.date().isoformat(), language)),
             (words(_PUBLIC), f"{recipient[:31]}\n{recipient[31:]}"),
         ]
     )
