@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from appliance.control.messages import Overview
 from appliance.control.words import Level, Trouble
+from webui.vocabulary import VAULTS, word
 from webui.wording import said, said_many
 
 
@@ -38,6 +39,10 @@ def standing(now: Overview, language: str) -> Standing:
         headline = _("Nothing is being recorded at the moment")
         sentence = _("What your Wi-Fi carries meanwhile cannot be recorded afterwards.")
         return Standing(colour, said(language, headline), said(language, sentence))
+    if stopped := _stopped(now, language):
+        headline = said(language, "Part is not being recorded: %(what)s", what=stopped)
+        sentence = _("Its legal basis has ended, and you chose that it stops then.")
+        return Standing(colour, headline, said(language, sentence))
     if now.level is Level.WELL:
         headline = _("Everything is being recorded")
         return Standing(colour, said(language, headline), _all_well(now, language))
@@ -54,6 +59,14 @@ def standing(now: Overview, language: str) -> Standing:
         len(now.findings),
     )
     return Standing(colour, headline, said(language, _("Below stands what it is, and what to do about it.")))
+
+
+def _stopped(now: Overview, language: str) -> str:
+    """What is not recorded because its basis has ended, in words; "" where something else fails besides."""
+    failing = [finding for finding in now.findings if finding.level is Level.FAILING]
+    if any(finding.trouble is not Trouble.VAULT_STOPPED for finding in failing):
+        return ""
+    return ", ".join(word(language, VAULTS, finding.subject) for finding in failing)
 
 
 def _first_minutes(now: Overview, language: str, colour: str) -> Standing:

@@ -202,8 +202,13 @@ _KEEPING = {
     Trouble.CLOCK_DOUBTED: Text(
         _("The box does not trust its clock"),
         _("Records need the right time, and nothing is destroyed until the time is certain."),
-        _("Check that the box reaches a time server, or call whoever maintains it."),
+        _("Call whoever maintains the box: somebody has to confirm the time."),
         Page.RETENTION,
+    ),
+    Trouble.CLOCK_UNSYNCHRONISED: Text(
+        _("Nothing keeps the clock of the box right"),
+        _("Records need the right time, and a clock that is left alone drifts."),
+        _("Check that the box reaches a time server, or call whoever maintains it."),
     ),
 }
 
@@ -246,7 +251,7 @@ _LAW = {
     ),
     Trouble.BASIS_LAPSED: Text(
         _("A legal basis for keeping records has ended and was not confirmed again"),
-        _("Recording goes on as you have set it. If the text was not renewed, part of it should stop."),
+        _("The box is set to go on all the same. If the text was not renewed, part of it should stop."),
         _("Look whether the text was renewed and confirm it, or have that part stopped."),
         Page.RETENTION,
     ),

@@ -14,7 +14,7 @@ _MEANS: Mapping[str, tuple[Trouble, Level]] = {
     "packets_lost": (Trouble.PACKETS_LOST, Level.ATTENTION),
     "feeds_lost": (Trouble.PACKETS_LOST, Level.ATTENTION),
     "interface_can_send": (Trouble.CAN_SEND, Level.ATTENTION),
-    "clock_unsynchronised": (Trouble.CLOCK_DOUBTED, Level.ATTENTION),
+    "clock_unsynchronised": (Trouble.CLOCK_UNSYNCHRONISED, Level.ATTENTION),
     "sources": (Trouble.SETTINGS_BROKEN, Level.ATTENTION),
     "storage": (Trouble.ALARM, Level.FAILING),
 }
@@ -28,7 +28,7 @@ _OF_ALL = ("clock_unsynchronised", "storage", "sources", "feeds_lost")
 def of_process(process: Process, alarm: Raised) -> Finding:
     """An alarm of a process that records."""
     if alarm.kind.endswith(_STOPPED):
-        trouble, level, subject = Trouble.VAULT_STOPPED, Level.ATTENTION, alarm.kind.removesuffix(_STOPPED)
+        trouble, level, subject = Trouble.VAULT_STOPPED, Level.FAILING, alarm.kind.removesuffix(_STOPPED)
     elif alarm.kind.startswith(_SILENT):
         trouble, level, subject = *_silence(alarm.kind), alarm.kind.removeprefix(_SILENT)
     else:

@@ -42,6 +42,16 @@ def test_well_is_said_only_where_all_is_well(level: Level, recording: bool, last
         assert found.colour != "well"
 
 
+def test_a_part_that_is_stopped_leads_unless_something_else_fails() -> None:
+    stopped = Finding(Trouble.VAULT_STOPPED, Level.FAILING, "traffic")
+    lapsed = Finding(Trouble.NO_CENTRAL, Level.ATTENTION)
+    now = replace(GOOD, level=Level.FAILING, findings=(stopped, lapsed))
+    found = standing(now, "fr")
+    assert (found.colour, found.headline) == ("failing", "Une partie n’est pas enregistrée\u00a0: Connexions")
+    full = replace(now, findings=(stopped, Finding(Trouble.DISK_FULL, Level.FAILING)))
+    assert standing(full, "fr").headline == "Agissez maintenant\u00a0: 2 problèmes graves"
+
+
 def test_how_many_copies_there_are_is_not_overstated() -> None:
     first = GOOD.centrals[0]
     sentences = [

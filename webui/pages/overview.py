@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from appliance.control.messages import Activity, AskActivity, AskOverview, CentralNow, Overview, SourceNow
-from appliance.control.words import Level, Period
+from appliance.control.words import Level, Period, Trouble
 from webui import formats, vocabulary
 from webui.charts import ColumnChart, column_chart, evenly
 from webui.pages.days import today
@@ -40,6 +40,7 @@ def show(asked: Asked) -> Reply:
         return asked.person is not None and may_person(asked.person, right, asked.site.accounts.client())
 
     findings = [told(finding, asked.language, values.name_of, may) for finding in in_order(now.findings)]
+    is_stopped = any(finding.trouble is Trouble.VAULT_STOPPED for finding in now.findings)
     return Shown(
         "overview.html",
         {
@@ -47,7 +48,9 @@ def show(asked: Asked) -> Reply:
             "standing": standing(now, asked.language),
             "findings": findings[:_SHOWN_AT_ONCE],
             "more_findings": findings[_SHOWN_AT_ONCE:],
-            "sources": [(_name(source, asked.language), source, _state(source)) for source in now.sources],
+            "sources": [
+                (_name(source, asked.language), source, _state(source, is_stopped)) for source in now.sources
+            ],
             "centrals": [(central, _copying(central)) for central in now.centrals],
             "segments": sum(now.safe),
             "last_hours": _last_hours(asked) if may(Right.SEE_ACTIVITY) else None,
@@ -59,15 +62,17 @@ def _name(source: SourceNow, language: str) -> str:
     return vocabulary.source_name(language, source.name)
 
 
-def _state(source: SourceNow) -> str:
-    """A word for the template: off, unplugged, silent, waiting or well."""
+def _state(source: SourceNow, is_stopped: bool) -> str:
+    """A word for the template: off, unplugged, silent, waiting, part or well."""
     if not source.live:
         return "off"
     if source.link in ("down", "absent"):
         return "unplugged"
     if source.silent:
         return "silent"
-    return "well" if source.last else "waiting"
+    if not source.last:
+        return "waiting"
+    return "part" if is_stopped else "well"
 
 
 def _copying(central: CentralNow) -> Level:
