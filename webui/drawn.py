@@ -112,12 +112,12 @@ def _drawn(
 
 
 def _octets(one: PeriodTotals, language: str) -> str:
-    return said(language, "too few people to say") if one.too_few else formats.size(one.octets, language)
+    return said(language, "too few devices to say") if one.too_few else formats.size(one.octets, language)
 
 
 def _users(one: PeriodTotals, language: str) -> str:
     if one.users_least is None:
-        return said(language, "too few people to say")
+        return said(language, "too few devices to say")
     return formats.spread(one.users_least, one.users_most, language)
 
 

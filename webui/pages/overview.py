@@ -97,7 +97,7 @@ def _last_hours(asked: Asked) -> LastHours | None:
     rows = tuple(
         (
             hour,
-            said(language, "too few people to say")
+            said(language, "too few devices to say")
             if period.too_few
             else formats.size(period.octets, language),
             formats.spread(period.users_least, period.users_most, language),
