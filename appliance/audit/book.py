@@ -47,7 +47,7 @@ def noted(
 
     The second line tells only the kind of the error: its sentence may hold what no log may.
     """
-    line = note(home, actor, step, subject, details, Ended.DONE, clock)
+    line = note(home, actor, step, subject, details, Ended.BEGUN, clock)
     try:
         yield line
     except BaseException as error:

@@ -1,6 +1,6 @@
 """A line of the audit chain: who did what, and its form in canonical JSON (FORMAT.md). Never a record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,16 @@ class Noted:
     subject: str
     details: Mapping[str, str]
     ended: Ended
+
+
+def results(steps: Sequence[Noted]) -> dict[int, Ended]:
+    """What each step came to, by its number: what was begun is done unless a later line says it failed."""
+    failed = {step.details.get("line") for step in steps if step.ended is Ended.FAILED}
+    came_to = {True: Ended.FAILED, False: Ended.DONE}
+    return {
+        step.seq: came_to[str(step.seq) in failed] if step.ended is Ended.BEGUN else step.ended
+        for step in steps
+    }
 
 
 def plain(text: str) -> str:

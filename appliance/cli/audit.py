@@ -16,6 +16,7 @@ from appliance.model.instants import to_iso
 if TYPE_CHECKING:
     from appliance.audit.check import Checked
     from appliance.audit.lines import Noted
+    from appliance.control.steps import Ended
 
 EXAMPLES = """  greffier audit --home /var/lib/greffier
   greffier audit --home /var/lib/greffier --last 20
@@ -32,20 +33,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the steps, the oldest first, and what is wrong with the chain."""
     from appliance.audit import check
+    from appliance.audit.lines import results
     from appliance.vault import homes
 
     checked = check.check(homes.existing(args.home))
+    came_to = results(checked.steps)
     steps = checked.steps if args.last is None else checked.steps[-args.last :] if args.last > 0 else []
-    print(json.dumps(_as_json(checked, steps)) if args.json else _as_text(checked, steps))
+    print(json.dumps(_as_json(checked, steps, came_to)) if args.json else _as_text(checked, steps, came_to))
     if checked.faults:
         count = several(len(checked.faults), "fault")
         raise FaultFound(f"{count}: the audit chain is not as it was written; see the places named")
     return 0
 
 
-def _as_json(checked: "Checked", steps: "list[Noted]") -> dict[str, object]:
+def _as_json(checked: "Checked", steps: "list[Noted]", came_to: "dict[int, Ended]") -> dict[str, object]:
     return {
-        "steps": [_step_as_json(step) for step in steps],
+        "steps": [_step_as_json(step, came_to[step.seq]) for step in steps],
         "total": checked.total,
         "head": str(checked.head) if checked.hashes else None,
         "anchors": checked.anchors,
@@ -54,7 +57,7 @@ def _as_json(checked: "Checked", steps: "list[Noted]") -> dict[str, object]:
     }
 
 
-def _step_as_json(step: "Noted") -> dict[str, object]:
+def _step_as_json(step: "Noted", result: "Ended") -> dict[str, object]:
     return {
         "seq": step.seq,
         "at": to_iso(step.at_ns),
@@ -65,12 +68,13 @@ def _step_as_json(step: "Noted") -> dict[str, object]:
         "subject": step.subject,
         "details": dict(step.details),
         "ended": str(step.ended),
+        "result": str(result),
         "hash": step.hash,
     }
 
 
-def _as_text(checked: "Checked", steps: "list[Noted]") -> str:
-    lines = [_sentence(step) for step in steps]
+def _as_text(checked: "Checked", steps: "list[Noted]", came_to: "dict[int, Ended]") -> str:
+    lines = [_sentence(step, came_to[step.seq]) for step in steps]
     lines += [f"FAULT   {on_one_line(f'{fault.place}: {fault.what}')}" for fault in checked.faults]
     lines += [f"notice  {on_one_line(f'{notice.place}: {notice.what}')}" for notice in checked.notices]
     if checked.hashes:
@@ -81,10 +85,10 @@ def _as_text(checked: "Checked", steps: "list[Noted]") -> str:
     return "\n".join(lines)
 
 
-def _sentence(step: "Noted") -> str:
+def _sentence(step: "Noted", result: "Ended") -> str:
     details = ", ".join(f"{key} {value}" for key, value in sorted(step.details.items()))
     what = " ".join(part for part in (str(step.step), step.subject and f"'{step.subject}'") if part)
-    ended = "" if step.ended == "done" else f": {step.ended}"
+    ended = "" if result == "done" else f": {result}"
     who = f"{step.actor.name} ({step.actor.role}, {step.actor.origin})"
     said = f"{to_iso(step.at_ns)[:19]}Z  {who}  {what}{ended}"
     return on_one_line(said + (f"  [{details}]" if details else ""))

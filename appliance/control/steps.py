@@ -63,11 +63,12 @@ class Step(StrEnum):
 
 
 class Ended(StrEnum):
-    """How a step ended.
+    """How a step stood when its line was written.
 
-    A change is written down before it is made: `done` stands for it unless a line `failed` follows.
+    A change is written down before it is made, as begun: it was made unless a line `failed` names that one.
     """
 
+    BEGUN = "begun"
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"

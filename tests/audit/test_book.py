@@ -11,7 +11,7 @@ import pytest
 
 from appliance.audit import anchors, book, volume
 from appliance.audit.check import check
-from appliance.audit.lines import LONGEST_TEXT, MOST_DETAILS
+from appliance.audit.lines import LONGEST_TEXT, MOST_DETAILS, results
 from appliance.control.messages import Actor
 from appliance.control.steps import Ended, Step
 from appliance.model.errors import HomeError, StorageError, UsageError
@@ -135,7 +135,9 @@ def test_what_fails_has_a_second_line_that_does_not_tell_the_sentence(tmp_path: 
     ):
         raise UsageError("10.0.0.7 is declared already")
     first, second = check(box.home).steps
-    assert (first.ended, second.ended) == (Ended.DONE, Ended.FAILED)
+    assert (first.ended, second.ended) == (Ended.BEGUN, Ended.FAILED)
+    assert results([first, second]) == {0: Ended.FAILED, 1: Ended.FAILED}
+    assert results([first]) == {0: Ended.DONE}
     assert (second.step, second.subject) == (first.step, first.subject)
     assert second.details == {"line": "0", "error": "UsageError"}
     assert b"10.0.0.7" not in volume.content(box.home)

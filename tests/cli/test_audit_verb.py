@@ -43,8 +43,8 @@ def test_each_privileged_verb_is_a_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["retention", "--home", home, "--dry-run"]) == 0
     assert main(["retention", "--home", home]) == 0
     found = steps(box.home.path, capsys)
-    assert [(step["step"], step["ended"]) for step in found] == [
-        ("place-hold", "done"), ("end-hold", "done"), ("end-hold", "done"), ("end-hold", "failed"),
+    assert [(step["step"], step["result"]) for step in found] == [
+        ("place-hold", "done"), ("end-hold", "done"), ("end-hold", "failed"), ("end-hold", "failed"),
         ("declare-source", "done"), ("forget-source", "done"), ("search-records", "done"),
         ("search-bindings", "done"), ("give-everything", "done"), ("apply-term", "done"),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from appliance.audit import book, check, volume
 from appliance.audit.check import Checked
-from appliance.audit.lines import Noted
+from appliance.audit.lines import Noted, results
 from appliance.control.messages import Actor, AskAudit, Audit, AuditLine, Done, NoteStep
 from appliance.control.steps import PAGE_STEPS, Ended, Step
 from appliance.model.errors import UsageError
@@ -103,13 +103,15 @@ def _audit(at: AtHand, _: Actor, ask: AskAudit) -> Audit:
     count = max(0, min(ask.count, MOST_LINES))
     page = steps[max(0, until - count) : until]
     head = str(checked.head) if checked.hashes else ""
-    return Audit(tuple(_line(step) for step in reversed(page)), checked.total, head, fault(at))
+    came_to = results(steps)
+    lines = tuple(_line(step, came_to[step.seq]) for step in reversed(page))
+    return Audit(lines, checked.total, head, fault(at))
 
 
-def _line(step: Noted) -> AuditLine:
+def _line(step: Noted, result: Ended) -> AuditLine:
     return AuditLine(
         step.seq, to_iso(step.at_ns), step.actor, str(step.step), step.subject, dict(step.details),
-        str(step.ended), step.hash,
+        str(result), step.hash,
     )  # fmt: skip
 
 

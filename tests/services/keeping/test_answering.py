@@ -117,7 +117,7 @@ def test_a_change_is_a_line_and_one_that_fails_is_two(tmp_path: Path) -> None:
     told = [(line.step, line.subject, line.outcome) for line in noted(asked)[1:]]
     assert told == [
         (Step.DECLARE_SOURCE, "lobby", Ended.DONE),
-        (Step.DECLARE_SOURCE, "lobby", Ended.DONE),
+        (Step.DECLARE_SOURCE, "lobby", Ended.FAILED),
         (Step.DECLARE_SOURCE, "lobby", Ended.FAILED),
         (Step.FORGET_SOURCE, "lobby", Ended.DONE),
     ]
