@@ -81,11 +81,11 @@ def _confirm(home: "Home", args: argparse.Namespace) -> None:
     from appliance.runtime.clock import now_ns
 
     days = {"first_day": args.first_day.isoformat(), "last_day": args.last_day.isoformat()}
+    text, who = args.text.strip(), actor().name
+    confirmation = Confirmation(args.basis, text, args.first_day, args.last_day, who, now_ns())
+    lawful.check(confirmation)  # what cannot be meant is no step: it has no line
     with noted(home, Step.CONFIRM_BASIS, args.basis, {"text": args.text, **days}):
-        who = actor().name
-        lawful.confirm(
-            home, Confirmation(args.basis, args.text.strip(), args.first_day, args.last_day, who, now_ns())
-        )
+        lawful.confirm(home, confirmation)
 
 
 def _as_json(said: "Said", standings: "list[Standing]") -> dict[str, object]:

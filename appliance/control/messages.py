@@ -497,7 +497,7 @@ class Certificate(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """A hold: `state` is holding, ended or lifted; `kept` and `gone` days of vaults."""
+    """A hold: `state` is holding, ended or lifted; days `kept`, of which something is left, and `gone`."""
 
     reference: str
     vaults: tuple[str, ...]
@@ -514,7 +514,7 @@ class Basis(Struct, frozen=True):
     """A legal basis as the calendar has it and the operator confirmed it.
 
     `state` is in-force, lapsing, lapsed or unlimited. `texts` by language say what it obliges to; `sources`
-    are where it was found.
+    are where it was found; a period that is confirmed has `longest_days` at most.
     """
 
     key: str
@@ -530,6 +530,7 @@ class Basis(Struct, frozen=True):
     must_confirm: bool
     confirmed_by: str | None
     confirmed_text: str | None
+    longest_days: int = 366
 
 
 class Retention(Struct, frozen=True, tag=True):
@@ -543,6 +544,8 @@ class Retention(Struct, frozen=True, tag=True):
     calendar_dated: str
     lapse: dict[str, Lapse]
     clock_doubt: str | None
+    general: dict[str, dict[str, str]]
+    """What holds for every basis, by language: `who`, `never`, `sanctions`, `caution`."""
 
 
 class Line(Struct, frozen=True, tag=True):

@@ -20,13 +20,17 @@ from appliance.vault.seals import Hold, HoldEnded
 
 @dataclass(frozen=True)
 class HeldScope:
-    """A hold and how it stands: days of it that are kept, that had gone before, that it alone keeps today."""
+    """A hold and how it stands: days of vaults that are kept, and that had gone before; and days alone."""
 
     hold: Hold
     state: str
     """holding; ended (its date has passed); lifted."""
     kept: int
     gone: int
+    kept_days: int
+    """Days of which a vault at least is kept."""
+    gone_days: int
+    """Days of which nothing is left, and something was."""
 
 
 def free_on(hold: Hold) -> dt.date:
@@ -40,6 +44,28 @@ def keeping(catalogue: Catalogue, vault: VaultName, day: dt.date, today: dt.date
     return max(found, key=lambda hold: hold.until, default=None)
 
 
+def check_new(catalogue: Catalogue, hold: Hold, today: dt.date) -> None:
+    """Raises UsageError for a hold that is over or whose reference was used."""
+    if hold.reference in catalogue.holds:
+        raise UsageError(
+            f"the reference '{hold.reference}' was used before; to prolong a hold place another under "
+            "a reference of its own"
+        )
+    if hold.until < today:
+        raise UsageError(f"{hold.until} has passed; give a day from {today} on")
+
+
+def found(catalogue: Catalogue, reference: str) -> Hold:
+    """The hold that is to be lifted. Raises UsageError if there is none to lift."""
+    hold = catalogue.holds.get(reference)
+    if hold is None:
+        known = ", ".join(f"'{name}'" for name in catalogue.holds) or "none"
+        raise UsageError(f"there is no hold '{reference}'; those known: {known}")
+    if reference in catalogue.lifted:
+        raise UsageError(f"the hold '{reference}' was lifted already")
+    return hold
+
+
 def place(home: Home, hold: Hold, clock: Clock = now_ns) -> HeldScope:
     """Sign a hold into the chain.
 
@@ -50,13 +76,7 @@ def place(home: Home, hold: Hold, clock: Clock = now_ns) -> HeldScope:
         chain.clock = clock
         catalogue = Catalogue.of(chains.read(home))
         today = day_of(clock())
-        if hold.reference in catalogue.holds:
-            raise UsageError(
-                f"the reference '{hold.reference}' was used before; to prolong a hold place another under "
-                "a reference of its own"
-            )
-        if hold.until < today:
-            raise UsageError(f"{hold.until} has passed; give a day from {today} on")
+        check_new(catalogue, hold, today)
         [entry] = chain.append([hold])
         catalogue.add(entry)
         return _standing(catalogue, hold, today)
@@ -68,12 +88,7 @@ def end(home: Home, reference: str, clock: Clock = now_ns) -> HeldScope:
         chain = Chain.open(home)
         chain.clock = clock
         catalogue = Catalogue.of(chains.read(home))
-        hold = catalogue.holds.get(reference)
-        if hold is None:
-            known = ", ".join(f"'{name}'" for name in catalogue.holds) or "none"
-            raise UsageError(f"there is no hold '{reference}'; those known: {known}")
-        if reference in catalogue.lifted:
-            raise UsageError(f"the hold '{reference}' was lifted already")
+        hold = found(catalogue, reference)
         [entry] = chain.append([HoldEnded(reference)])
         catalogue.add(entry)
         return _standing(catalogue, hold, day_of(clock()))
@@ -96,4 +111,5 @@ def _standing(catalogue: Catalogue, hold: Hold, today: dt.date) -> HeldScope:
     }
     lifted = hold.reference in catalogue.lifted
     state = "lifted" if lifted else "ended" if today > hold.until else "holding"
-    return HeldScope(hold, state, len(living), len(made - living))
+    days, kept_days = ({day for _, day in scopes} for scopes in (made, living))
+    return HeldScope(hold, state, len(living), len(made - living), len(kept_days), len(days - kept_days))

@@ -72,11 +72,16 @@ def read(home: Home) -> Said:
         raise HomeError(f"{path} is not as Greffier writes it: {error}; correct or remove it") from error
 
 
-def confirm(home: Home, confirmation: Confirmation) -> None:
-    """Keep a statement of the operator. Raises UsageError if it cannot be meant, HomeError, StorageError."""
+def check(confirmation: Confirmation) -> None:
+    """Raises UsageError if a statement of the operator cannot be meant."""
     wrong = calendar.wrong(france(), confirmation, law_day(confirmation.at_ns))
     if wrong:
         raise UsageError(wrong)
+
+
+def confirm(home: Home, confirmation: Confirmation) -> None:
+    """Keep a statement of the operator. Raises UsageError if it cannot be meant, HomeError, StorageError."""
+    check(confirmation)
     with _changing(home) as (said, write):
         write(replace(said, confirmations=(*said.confirmations, confirmation)))
 

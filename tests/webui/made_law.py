@@ -5,6 +5,7 @@ from typing import Any
 
 from appliance.control import messages as m
 from appliance.control.words import Lapse
+from appliance.retention.legal.shipped import france
 from tests.webui.made_time import Times
 
 
@@ -49,6 +50,7 @@ def retention(times: Times, box: str, ask: Any) -> m.Retention:
         calendar_dated="2026-11-15",
         lapse={"traffic": Lapse.ALERT, "source": Lapse.ALERT, "identity": Lapse.ALERT},
         clock_doubt="the clock went back by 3600 s" if box == "failing" else None,
+        general={language: dict(parts) for language, parts in france().general.items()},
     )
 
 

@@ -2,7 +2,16 @@
 
 import datetime as dt
 
-from appliance.control.messages import ConfirmBasis, Done, EndHold, PlaceHold, SetLapse
+from appliance.control.messages import (
+    AskRetention,
+    Basis,
+    ConfirmBasis,
+    Done,
+    EndHold,
+    PlaceHold,
+    Retention,
+    SetLapse,
+)
 from appliance.control.words import Lapse
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route
@@ -22,6 +31,11 @@ def place_hold(asked: Asked) -> Reply:
     first, last, until = (_day(asked, name) for name in ("first_day", "last_day", "until"))
     if last < first:
         raise Refusal(said(language, "The last day lies before the first."), "last_day")
+    if until < _today(asked):
+        raise Refusal(said(language, "This day has passed."), "until")
+    if reference in {hold.reference for hold in asked.tell(AskRetention(), Retention).holds}:
+        sentence = said(language, "This reference was used before. To prolong an order, add something to it.")
+        raise Refusal(sentence, "reference")
     asked.tell(PlaceHold(reference, tuple(vaults), str(first), str(last), str(until)), Done)
     return Moved("/retention", said(language, "These days are held now: nothing of them is destroyed."))
 
@@ -35,10 +49,12 @@ def end_hold(asked: Asked) -> Reply:
 def confirm_basis(asked: Asked) -> Reply:
     """State that a basis is in force, by which text. Raises Refusal naming the field."""
     first, last = _day(asked, "basis_first"), _day(asked, "basis_last")
-    if last < first:
-        raise Refusal(said(asked.language, "The last day lies before the first."), "basis_last")
-    basis = asked.form.get("basis", "")
-    asked.tell(ConfirmBasis(basis, _text(asked, "text", _TEXT_LIMIT), str(first), str(last)), Done)
+    key = asked.form.get("basis", "")
+    bases = asked.tell(AskRetention(), Retention).bases
+    wrong = _wrong_period(asked, first, last, next((one for one in bases if one.key == key), None))
+    if wrong:
+        raise Refusal(wrong, "basis_last")
+    asked.tell(ConfirmBasis(key, _text(asked, "text", _TEXT_LIMIT), str(first), str(last)), Done)
     return Moved("/retention", said(asked.language, "Thank you. The legal basis is confirmed."))
 
 
@@ -50,6 +66,25 @@ def set_lapse(asked: Asked) -> Reply:
         raise Refusal(said(asked.language, "Choose one of the two."), "lapse") from None
     asked.tell(SetLapse(asked.form.get("vault", ""), lapse), Done)
     return Moved("/retention", said(asked.language, "The rule was changed."))
+
+
+def _wrong_period(asked: Asked, first: dt.date, last: dt.date, basis: Basis | None) -> str:
+    """Why a decree cannot be in force so long, empty if it can: told where it was typed."""
+    if last < first:
+        return said(asked.language, "The last day lies before the first.")
+    if basis and (last - first).days >= basis.longest_days:
+        return said(
+            asked.language,
+            "At most %(days)s days: the text is of one year. Confirm each year by its own text.",
+            days=basis.longest_days,
+        )
+    if last < _today(asked):
+        return said(asked.language, "This period has passed. Confirm the one that counts now.")
+    return ""
+
+
+def _today(asked: Asked) -> dt.date:
+    return dt.datetime.fromtimestamp(asked.site.clock() / 1e9, dt.UTC).date()
 
 
 def _text(asked: Asked, name: str, limit: int) -> str:

@@ -42,6 +42,7 @@ def show(asked: Asked) -> Reply:
             "has_lapsed": any(
                 basis.state == "lapsed" and _concerns(retention, basis) for basis in retention.bases
             ),
+            "general": retention.general.get(asked.language) or next(iter(retention.general.values()), {}),
             "basis_level": lambda basis: _level(retention, basis),
             "lapse_of": lambda vault: retention.lapse.get(vault, Lapse.ALERT),
             "certificates": retention.certificates[:_SHOWN],

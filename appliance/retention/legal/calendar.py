@@ -6,7 +6,7 @@ is kept already stays for its term all the same: a lapse only concerns what come
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 TEXT_LETTERS = 300
@@ -42,10 +42,11 @@ class Basis:
 
 @dataclass(frozen=True)
 class Table:
-    """The bases of a country, as they were found on a day."""
+    """The bases of a country, as they were found on a day; `general`, by language, holds for all of them."""
 
     dated: dt.date
     bases: tuple[Basis, ...]
+    general: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def basis(self, key: str) -> Basis | None:
         """The basis of this key; None if there is none."""

@@ -88,6 +88,7 @@ class Answering:
             return self._set_up(actor, ask)
         change = CHANGES.get(type(ask))
         if change:
+            change.check(self._at, actor, ask)
             with book.noted(
                 self._at.home(),
                 actor,

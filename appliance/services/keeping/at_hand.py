@@ -57,13 +57,15 @@ Handlers: TypeAlias = Mapping[type[Question], Handler]
 class Change:
     """A question that changes something: a line of the audit chain is written before it is begun.
 
-    `step` is the word of that line, `subject` and `details` what else it says, never a secret.
+    `step` is the word of that line, `subject` and `details` what else it says, never a secret. `check` comes
+    before the line: it raises what refuses a change that cannot be meant, which is no step that was taken.
     """
 
     handler: Handler
     step: str
     subject: Callable[[Any], str] = lambda ask: ""
     details: Callable[[Any], dict[str, str]] = lambda ask: {}
+    check: Callable[[AtHand, Actor, Any], None] = lambda at, actor, ask: None
 
 
 Changes: TypeAlias = Mapping[type[Question], Change]

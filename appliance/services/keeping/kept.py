@@ -43,6 +43,7 @@ def _retention(at: AtHand, _: Actor, __: AskRetention) -> Retention:
         france().dated.isoformat(),
         {str(vault): said.lapse(vault) for vault in VaultName},
         chained(at, settings(at)).doubt,
+        {language: dict(parts) for language, parts in france().general.items()},
     )
 
 
@@ -125,8 +126,8 @@ def _holds(chain: ChainNow, today: dt.date) -> tuple[Held, ...]:
             scope.hold.until.isoformat(),
             scope.state,
             to_iso(placed[scope.hold.reference]),
-            scope.kept,
-            scope.gone,
+            scope.kept_days,
+            scope.gone_days,
         )
         for scope in reversed(holds.of_catalogue(chain.catalogue, today))
     )
@@ -148,6 +149,7 @@ def _basis(standing: Standing) -> Basis:
         standing.must_confirm,
         confirmed.by if confirmed else None,
         confirmed.text if confirmed else None,
+        basis.longest_days,
     )
 
 

@@ -126,7 +126,7 @@ def test_a_hold_is_placed_listed_and_lifted(keeper: Keeper) -> None:
     assert keeper.ask(m.PlaceHold("order 12", ("traffic",), day, day, "2028-06-30"), m.Refused)
     keeper.ask(m.EndHold("order 12"), m.Done)
     assert keeper.ask(m.AskRetention(), m.Retention).holds[0].state == "lifted"
-    assert keeper.steps() == [("place-hold", "done"), ("end-hold", "done")]
+    assert keeper.steps() == [("place-hold", "begun"), ("end-hold", "begun")]
 
 
 def test_terms_say_what_is_kept_and_what_goes_next_and_when(keeper: Keeper) -> None:

@@ -1,5 +1,6 @@
 """Law on the page: how the site stands, holds, bases, certificates."""
 
+import html
 import json
 import urllib.parse
 
@@ -9,6 +10,7 @@ import pytest
 from appliance.control import messages as m
 from appliance.control.steps import Step
 from appliance.control.words import Lapse
+from appliance.retention.legal.shipped import france
 from tests.webui.made_answers import made_keeper
 from tests.webui.visiting import Clock, made_site, signed_in
 from webui.pages.retention import standing
@@ -82,6 +84,42 @@ def test_a_basis_is_confirmed_by_its_text(box):
     assert browser.post("/retention/basis", {**form, "text": " "}).status == 400
     assert browser.post("/retention/basis", {**form, "basis_last": "2026-10-20"}).status == 400
     assert len(told(keeper, m.ConfirmBasis)) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        ("2026-10-21", "2026-10-20", "Le dernier jour"),
+        ("2026-10-21", "2028-10-20", "366"),
+        ("2024-10-21", "2025-10-20", "passée"),
+    ],
+)
+def test_a_period_that_cannot_be_meant_is_told_in_words_at_its_field(box, first, last, sentence):
+    keeper, browser, _site = box
+    form = {"basis": "traffic-injunction", "text": "Décret", "basis_first": first, "basis_last": last}
+    browser.language = "fr"
+    answer = browser.post("/retention/basis", form)
+    assert answer.status == 400
+    assert sentence in answer.text.partition('id="w-basis_last-traffic-injunction"')[2].partition("</p>")[0]
+    assert not told(keeper, m.ConfirmBasis)
+
+
+@pytest.mark.parametrize(("field", "value"), [("until", "2026-01-01"), ("reference", "PV 2026/1182")])
+def test_a_hold_that_is_over_or_known_is_told_at_its_field(box, field, value):
+    keeper, browser, _site = box
+    answer = browser.post("/retention/hold", {**HOLD, field: value})
+    assert answer.status == 400
+    assert f'id="w-{field}"' in answer.text
+    assert not told(keeper, m.PlaceHold)
+
+
+def test_what_holds_for_every_basis_is_said_once(box):
+    _keeper, browser, _site = box
+    for language in ("fr", "en"):
+        browser.language = language
+        shown = html.unescape(browser.get("/retention").text)
+        for part, text in france().general[language].items():
+            assert shown.count(text) == 1, part
 
 
 def test_what_happens_at_a_lapse_is_set(box):
