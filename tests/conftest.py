@@ -19,6 +19,10 @@ settings.register_profile("ci", settings.get_profile("greffier"), derandomize=Tr
 settings.load_profile("ci" if os.environ.get("CI") else "greffier")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    side_by_side.second_tries(items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.SideBySide:
     return side_by_side.SideBySide(config, log)
