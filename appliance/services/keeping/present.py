@@ -18,6 +18,7 @@ from appliance.model.addresses import MAC_LOCAL_BIT, mac_text
 from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
 from appliance.services.keeping.at_hand import AtHand, Handlers
+from appliance.services.keeping.standing import settings
 from appliance.services.recording import presence_form
 from appliance.services.recording.presence_form import Answer, Means
 from appliance.statistics.anonymity import FEWEST
@@ -30,7 +31,7 @@ _ASK_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Numbers that name nobody. `users_now` None: nobody says, or one or two (decision 082)."""
+    """Numbers that name nobody. `users_now` None: nobody knows, or one or two (decision 082)."""
 
     known: bool
     users_now: int | None
@@ -76,9 +77,29 @@ def _answers(at: AtHand) -> Sequence[Answer]:
     asked = at.once("present", _Asked)
     with asked.lock:
         if time.monotonic() - asked.at > _ASK_EVERY_S:
-            asked.answers = presence_form.ask_all(at.home())
+            asked.answers = _who_can_tell(at, presence_form.ask_all(at.home()))
             asked.at = time.monotonic()
         return asked.answers
+
+
+def _who_can_tell(at: AtHand, answers: Sequence[Answer]) -> list[Answer]:
+    try:
+        is_told = bool(sources.read(at.path / sources.NAME))
+    except HomeError:
+        is_told = True  # what was declared before is heard on
+    return believed(answers, bool(settings(at).capture.interfaces), is_told)
+
+
+def believed(answers: Sequence[Answer], is_seen: bool, is_told: bool) -> list[Answer]:
+    """Those that know who is there; none where it is not known. The box ought to see a mirror, to be told.
+
+    A listener to whom nobody was declared hears nobody; where the mirror's recorder has ended, what devices
+    tell is a part: none connected would be said of a house that is full.
+    """
+    means = [answer.head.means for answer in answers]
+    if is_seen and Means.SEEN not in means:
+        return []
+    return [answer for answer in answers if is_told or answer.head.means is Means.SEEN]
 
 
 def _joined(answers: Sequence[Answer]) -> NDArray[np.void]:
