@@ -1,15 +1,17 @@
 """Templates to pages: Jinja2, everything escaped, the words and numbers of one language."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from webui import assets, charts, formats, wording
 
 TEMPLATES = Path(__file__).parent / "templates"
+_WORDS = 4096
 
 
 @functools.cache
@@ -31,8 +33,34 @@ def environment(language: str) -> Environment:
         has_asset=lambda name: name in assets.assets(),
         spread=formats.spread_function(language),
         column_chart=charts.column_chart,
+        chart_bars=charts.bars,
+        drawn_icon=_icon,
+        _=_saying(language),
     )
     return made
+
+
+def _saying(language: str) -> Callable[..., Markup]:
+    """`_` of templates. Words without a value are looked up once: a page says a hundred of them."""
+    found = wording.catalogue(language).gettext
+
+    @functools.lru_cache(maxsize=_WORDS)
+    def plain(text: str) -> Markup:
+        return Markup(found(text)) % {}  # noqa: S704 - our own words; values are escaped as they are put in
+
+    def saying(text: str, /, **values: Any) -> Markup:
+        return Markup(found(text)) % values if values else plain(text)  # noqa: S704 - the same
+
+    return saying
+
+
+@functools.lru_cache(maxsize=_WORDS)
+def _icon(name: str, label: str, kind: str) -> Markup:
+    """A sign out of the file of signs; without a label it is for the eye alone."""
+    told = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return Markup('<svg class="icon{}" width="20" height="20" {}><use href="{}#{}"></use></svg>').format(
+        f" {kind}" if kind else "", told, assets.url_of("vendor/lucide/icons.svg"), name
+    )
 
 
 def rendered(language: str, template: str, values: Mapping[str, Any]) -> str:

@@ -34,7 +34,6 @@ def show(asked: Asked) -> Reply:
     chosen = asked.query.get("where", "")
     places = _places(chosen, settings)
     activity = _told(asked, wanted, places)
-    everywhere = _told(asked, wanted, ()) if places else activity
     busiest = drawn.busiest(activity)
     return Shown(
         "activity.html",
@@ -42,7 +41,7 @@ def show(asked: Asked) -> Reply:
             "days": days_of(asked.query, now, _known(activity)),
             "activity": activity,
             "where": chosen if places else "",
-            "choices": _choices(settings, everywhere, language),
+            "choices": _choices(settings, activity, language),
             "traffic": drawn.traffic(activity, language),
             "people": drawn.people(activity, language),
             "total": sum(one.octets for one in activity.periods),
@@ -75,13 +74,13 @@ def _places(chosen: str, settings: Values) -> tuple[str, ...]:
     return (place,) if place else ()
 
 
-def _choices(settings: Values, everywhere: Activity, language: str) -> tuple[Choice, ...]:
-    """Groups first, then places by their names."""
+def _choices(settings: Values, activity: Activity, language: str) -> tuple[Choice, ...]:
+    """Groups first, then places by their names: an answer names all places, whichever was asked for."""
     groups = [
         Choice(_GROUP + name, said(language, "Group: %(name)s", name=name))
         for name in sorted(settings.groups)
     ]
-    names = {place.name for place in everywhere.places} | set(settings.places)
+    names = {place.name for place in activity.places} | set(settings.places)
     places = [Choice(_PLACE + name, _name(name, settings, language)) for name in names]
     return (*groups, *sorted(places, key=lambda choice: choice.word.casefold()))
 
