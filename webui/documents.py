@@ -1,7 +1,6 @@
 """A document of the site, as a page and as PDF: sections of paragraphs, points and facts, in one language."""
 
 import datetime as dt
-import functools
 from dataclasses import dataclass
 
 from webui.paper import Paper
@@ -35,13 +34,8 @@ class Document:
 def pdf(document: Document, now: dt.datetime) -> bytes:
     """The document as PDF; in letters somewhat smaller where that brings it onto one sheet.
 
-    Takes half a second, so it is kept; it is dated by the day.
+    Takes a second: the page has it done by `webui.press`.
     """
-    return _pdf(document, dt.datetime.combine(now.date(), dt.time(), dt.UTC))
-
-
-@functools.lru_cache(maxsize=16)
-def _pdf(document: Document, now: dt.datetime) -> bytes:
     for scale in _SCALES:
         paper = _set(document, now, scale)
         if paper.pages == 1:

@@ -39,9 +39,11 @@ def own_version() -> str:
     return metadata.version(_OWN)
 
 
-@functools.cache
 def source() -> bytes:
-    """The source of what is running, a .tar.gz: the AGPL (13) gives everybody who uses it a right to it."""
+    """The source of what is running, a .tar.gz: the AGPL (13) gives everybody who uses it a right to it.
+
+    Takes a second: the page has it done by `webui.press`.
+    """
     packed = io.BytesIO()
     root = Path(__file__).parent.parent
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:

@@ -4,7 +4,7 @@ import datetime as dt
 
 from appliance.control.messages import AskBox, AskRetention, Box, Retention
 from appliance.control.steps import Step
-from webui import documents, formats, licences
+from webui import formats, licences, press
 from webui.documents import Document
 from webui.notice import notice
 from webui.pages.noting import note
@@ -40,7 +40,7 @@ def show_licence(asked: Asked) -> Reply:
 
 def save_source(asked: Asked) -> Reply:
     """The source of what is running."""
-    return Saved(f"greffier-{licences.own_version()}.tar.gz", "application/gzip", licences.source())
+    return Saved(f"greffier-{licences.own_version()}.tar.gz", "application/gzip", press.packed())
 
 
 def save_authority(asked: Asked) -> Reply:
@@ -89,7 +89,7 @@ def _shown(asked: Asked, document: Document, name: str) -> Shown:
 
 def _saved(asked: Asked, document: Document, name: str) -> Saved:
     note(asked, Step.PRINT_DOCUMENT, name)
-    content = documents.pdf(document, _now(asked))
+    content = press.printed(document, _now(asked))
     return Saved(f"{name}-{document.language}.pdf", "application/pdf", content)
 
 
