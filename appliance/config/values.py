@@ -11,6 +11,11 @@ _DHCP_PORTS = (67, 68, 546, 547)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.ASCII)
 _INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""RFC 1918, RFC 6598, RFC 4193: what a site gives out by itself, and nobody reaches from elsewhere."""
 
 
 def canonical_network(text: str) -> str:
@@ -31,6 +36,17 @@ def wrong_networks(networks: Iterable[str]) -> str | None:
         except ValueError as error:
             return str(error)
     return None
+
+
+def is_private(network: str) -> bool:
+    """Whether a network lies in what no provider hands out; ValueError as `ipaddress` does."""
+    given = ipaddress.ip_network(network, strict=False)
+    return any(
+        given.version == one.version
+        and int(one.network_address) <= int(given.network_address)
+        and int(given.broadcast_address) <= int(one.broadcast_address)
+        for one in _PRIVATE
+    )
 
 
 def wrong_custodians(custodians: tuple[str, ...]) -> str | None:

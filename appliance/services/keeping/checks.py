@@ -12,13 +12,14 @@ from appliance.control.messages import Actor, AskTests, Tested, Tests
 from appliance.control.words import Check, Outcome
 from appliance.model.errors import CaptureError, GreffierError
 from appliance.model.instants import NS, day_of
+from appliance.model.networks import Networks
 from appliance.replication import enrolling
 from appliance.replication.enrolled import Enrolled, enrolled
 from appliance.runtime import recorder_state
 from appliance.runtime.files import write_once
 from appliance.runtime.recorder_state import RecorderState
 from appliance.runtime.timekeeping import clock_state
-from appliance.services.keeping import audited
+from appliance.services.keeping import audited, present
 from appliance.services.keeping.at_hand import AtHand, Handlers
 from appliance.services.keeping.standing import settings
 from appliance.supervision.findings import FULL_BYTES, SILENT_NS
@@ -27,6 +28,9 @@ from appliance.vault.day_keys import DayKey
 from appliance.vault.names import VaultName
 
 LISTEN_S = 2.0
+BUSY = 100
+"""Frames for others while we listen: on such a link somebody is online, and is a client of a network."""
+
 WHOLE_BYTES = 2 << 20
 """Of a chain: a month of it; its signatures are checked in less than a second."""
 
@@ -116,20 +120,32 @@ def _interface(at: AtHand) -> Ended:
 
 
 def _traffic(at: AtHand) -> Ended:
-    """What the recorder counts, or else what comes while we listen ourselves."""
-    names = settings(at).capture.interfaces
+    """Packets of clients: what comes while we listen ourselves, or who is connected; else what feeds told."""
+    config = settings(at)
+    names = config.capture.interfaces
     counted = sum(source.packets for state in _live(at) for source in state.sources)
-    if counted:
+    if counted and (not names or _somebody(at)):
         return Outcome.PASSED, f"{counted:,} packets and messages since recording began"
     up = [name for name in names if link_of(name) is Link.UP]
     try:
-        heard = listening.listen(up, LISTEN_S) if up else {}
+        heard = listening.listen(up, LISTEN_S, Networks.of(config.client_networks)) if up else {}
     except CaptureError as error:
         return Outcome.LATER, str(error)
-    frames = sum(one.frames for one in heard.values())
-    if frames:
-        return Outcome.PASSED, f"{frames:,} frames came in {LISTEN_S:.0f} seconds"
-    return Outcome.LATER, "nothing has come yet; is the mirror configured on the switch?"
+    clients = sum(one.of_clients for one in heard.values())
+    foreign = sum(one.foreign for one in heard.values())
+    if clients:
+        return Outcome.PASSED, f"{clients:,} packets of clients came in {LISTEN_S:.0f} seconds"
+    if foreign >= BUSY:
+        return Outcome.FAILED, (
+            f"{foreign:,} frames came in {LISTEN_S:.0f} seconds, none of a client in "
+            f"{', '.join(config.client_networks)}; see 'client_networks'"
+        )
+    return Outcome.LATER, "nothing of a client has come yet; is the mirror configured on the switch?"
+
+
+def _somebody(at: AtHand) -> bool:
+    """Whether clients are connected; one or two are not told of (decision 082)."""
+    return bool(present.figures(at).users_now)
 
 
 def _recording(at: AtHand) -> Ended:

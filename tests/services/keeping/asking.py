@@ -27,9 +27,9 @@ def asked_of(box: Box) -> Asked:
     return Asked(box.home.path, box.clock)
 
 
-def set_up(folder: Path, **more: tuple[str, ...]) -> Asked:
+def set_up(folder: Path, networks: tuple[str, ...] = ("10.0.0.0/8",), **more: tuple[str, ...]) -> Asked:
     """A home that the page had made, its custodians' keys beside it."""
     keys = make_box(folder / "elsewhere")
     asked = Asked(folder / "home")
-    asked.ask(SetUp("Hôtel du Port", ("10.0.0.0/8",), keys.config.custodians, 2, **more))
+    asked.ask(SetUp("Hôtel du Port", networks, keys.config.custodians, 2, **more))
     return asked

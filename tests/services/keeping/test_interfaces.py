@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 
 from appliance.capture import listening
-from appliance.control.messages import AskInterfaces, Interface, Interfaces
+from appliance.capture.interface import Link, link_of
+from appliance.control import messages
+from appliance.control.messages import AskInterfaces, AskTests, Interface, Interfaces
+from appliance.control.words import Check, Outcome
 from appliance.services.keeping.interfaces import proposed
-from tests.services.keeping.asking import Asked
+from tests.services.keeping.asking import Asked, set_up
 from tests.system.networks import Network, may_make
+from tests.system.warm import wait_for
 
 pytestmark = pytest.mark.skipif(not may_make(), reason="needs root to make a network namespace")
 
@@ -103,6 +107,7 @@ def test_the_one_that_brings_what_is_for_others_is_proposed(network: Network, tm
 def test_without_listening_nothing_is_said_of_traffic(network: Network, tmp_path: Path) -> None:
     network.run("ip", "link", "set", "switch0", "down")
     with network.inside():
+        wait_for(lambda: link_of("mirror0") is not Link.UP, 10, "the other end knows a moment later")
         answer = Asked(tmp_path / "home").ask(AskInterfaces())
     assert answer.proposed is None
     found = by_name(answer)
@@ -119,6 +124,21 @@ def test_listening_has_an_end_whatever_is_asked(network: Network, monkeypatch: p
     assert time.monotonic() - begun < 3
     assert heard["mirror0"].frames == 0
     assert set(heard) == {"mirror0"}
+
+
+@pytest.mark.parametrize(
+    ("client_network", "outcome"),
+    [("192.168.7.0/24", Outcome.PASSED), ("17.248.185.0/24", Outcome.FAILED)],
+)
+def test_traffic_that_is_of_no_client_does_not_pass(
+    network: Network, tmp_path: Path, client_network: str, outcome: Outcome
+) -> None:
+    asked = set_up(tmp_path, networks=(client_network,), interfaces=("mirror0",))
+    with mirrored(network, "switch0"), network.inside():
+        found = asked.ask(AskTests())
+    assert isinstance(found, messages.Tests)
+    (traffic,) = [one for one in found.tested if one.check is Check.TRAFFIC]
+    assert traffic.outcome is outcome, traffic.said
 
 
 def test_what_the_page_is_told_holds_no_device(network: Network, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Last screen: everything that can be tested, tested now."""
 
-from appliance.control.messages import AskTests, Tests
+from appliance.control.messages import AskRetention, AskTests, Retention, Tests
 from appliance.control.words import Check, Outcome
 from webui.pages.setup.course import address, boot, head, on, tell
 from webui.pages.setup.draft import Draft, Screen
@@ -37,7 +37,10 @@ TO_DO = {
     Check.AUDIT: _("The journal does not hold together. Run “greffier verify” on the console."),
     Check.CUSTODIANS: _("A custodian's key is not right. Begin the set-up again."),
     Check.INTERFACE: _("The interface is missing or has no link. Look at the cable and at the mirror port."),
-    Check.TRAFFIC: _("Nothing of the clients arrives. Check the mirror port of the switch."),
+    Check.TRAFFIC: _(
+        "Traffic arrives, but none of the clients' networks. Correct them on the page “Settings”, or the "
+        "mirror port on the switch."
+    ),
     Check.RECORDING: _("Nothing is being recorded. Look at the service greffier-capture."),
     Check.CENTRALS: _("A central does not answer. Look at the Internet connection and at the address."),
 }
@@ -46,7 +49,8 @@ LATER = {
     Check.CLOCK: _("Nothing keeps the clock right yet. Let the box reach a time server."),
     Check.INTERFACE: _("None was chosen: access points and gateways will report instead."),
     Check.TRAFFIC: _(
-        "Nothing has come yet. It will as soon as somebody uses the Wi-Fi, if the mirror port is set."
+        "No client was heard yet. That comes as soon as somebody uses the Wi-Fi, if the mirror port is set "
+        "and the clients' networks are right."
     ),
     Check.RECORDING: _("Begins as soon as the service starts; the overview will show it."),
     Check.CENTRALS: _("None yet. Add one on the page “Replication”: if the box burns, its copy remains."),
@@ -74,8 +78,16 @@ def _show(asked: Asked, draft: Draft) -> Reply:
             "rows": rows,
             "failed": sum(one.outcome is Outcome.FAILED for one in tested),
             "waiting": sum(one.outcome is Outcome.LATER for one in tested),
+            "lapsed_on": _lapsed_on(tell(asked, draft, AskRetention(), Retention)),
         },
     )
+
+
+def _lapsed_on(retention: Retention) -> str:
+    """The last day of a basis that has ended as far as the box knows, YYYY-MM-DD; "" where none has."""
+    kept = {one.vault for one in retention.vaults}
+    ended = [one for one in retention.bases if one.state == "lapsed" and kept.intersection(one.vaults)]
+    return max((one.last_day for one in ended if one.last_day), default="")
 
 
 def _advice(language: str, check: Check, outcome: Outcome) -> str:
@@ -88,7 +100,8 @@ def _advice(language: str, check: Check, outcome: Outcome) -> str:
 
 def _finish(asked: Asked, draft: Draft) -> Reply:
     boot(asked).finish(asked.session)
-    return Moved("/", said(asked.language, "The box is set up. Sign in with the account that you made."))
+    goal = "/retention" if asked.form.get("do") == "law" else "/"
+    return Moved(goal, said(asked.language, "The box is set up. Sign in with the account that you made."))
 
 
 ROUTES = (

@@ -58,7 +58,7 @@ def _make(asked: Asked, draft: Draft) -> Reply:
     if passphrase != asked.form.get("again", ""):
         raise refused(asked, _("The two passphrases are not the same."), "again")
     if passphrase and len(passphrase) < LEAST_PASSPHRASE:
-        raise refused(asked, _("A passphrase needs 10 letters at least; or leave it empty."), "passphrase")
+        raise refused(asked, _("A passphrase has 10 characters at least; or leave it empty."), "passphrase")
     recipient, key = custodian_keys.draw(passphrase or None, _now(asked))
     change(asked, lambda told: drafts.with_key(told, name, recipient, key, bool(passphrase)))
     return Moved(f"{HERE}#{recipient}")

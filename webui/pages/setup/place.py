@@ -1,9 +1,10 @@
 """Third screen: the site, its clients' networks, the mirror interface and the proof that traffic arrives."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from appliance.config.values import canonical_network, wrong_interfaces, wrong_networks
+from appliance.config.values import canonical_network, is_private, wrong_interfaces, wrong_networks
 from appliance.control.messages import AskInterfaces, Interface, Interfaces
 from webui.pages.setup.course import address, change, head, on, refused, tell
 from webui.pages.setup.draft import Draft, Place, Screen, Sketch, current
@@ -64,6 +65,14 @@ def _checked(asked: Asked, sketch: Sketch) -> Place:
                 "networks",
                 network=network[:60],
             )
+    public = _public(networks)
+    if public and asked.form.get("public") != "yes":
+        raise refused(
+            asked,
+            _("“%(network)s” belongs to the Internet, usually not to your Wi-Fi. Correct it, or confirm it."),
+            "public",
+            network=public[0],
+        )
     wrong = wrong_interfaces(sketch.interfaces)
     if wrong:
         raise Refusal(wrong, field="interface")
@@ -78,7 +87,13 @@ def _values(found: Interfaces, sketch: Sketch, heard: bool) -> dict[str, Any]:
         "chosen": sketch.interfaces,
         "heard": heard,
         "seen_networks": _networks(found.interfaces),
+        "public": ", ".join(_public(sketch.networks.replace(",", " ").split())),
     }
+
+
+def _public(networks: Iterable[str]) -> list[str]:
+    """Those that somebody on the Internet has: who takes them for clients' records the wrong side."""
+    return [network for network in networks if not wrong_networks((network,)) and not is_private(network)]
 
 
 def _networks(interfaces: tuple[Interface, ...]) -> list[str]:

@@ -1,5 +1,6 @@
 """The first boot as a browser walks through it, with the real keeper's answers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,19 @@ def test_a_site_that_cannot_be_meant_is_refused(box: Box, typed: dict[str, str],
     assert said in answer.text
 
 
+def test_a_public_network_is_taken_for_the_clients_only_if_that_is_confirmed(box: Box) -> None:
+    box.enter()
+    box.prove_factor()
+    assert "belong to somebody on the Internet" not in box.installer.get("/setup/site").text
+    given = {"site": "Hôtel", "networks": f"{NETWORK} 17.248.185.0/24", "interface": "mirror0", "do": "next"}
+    answer = box.installer.post("/setup/site", given)
+    assert answer.status == 400
+    assert "“17.248.185.0/24” belongs to the Internet" in answer.text
+    assert "A public network: 17.248.185.0/24." in answer.text
+    answer = box.installer.post("/setup/site", given | {"public": "yes"})
+    assert answer.header("Location") == "/setup/custodians"
+
+
 def test_without_a_script_listening_loses_nothing_that_was_typed(box: Box) -> None:
     box.enter()
     box.prove_factor()
@@ -221,6 +235,18 @@ def test_a_central_is_enrolled_only_after_its_fingerprint_was_agreed_to(box: Box
     assert [(ask.url, ask.code) for ask in enrolled] == [("https://central.example.net", "O6QXIAGE")]
     for url in ("http://central.example.net", "https://user@central", "ftp://x", "https://a/b"):
         assert box.installer.post("/setup/centrals/look", look | {"url": url}).status == 400
+
+
+def test_the_last_screen_says_that_the_legal_basis_is_to_be_confirmed_and_leads_there(box: Box) -> None:
+    to_custodians(box)
+    for name in ("Alice", "Bob"):
+        box.save_key(box.make_key(name))
+    box.installer.post("/setup/custodians", {"quorum": "2"})
+    box.installer.post("/setup/centrals")
+    page = box.installer.get("/setup/tests").text
+    assert re.search(r"this box knows ended on \d+ [A-Z][a-z]+ \d{4}\.", page)
+    assert box.installer.post("/setup/tests", {"do": "law"}).header("Location") == "/retention"
+    assert box.installer.get("/retention").header("Location") == "/sign-in?next=/retention"
 
 
 def test_after_the_end_its_pages_are_gone(box: Box) -> None:

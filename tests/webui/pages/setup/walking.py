@@ -32,7 +32,7 @@ from webui.site import Site
 
 CODE, NAME, PASSWORD = "ABCD-2345", "Élodie Roy", "girafe-moulin-9-tabouret-lune"
 NETWORK = "192.168.10.0/24"
-MIRROR = Interface("mirror0", True, 1000, (), False, 1234.0, 1210.0, (NETWORK,))
+MIRROR = Interface("mirror0", True, 1000, (), False, 1234.4, 1210.3, (NETWORK,))
 
 
 class Keeper:
