@@ -69,6 +69,15 @@ def test_a_new_day_has_a_file_of_its_own_and_what_is_older_than_a_year_goes(
     assert kept[-1] == str(dt.date(2026, 11, 22) + dt.timedelta(days=KEPT_DAYS + 9))
 
 
+def test_a_clock_that_jumps_ahead_takes_no_year_with_it(tmp_path: Path, clock: Clock) -> None:
+    days = [dt.date(2026, 11, 22) - dt.timedelta(days=ago) for ago in range(300)]
+    for day in days:
+        (tmp_path / f"{day}.log").write_text("a line\n")
+    clock.now += 800 * DAY_NS
+    RequestLog(tmp_path, clock, print).note("alice", "::1", "GET /", "200", 1)
+    assert len([day for day in days if (tmp_path / f"{day}.log").exists()]) == 300 - request_log.LET_GO
+
+
 def test_a_disk_that_refuses_stops_no_request_and_is_said_once_a_minute(tmp_path: Path, clock: Clock) -> None:
     told: list[str] = []
     (tmp_path / "requests").write_text("a file where a folder should be")
