@@ -16,7 +16,7 @@ from appliance.cli.where import address_and_port
 from appliance.model.errors import ControlError, UsageError
 
 EXAMPLES = """  greffier web --home /var/lib/greffier
-  greffier web --home box --listen 127.0.0.1:8443
+  greffier web --home box --listen 127.0.0.1:9443
   greffier web --home box --setup-code-file label.txt"""
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
