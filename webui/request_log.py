@@ -22,7 +22,7 @@ DAY_BYTES = 8 << 20
 """Of a day, about 100,000 requests: whoever asks without end fills no disk. The rest is counted."""
 
 LET_GO = 2
-"""Of files, whenever a day's begins: a clock that jumps ahead takes no year with it; who was off catches up."""
+"""Files, whenever a day begins: a clock that jumps ahead takes no year with it; who was off catches up."""
 
 SUMMED_NS = 60 * NS
 
