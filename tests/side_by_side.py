@@ -16,8 +16,8 @@ ONE_BY_ONE = tuple(
 
 
 REAL_TIME = ("bench", "capture", "central", "cli", "listeners", "replication", "services", "system", "webui")
-"""Folders whose tests judge processes, servers and browsers by the clock: whatever else a machine does may hold
-one up. Such a test is tried a second time; the closing line says so, and then it is to be looked at.
+"""Folders whose tests judge processes, servers and browsers by the clock: whatever else a machine does may
+hold one up. Such a test is tried a second time; the closing line says so, and then it is to be looked at.
 """
 
 

@@ -18,11 +18,12 @@ from appliance.model.instants import NS, day_of, to_iso
 from appliance.runtime.files import make_folder
 
 KEPT_DAYS = 365
-DAY_BYTES = 8 << 20
-"""Of a day, about 100,000 requests: whoever asks without end fills no disk. The rest is counted."""
+STRANGERS_BYTES, OTHERS_BYTES = 4 << 20, 12 << 20
+"""Of a day: of whoever is not signed in, some 70,000 requests, and of the others. Whoever asks without end
+fills no disk and takes no line from who is signed in; the rest is counted."""
 
 LET_GO = 2
-"""Files, whenever a day begins: a clock that jumps ahead takes no year with it; who was off catches up."""
+"""Files, whenever a day begins: a clock that jumps ahead takes no year along; who was off catches up."""
 
 SUMMED_NS = 60 * NS
 
@@ -37,7 +38,8 @@ class RequestLog:
         self._lock = threading.Lock()
         self._day: dt.date | None = None
         self._handle = -1
-        self._size = 0
+        self._sizes = {True: 0, False: 0}
+        """Bytes of the day's file: of strangers, of the others."""
         self._uncounted: Counter[str] = Counter()
         self._summed_ns = 0
 
@@ -46,7 +48,7 @@ class RequestLog:
         now_ns = self._clock()
         line = f"{to_iso(now_ns)[:19]}Z {_one_word(who)} {origin} {what} {status} {took_ms} ms\n"
         with self._lock:
-            self._write(now_ns, line.encode("utf-8", "backslashreplace"), f"{what} {status}")
+            self._write(now_ns, line.encode("utf-8", "backslashreplace"), f"{what} {status}", not who)
 
     def count(self, mishap: str) -> None:
         """A peer that no request came of, such as one that speaks no TLS."""
@@ -54,14 +56,16 @@ class RequestLog:
             self._uncounted[mishap] += 1
             self._sum_up(self._clock())
 
-    def _write(self, now_ns: int, line: bytes, short: str) -> None:
+    def _write(self, now_ns: int, line: bytes, short: str, stranger: bool) -> None:
         try:
             if self._day != day_of(now_ns):
                 self._turn(day_of(now_ns))
-            if self._size + len(line) > DAY_BYTES:
+            limit = STRANGERS_BYTES if stranger else OTHERS_BYTES
+            if self._sizes[stranger] + len(line) > limit:
                 self._uncounted[short] += 1
             else:
-                self._append(line)
+                os.write(self._handle, line)  # one write a line: O_APPEND keeps it whole
+                self._sizes[stranger] += len(line)
         except OSError as error:
             self._uncounted[short] += 1
             if now_ns - self._summed_ns > SUMMED_NS:
@@ -70,18 +74,14 @@ class RequestLog:
             return
         self._sum_up(now_ns)
 
-    def _append(self, line: bytes) -> None:
-        os.write(self._handle, line)  # one write a line: O_APPEND keeps it whole
-        self._size += len(line)
-
     def _sum_up(self, now_ns: int) -> None:
-        """One line a minute for what has none of its own, while the day's file has room for it."""
+        """One line a minute for what has none of its own: 1,440 of a day at most, whatever else is in it."""
         if not self._uncounted or 0 <= now_ns - self._summed_ns <= SUMMED_NS or self._handle < 0:
             return
         self._summed_ns = now_ns
         told = ", ".join(f"{count} times {what}" for what, count in self._uncounted.most_common(20))
         with contextlib.suppress(OSError):
-            self._append(f"{to_iso(now_ns)[:19]}Z - - not written singly: {told}\n".encode())
+            os.write(self._handle, f"{to_iso(now_ns)[:19]}Z - - not written singly: {told}\n".encode())
             self._uncounted.clear()
 
     def _turn(self, day: dt.date) -> None:
@@ -91,7 +91,10 @@ class RequestLog:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if self._handle >= 0:
             os.close(self._handle)
-        self._handle, self._size, self._day = handle, os.fstat(handle).st_size, day
+        self._handle, self._day = handle, day
+        lines = path.read_bytes().splitlines(True)
+        strangers = sum(len(line) for line in lines if line[20:23] == b" - ")
+        self._sizes = {True: strangers, False: sum(map(len, lines)) - strangers}
         last = str(day - dt.timedelta(days=KEPT_DAYS))
         old = sorted(file for file in self._folder.glob("????-??-??.log") if file.stem < last)
         for file in old[:LET_GO]:

@@ -43,7 +43,7 @@ def test_a_line_says_when_who_from_where_what_and_the_result(tmp_path: Path, clo
 def test_whoever_asks_without_end_fills_no_disk_and_is_counted(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_log, "DAY_BYTES", 2000)
+    monkeypatch.setattr(request_log, "STRANGERS_BYTES", 2000)
     log = RequestLog(tmp_path, clock, print)
     for number in range(500):
         clock.now += NS // 100
@@ -76,6 +76,24 @@ def test_a_clock_that_jumps_ahead_takes_no_year_with_it(tmp_path: Path, clock: C
     clock.now += 800 * DAY_NS
     RequestLog(tmp_path, clock, print).note("alice", "::1", "GET /", "200", 1)
     assert len([day for day in days if (tmp_path / f"{day}.log").exists()]) == 300 - request_log.LET_GO
+
+
+def test_a_stranger_takes_no_line_from_who_is_signed_in_nor_does_a_restart(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_log, "STRANGERS_BYTES", 2000)
+    for _ in range(3):
+        log = RequestLog(tmp_path, clock, print)
+        for _ in range(200):
+            log.note("", "192.0.2.9", "GET /sign-in", "200", 1)
+        log.note("alice", "::1", "POST /users/<user>/reset", "303", 1)
+    text = (tmp_path / "2026-11-22.log").read_text()
+    assert text.count("alice") == 3
+    assert (
+        30
+        < text.count("192.0.2.9")
+        <= 2000 // len("2026-11-22T12:00:00Z - 192.0.2.9 GET /sign-in 200 1 ms\n")
+    )
 
 
 def test_a_disk_that_refuses_stops_no_request_and_is_said_once_a_minute(tmp_path: Path, clock: Clock) -> None:
