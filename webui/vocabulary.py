@@ -86,14 +86,26 @@ NOTED = _words(
 
 ROLES = MappingProxyType(
     {
-        "operator": _("operator"),
-        "client-technical": _("client, technical"),
-        "client-management": _("client, management"),
-        "site-manager": _("site manager"),
-        "auditor": _("auditor"),
-        "custodian": _("custodian"),
+        "operator": _("Operator"),
+        "client-technical": _("Technical contact"),
+        "client-management": _("Management"),
+        "site-manager": _("Site manager"),
+        "auditor": _("Auditor"),
+        "custodian": _("Custodian"),
+        "system": _("user of the machine"),
     }
 )
+
+GRANTED = MappingProxyType(
+    {
+        "see-connected": _("See connected devices"),
+        "see-replication": _("See replication"),
+        "see-audit": _("See the journal"),
+        "change-sources": _("Declare and forget sources"),
+        "change-holds": _("Place and end holds"),
+    }
+)
+"""Rights that may be granted to somebody beyond his role."""
 
 STEPS: Mapping[str, str] = MappingProxyType(
     {
@@ -160,6 +172,9 @@ DETAILS = _words(
     extras=_("further rights"),
     days=_("days"),
     why=_("why"),
+    what=_("wrong"),
+    line=_("of the line"),
+    error=_("because"),
 )
 """What the details of a line of the journal are called."""
 
@@ -176,7 +191,35 @@ SUBJECTS = _words(
 )
 """Subjects of lines that are words of ours, and no name that somebody gave."""
 
-ENDED = _words(done=_("done"), failed=_("failed"), refused=_("refused"))
+BASES = MappingProxyType(
+    {
+        "traffic-injunction": _("Connections: the decree of the year"),
+        "source-identifiers": _("Devices and addresses"),
+        "identity-civil": _("Identities: who signed up"),
+        "identity-account": _("Identities: contract and account"),
+    }
+)
+
+LAPSES = _words(
+    alert=_("Go on recording, and say so on the overview"),
+    stop=_("Record no more of it until a basis is confirmed"),
+)
+
+PROOFS = _words(password=_("password"), code=_("code"))
+"""What was wrong at a sign-in that was refused."""
+
+MISHAPS = _words(
+    UsageError=_("it cannot be meant so"),
+    StorageError=_("the disk refused"),
+    HomeError=_("the home of the box cannot be used"),
+    CustodyError=_("too few custodians, or the wrong ones"),
+    ReplicationError=_("the central refused"),
+    DestroyedError=_("the records had been destroyed"),
+    KeyboardInterrupt=_("it was broken off"),
+)
+"""Why a step failed, by the kind of the error."""
+
+ENDED = _words(begun=_("begun"), done=_("done"), failed=_("failed"), refused=_("refused"))
 
 BASIS_STATES = MappingProxyType(
     {

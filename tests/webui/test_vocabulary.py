@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from appliance.control.steps import Ended, Step
+from appliance.control.words import Lapse
 from appliance.model.feeds import FeedKind
+from appliance.retention.legal.shipped import france
 from appliance.vault.names import VaultName
 from webui import vocabulary
-from webui.rights import Role
+from webui.rights import GRANTABLE, Role
 from webui.wording import catalogue
 
 FORMAT = Path(__file__).parents[2] / "appliance" / "vault" / "FORMAT.md"
@@ -33,13 +35,29 @@ def test_the_table_of_the_format_is_read():
         (vocabulary.ENDED, set(Ended)),
         (vocabulary.KINDS, set(FeedKind)),
         (vocabulary.ROLES, set(Role)),
+        (vocabulary.GRANTED, GRANTABLE),
+        (vocabulary.BASES, {basis.key for basis in france().bases}),
+        (vocabulary.LAPSES, set(Lapse)),
         (vocabulary.LOST, lost_words()),
         (vocabulary.VAULTS, set(VaultName)),
         (vocabulary.VAULT_CONTENTS, set(VaultName)),
         (vocabulary.BASIS_STATES, {"in-force", "lapsing", "lapsed", "unlimited"}),
         (vocabulary.HOLD_STATES, {"holding", "ended", "lifted"}),
     ],
-    ids=["steps", "ended", "kinds", "roles", "lost", "vaults", "contents", "bases", "holds"],
+    ids=[
+        "steps",
+        "ended",
+        "kinds",
+        "roles",
+        "granted",
+        "legal",
+        "lapses",
+        "lost",
+        "vaults",
+        "contents",
+        "bases",
+        "holds",
+    ],
 )
 def test_every_word_is_known(words, keys):
     assert {str(key) for key in keys} <= set(words)

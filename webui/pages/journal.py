@@ -1,17 +1,21 @@
 """The journal: every privileged step as a signed line, the newest first; and the same for paper."""
 
+from functools import partial
 from typing import Any
 
-from appliance.control.messages import AskAudit, AskBox, Audit, AuditLine, Box
+from appliance.control.messages import AskAudit, AskBox, Audit, Box
 from appliance.control.steps import Step
+from webui import journal_words
 from webui.pages.noting import note
 from webui.rights import Right
 from webui.routing import Asked, Refusal, Reply, Route, Shown
-from webui.vocabulary import DETAILS, ENDED, ROLES, STEPS, SUBJECTS, word
 from webui.wording import said
 
 _A_PAGE = 50
 _ON_PAPER = 500
+
+_TOLD = ("step", "subject", "details", "outcome", "role", "place")
+"""What the table asks of a line."""
 
 _LEVELS = {"done": "well", "failed": "failing", "refused": "attention"}
 
@@ -51,29 +55,8 @@ def _before(asked: Asked) -> int | None:
 
 
 def _words(language: str) -> dict[str, Any]:
-    return {
-        "step": lambda line: word(language, STEPS, line.step),
-        "subject": lambda line: _subject(language, line),
-        "details": lambda line: [
-            (word(language, DETAILS, key), value) for key, value in line.details.items()
-        ],
-        "outcome": lambda line: word(language, ENDED, line.outcome),
-        "level": lambda line: _LEVELS.get(line.outcome, "attention"),
-        "role": lambda line: word(language, ROLES, line.actor.role) if line.actor.role else "",
-        "place": lambda line: _place(language, line),
-    }
-
-
-def _subject(language: str, line: AuditLine) -> str:
-    """A word of ours is translated; where the subject is a name that somebody gave, it stands."""
-    ours = (Step.CHANGE_SETTINGS, Step.PRINT_DOCUMENT, Step.SET_LAPSE, Step.CHANGE_RULES)
-    return word(language, SUBJECTS, line.subject) if line.step in ours else line.subject
-
-
-def _place(language: str, line: AuditLine) -> str:
-    if line.actor.origin == "console":
-        return said(language, "the box's console")
-    return line.actor.origin
+    told = {name: partial(getattr(journal_words, name), language) for name in _TOLD}
+    return {**told, "level": lambda line: _LEVELS.get(line.outcome, "attention")}
 
 
 ROUTES: tuple[Route, ...] = (

@@ -1,6 +1,7 @@
-"""Roles and extras in words."""
+"""Roles, what they are for, and what may be granted beyond them."""
 
-from webui.rights import GRANTABLE, Right, Role
+from webui.rights import GRANTABLE, Role
+from webui.vocabulary import GRANTED, ROLES, word
 from webui.wording import said
 
 
@@ -9,38 +10,24 @@ def _(text: str) -> str:
     return text
 
 
-ROLES = {
-    Role.OPERATOR: (
-        _("Operator"),
-        _("Installs and maintains the box: may do everything, users as well."),
-    ),
-    Role.CLIENT_TECHNICAL: (
-        _("Technical contact"),
-        _("Looks after the Wi-Fi: sources, connected devices, replication."),
-    ),
-    Role.CLIENT_MANAGEMENT: (
-        _("Management"),
-        _("Answers for the site: sees figures, the law, users and the journal."),
-    ),
-    Role.SITE_MANAGER: (_("Site manager"), _("Runs the place: sees whether all is well, and the figures.")),
-    Role.AUDITOR: (_("Auditor"), _("Checks: sees everything but devices, changes nothing.")),
-    Role.CUSTODIAN: (_("Custodian"), _("Keeps a key: sees the law, the holds and the journal.")),
-}
-
-EXTRAS = {
-    Right.SEE_CONNECTED: _("See connected devices"),
-    Right.SEE_REPLICATION: _("See replication"),
-    Right.SEE_AUDIT: _("See the journal"),
-    Right.CHANGE_SOURCES: _("Declare and forget sources"),
-    Right.CHANGE_HOLDS: _("Place and end holds"),
+_DESCRIPTIONS = {
+    Role.OPERATOR: _("Installs and maintains the box: may do everything, users as well."),
+    Role.CLIENT_TECHNICAL: _("Looks after the Wi-Fi: sources, connected devices, replication."),
+    Role.CLIENT_MANAGEMENT: _("Answers for the site: sees figures, the law, users and the journal."),
+    Role.SITE_MANAGER: _("Runs the place: sees whether all is well, and the figures."),
+    Role.AUDITOR: _("Checks: sees everything but devices, changes nothing."),
+    Role.CUSTODIAN: _("Keeps a key: sees the law, the holds and the journal."),
 }
 
 
 def roles(language: str) -> dict[str, tuple[str, str]]:
     """Word and description of each role, in this language."""
-    return {role.value: (said(language, word), said(language, what)) for role, (word, what) in ROLES.items()}
+    return {
+        role.value: (word(language, ROLES, role), said(language, what))
+        for role, what in _DESCRIPTIONS.items()
+    }
 
 
 def extras(language: str) -> dict[str, str]:
     """The word of each right that may be granted."""
-    return {right.value: said(language, EXTRAS[right]) for right in sorted(GRANTABLE)}
+    return {right.value: word(language, GRANTED, right) for right in sorted(GRANTABLE)}
