@@ -96,7 +96,10 @@ def _never(language: str) -> Section:
         said(language, "What is never kept"),
         points=(
             said(language, "the pages you visit, your searches, your messages, what you watch or say"),
-            said(language, "your name: you are not asked for it in order to use this Wi-Fi"),
+            said(
+                language,
+                "your name, unless the account that you sign in with contains it: nobody asks you for it",
+            ),
             said(
                 language,
                 "your location beyond the access point that you use; access points are not located on a "
@@ -136,8 +139,8 @@ def _rights(language: str, contacts: Contacts) -> Section:
                 language,
                 "You may ask for access to the data about you, for their correction, and for restriction of "
                 "their use (GDPR, articles 15, 16 and 18). As the law obliges us to keep them, they cannot be "
-                "erased before their term, and there is no right to object or to portability. As we do not "
-                "know your name, we will ask you for what lets us find your device.",
+                "erased before their term, and there is no right to object or to portability. As nobody "
+                "asks for your name, we will ask you for what lets us find your device or your account.",
             ),
             said(
                 language,

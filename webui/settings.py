@@ -23,6 +23,7 @@ GROUP_LIMIT = 256
 NAME_LIMIT = 60
 TEXT_LIMIT = 300
 """Characters of a contact's line."""
+CUSTODIAN_LIMIT = 64
 
 _COLOUR = re.compile(r"(#[0-9a-f]{6})?")
 
@@ -64,12 +65,16 @@ class Contacts(msgspec.Struct, frozen=True):
 
 
 class Values(msgspec.Struct, frozen=True):
-    """All settings. `places`: the names given to networks and access points; `groups`: several of them."""
+    """All settings. `places`: the names given to networks and access points; `groups`: several of them.
+
+    `custodians`: who holds the key of a public key (age1...), by that key, and how to reach them.
+    """
 
     branding: Branding = Branding()
     contacts: Contacts = Contacts()
     places: dict[str, str] = {}
     groups: dict[str, tuple[str, ...]] = {}
+    custodians: dict[str, str] = {}
 
     def name_of(self, place: str) -> str:
         """What the site calls a place; the place itself where nobody named it."""
@@ -151,7 +156,16 @@ def wrong_values(values: Values) -> tuple[str, str] | None:
     for part, text in msgspec.structs.asdict(values.contacts).items():
         if len(text) > TEXT_LIMIT or not text.isprintable():
             return part, f"write one line of at most {TEXT_LIMIT} characters"
-    return _wrong_names(values.places, values.groups)
+    return _wrong_custodians(values.custodians) or _wrong_names(values.places, values.groups)
+
+
+def _wrong_custodians(custodians: Mapping[str, str]) -> tuple[str, str] | None:
+    lines = [text for pair in custodians.items() for text in pair]
+    if len(custodians) > CUSTODIAN_LIMIT or any(len(line) > TEXT_LIMIT for line in lines):
+        return "custodians", f"at most {CUSTODIAN_LIMIT} custodians, of {TEXT_LIMIT} characters each"
+    if not all(line.strip() and line.isprintable() for line in lines):
+        return "custodians", "write one line for each"
+    return None
 
 
 def _wrong_names(places: Mapping[str, str], groups: Mapping[str, tuple[str, ...]]) -> tuple[str, str] | None:

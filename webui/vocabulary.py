@@ -26,8 +26,14 @@ VAULTS = _words(
 )
 
 VAULT_CONTENTS = _words(
-    source=_("which device used which address, on which access point, from when until when"),
-    traffic=_("date, time, duration, volume and technical address of each connection, never its content"),
+    source=_(
+        "which device used which address, on which access point, from when until when, and its account name "
+        "where it signs in with one"
+    ),
+    traffic=_(
+        "date, time, duration and volume of each connection, and the address of the service contacted; never "
+        "the content nor the name of a page or site"
+    ),
     identity=_("what somebody gave when signing up"),
 )
 
@@ -37,6 +43,17 @@ KINDS = _words(
     syslog=_("syslog (log lines)"),
     radius=_("RADIUS accounting (user sessions)"),
     cloudtrax=_("presence reports (CloudTrax)"),
+)
+
+PORTS = _words(
+    netflow=_("NetFlow or IPFIX, over UDP"),
+    ipfix_tcp=_("IPFIX, over TCP"),
+    sflow=_("sFlow, over UDP"),
+    syslog_udp=_("syslog, over UDP"),
+    syslog_tcp=_("syslog, over TCP"),
+    syslog_tls=_("syslog, encrypted (TLS)"),
+    radius=_("RADIUS accounting, over UDP"),
+    cloudtrax=_("presence reports, over HTTPS"),
 )
 
 LOST = _words(
@@ -182,6 +199,7 @@ SUBJECTS = _words(
     places=_("names of places"),
     groups=_("groups of places"),
     contacts=_("contacts"),
+    custodians=_("custodians"),
     branding=_("look of the page"),
     notice=_("information notice"),
     register=_("GDPR register entry"),

@@ -53,7 +53,7 @@ def sources(times: Times, box: str, ask: Any) -> m.Sources:
     )
 
 
-_PORTS = {"netflow": 2055, "sflow": 6343, "syslog": 5514, "radius": 1813}
+_PORTS = {"netflow": 2055, "sflow": 6343, "syslog_udp": 514, "syslog_tls": 6514, "radius": 1813}
 
 
 def _gateway(times: Times) -> m.Declared:

@@ -115,3 +115,19 @@ def test_no_text_is_set_over_another(name):
         lines = sorted({(x, y) for x, y, _text in places})
         for (x, y), (other_x, other_y) in itertools.pairwise(lines):
             assert x != other_x or other_y - y > 8
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", ("adresse du service contacté", "l’identifiant du compte", "votre appareil ou votre compte")),
+        ("en", ("address of the service contacted", "its account name", "your device or your account")),
+    ],
+)
+def test_destinations_and_account_names_are_told_of(language, told):
+    """Both are in the vaults: `peer_ip` of a connection, `user` of a binding."""
+    box, retention = answers()
+    for maker in MAKERS.values():
+        text = read(maker(language, box, retention, CONTACTS, "22.11.2026"))[0]
+        assert not [words for words in told[:2] if words not in text]
+    assert told[2] in read(notice(language, box, retention, CONTACTS, "22.11.2026"))[0]

@@ -24,6 +24,7 @@ def show(asked: Asked) -> Reply:
             "version": licences.own_version(),
             "parts": licences.parts(),
             "contacts": asked.site.settings.values().contacts,
+            "custodians": asked.site.settings.values().custodians,
             "has_authority": _authority(asked) is not None,
         },
     )

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 from babel import dates
 
 from appliance.control.messages import AskCoverage, CoverageOf, Seen
+from appliance.model.instants import from_iso
 from webui import formats, listened
-from webui.listened import Bar
+from webui.listened import Bar, Row, Span
 from webui.rights import Right
 from webui.routing import Asked, Refusal, Reply, Route, Shown
 from webui.vocabulary import LOST, NOTED, REFUSED, source_name, word
 from webui.wording import said
 
-LONGEST_DAYS = 31
 REACHES = (1, 7, 31)
 """Days that the lanes can show."""
 
@@ -49,11 +49,15 @@ class Missed:
 
 @dataclass(frozen=True)
 class Lanes:
-    """What a page draws: the lanes, the words of their scale, and every gap, the newest first."""
+    """What a page draws: the lanes, the words of their scale, and every gap, the newest first.
+
+    `since` is when the first of them begins, empty where that was before what is drawn.
+    """
 
     rows: tuple[tuple[str, Lane], ...]
     ticks: tuple[str, ...]
     gaps: tuple[Missed, ...]
+    since: str
 
 
 def today(asked: Asked) -> dt.date:
@@ -70,7 +74,8 @@ def reach_of(asked: Asked) -> int:
 def lanes(asked: Asked, first: dt.date, last: dt.date, only: str = "") -> Lanes:
     """The days [first, last], of all sources or of `only` one."""
     coverage = asked.tell(AskCoverage(first.isoformat(), last.isoformat()), CoverageOf)
-    rows = [row for row in listened.rows(coverage, listened.span(first, last)) if only in ("", row.source)]
+    reach = listened.span(first, last)
+    rows = [row for row in listened.rows(coverage, reach) if only in ("", row.source)]
     named = [(source_name(asked.language, row.source), row) for row in rows]
     gaps = [Missed(name, row.source, bar) for name, row in named for bar in row.gaps]
     gaps.sort(key=lambda missed: missed.bar.first, reverse=True)
@@ -78,6 +83,7 @@ def lanes(asked: Asked, first: dt.date, last: dt.date, only: str = "") -> Lanes:
         tuple((name, Lane(tuple(_drawn(asked, row.source, bar) for bar in row.bars))) for name, row in named),
         _ticks(asked.language, first, last),
         tuple(gaps),
+        _since(rows, reach),
     )
 
 
@@ -126,6 +132,11 @@ def _summed(language: str, words: Mapping[str, str], counts: list[dict[str, int]
             totals[key] = totals.get(key, 0) + count
     ordered = sorted(totals.items(), key=lambda pair: -pair[1])
     return [(word(language, words, key), count) for key, count in ordered if count]
+
+
+def _since(rows: list[Row], reach: Span) -> str:
+    begun = min((bar.first for row in rows for bar in row.bars), key=from_iso, default="")
+    return begun if begun and from_iso(begun) > reach.first_ns else ""
 
 
 def _drawn(asked: Asked, source: str, bar: Bar) -> Drawn:

@@ -70,6 +70,13 @@ def change_contacts(asked: Asked) -> Reply:
     return _change(asked, "contacts", contacts=Contacts(**given))
 
 
+def name_custodians(asked: Asked) -> Reply:
+    """Who holds which key, so that whoever brings a requisition is told whom to call."""
+    pairs = zip(asked.fields.get("recipient", ()), asked.fields.get("name", ()), strict=False)
+    names = {key.strip(): name.strip() for key, name in pairs if key.strip() and name.strip()}
+    return _change(asked, "custodians", custodians=names)
+
+
 def change_branding(asked: Asked) -> Reply:
     """Name, colour and logo. Raises Refusal naming the field."""
     settings, form = asked.site.settings, asked.form
@@ -182,6 +189,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/settings/places", Right.CHANGE_SETTINGS, name_places, "settings", "/settings"),
     Route("POST", "/settings/group", Right.CHANGE_SETTINGS, change_group, "settings", "/settings"),
     Route("POST", "/settings/contacts", Right.CHANGE_SETTINGS, change_contacts, "settings", "/settings"),
+    Route("POST", "/settings/custodians", Right.CHANGE_SETTINGS, name_custodians, "settings", "/settings"),
     Route("POST", "/settings/branding", Right.CHANGE_SETTINGS, change_branding, "settings", "/settings"),
     Route("POST", "/settings/box", Right.CHANGE_SETTINGS, change_box, "settings", "/settings"),
     Route("GET", "/branding.css", Right.ANYBODY, stylesheet),

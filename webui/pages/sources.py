@@ -10,7 +10,7 @@ from webui.pages.coverage import REACHES, day_href, lanes, reach_of, today
 from webui.pages.paging import leaf
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
-from webui.vocabulary import KINDS, LOST, word
+from webui.vocabulary import KINDS, LOST, PORTS, word
 from webui.wording import said
 
 
@@ -41,6 +41,7 @@ def show(asked: Asked) -> Reply:
             "state": state_of,
             "href": href,
             "day_href": day_href,
+            "ports": [(word(asked.language, PORTS, kind), port) for kind, port in sources.ports.items()],
         },
     )
 

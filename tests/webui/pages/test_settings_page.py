@@ -129,3 +129,16 @@ def test_each_change_says_in_the_journal_what_it_was_of(box):
         (Step.CHANGE_SETTINGS, "places"),
         (Step.CHANGE_SETTINGS, "contacts"),
     ]
+
+
+def test_custodians_are_named_and_stand_under_about(box):
+    keeper, browser, _site = box
+    recipient = keeper.ask(m.Actor("", "", ""), m.AskBox()).custodians[0]
+    form = {"recipient": [recipient, "age1other"], "name": ["Maître Blanc, 03 20 00 00 01", " "]}
+    assert browser.post("/settings/custodians", form).status == 303
+    about = browser.get("/about").text
+    assert "<strong>Maître Blanc, 03 20 00 00 01</strong>" in about
+    assert "age1other" not in about
+    long = {"recipient": [recipient], "name": ["x" * 301]}
+    assert browser.post("/settings/custodians", long).status == 400
+    assert "Maître Blanc" in browser.get("/settings").text

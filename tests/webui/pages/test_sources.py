@@ -1,13 +1,16 @@
 """Sources on the page: what is shown of them, and that a form says to the keeper just what was typed."""
 
+import datetime as dt
 import urllib.parse
 
 import pytest
 
+from appliance.config.listen import TCP_PORTS, UDP_PORTS
 from appliance.control import messages as m
 from tests.webui.made_answers import made_keeper
 from tests.webui.visiting import Clock, made_site, signed_in
 from webui.rights import Role
+from webui.vocabulary import PORTS
 
 CLOCK = Clock()
 
@@ -152,3 +155,28 @@ def test_a_box_without_sources_says_what_to_do(box):
     text = box[1].get("/sources").text
     assert "No access point or gateway is declared yet" in text
     assert text.count("/sources/guide?device=") > 5
+
+
+def test_ports_are_told_in_words(box):
+    _keeper, browser, _site = box
+    shown = browser.get("/sources").text
+    assert "syslog, encrypted (TLS) <code>6514</code>" in shown
+    assert "syslog_tls" not in shown
+    assert set(PORTS) == {name.removesuffix("_ports") for name in UDP_PORTS + TCP_PORTS}
+
+
+def test_no_gap_is_claimed_of_the_time_before_the_first_record(box):
+    _keeper, browser, site = box
+    first = dt.datetime.fromtimestamp(CLOCK() / 1e9, dt.UTC) - dt.timedelta(hours=2)
+    seen = m.Seen(first.isoformat(), first.isoformat(), 10, 2, {}, {}, {})
+    coverage = m.CoverageOf((m.SourceCoverage("interface:eth1", (seen,), ()),))
+
+    class Begun(type(site.keeper)):
+        def ask(self, actor, ask):
+            return coverage if isinstance(ask, m.AskCoverage) else super().ask(actor, ask)
+
+    site.keeper.__class__ = Begun
+    shown = browser.get("/sources?days=7").text
+    assert "No gap since the recording began" in shown
+    assert "No gap in this time" not in shown
+    assert "nothing was recorded</li>" in shown
