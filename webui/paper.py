@@ -82,13 +82,21 @@ class Paper:
     def code(self, text: str) -> None:
         """Lines to be copied letter by letter, in a frame; a line has 78 letters at most."""
         self._pdf.set_font("DejaVuMono", "", 9)
+        self._pdf.set_x(self._left)
         self._pdf.multi_cell(
-            0, 5, text.strip("\n"), border=1, align="L", padding=2, new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            self._pdf.epw - 2 * self._pdf.c_margin,
+            5,
+            text.strip("\n"),
+            border=1,
+            align="L",
+            padding=2,
+            new_x=XPos.LMARGIN,
+            new_y=YPos.NEXT,
         )
         self._pdf.ln(2)
 
     def qr(self, content: bytes, side_mm: float) -> None:
-        """A QR code at the left margin, drawn as rectangles: sharp at any size. At most 2,331 bytes."""
+        """A QR code where the text begins, drawn as rectangles: sharp at any size. At most 2,331 bytes."""
         rows = [list(row) for row in segno.make(content, error="m", micro=False).matrix]
         if self._pdf.get_y() + side_mm > self._pdf.h - _MARGIN_MM:
             self._pdf.add_page()
@@ -98,7 +106,7 @@ class Paper:
             for first, length in _runs(row):
                 # A hair wider than the module: viewers leave white lines between what only touches.
                 self._pdf.rect(
-                    _MARGIN_MM + first * module, top + number * module, length * module, module + 0.02, "F"
+                    self._left + first * module, top + number * module, length * module, module + 0.02, "F"
                 )
         self._pdf.set_y(top + side_mm + 3)
 
@@ -116,6 +124,11 @@ class Paper:
     def content(self) -> bytes:
         """The file."""
         return bytes(self._pdf.output())
+
+    @property
+    def _left(self) -> float:
+        """Where text begins: a cell has a margin of its own."""
+        return float(_MARGIN_MM + self._pdf.c_margin)
 
     def _lines(self, text: str, style: str, width_mm: float) -> int:
         """How many lines a text takes; width 0: what is left beside the labels."""

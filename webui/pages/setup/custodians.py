@@ -101,7 +101,14 @@ def _save_sheet(asked: Asked, draft: Draft) -> Reply:
     if one.key is None or draft.place is None:
         return Moved(HERE)
     content = sheet.written(
-        asked.language, draft.place.site, one.name, one.recipient, one.key, one.locked, _now(asked)
+        asked.language,
+        draft.place.site,
+        one.name,
+        one.recipient,
+        one.key,
+        one.locked,
+        _file_name(one),
+        _now(asked),
     )
     change(asked, lambda told: drafts.with_sheet_saved(told, one.recipient))
     return Saved(_file_name(one).removesuffix(".key") + ".pdf", "application/pdf", content)

@@ -44,9 +44,16 @@ _BACK_LOCKED = _(
 
 
 def written(
-    language: str, site: str, name: str, recipient: str, key: bytes, locked: bool, now: dt.datetime
+    language: str,
+    site: str,
+    name: str,
+    recipient: str,
+    key: bytes,
+    locked: bool,
+    file_name: str,
+    now: dt.datetime,
 ) -> bytes:
-    """The sheet as PDF, one page."""
+    """The sheet as PDF, one page. `file_name` is what the key was saved as."""
 
     def words(text: str, **values: object) -> str:
         return said(language, text, **values)
@@ -67,6 +74,6 @@ def written(
     paper.code(key.decode("ascii"))
     paper.qr(key, 66 if locked else 52)
     paper.heading(words(_AGAIN))
-    paper.paragraph(words(_BACK_LOCKED if locked else _BACK, file="custodian.key"))
+    paper.paragraph(words(_BACK_LOCKED if locked else _BACK, file=file_name))
     paper.facts([(words(_RECEIVED), "_" * 46)])
     return paper.content()

@@ -12,7 +12,7 @@ from appliance.runtime import custodian_keys
 from webui.pages.setup.sheet import written
 
 MOMENT = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
-SITE, NAME = "Hôtel de l’Œuvre – Nîmes", "Élodie Ça-Roÿ"
+SITE, NAME, FILE = "Hôtel de l’Œuvre – Nîmes", "Élodie Ça-Roÿ", "elodie-ca-roy.key"
 
 
 def scanned(pdf: bytes, folder: Path) -> bytes:
@@ -36,7 +36,7 @@ def scanned(pdf: bytes, folder: Path) -> bytes:
 @pytest.mark.parametrize("passphrase", [None, "correct horse"])
 def test_the_code_on_the_sheet_is_the_key_file(tmp_path: Path, language: str, passphrase: str | None) -> None:
     recipient, key = custodian_keys.draw(passphrase, MOMENT)
-    pdf = written(language, SITE, NAME, recipient, key, passphrase is not None, MOMENT)
+    pdf = written(language, SITE, NAME, recipient, key, passphrase is not None, "a.key", MOMENT)
     assert scanned(pdf, tmp_path) == key
     if passphrase is None:
         (tmp_path / "back.key").write_bytes(key)
@@ -49,8 +49,8 @@ def test_the_code_on_the_sheet_is_the_key_file(tmp_path: Path, language: str, pa
 @pytest.mark.parametrize(("language", "title"), [("fr", "Fiche de récupération"), ("en", "Recovery sheet")])
 def test_the_sheet_is_one_page_with_every_letter(language: str, title: str) -> None:
     recipient, key = custodian_keys.draw(None, MOMENT)
-    reader = PdfReader(io.BytesIO(written(language, SITE, NAME, recipient, key, False, MOMENT)))
+    reader = PdfReader(io.BytesIO(written(language, SITE, NAME, recipient, key, False, FILE, MOMENT)))
     assert len(reader.pages) == 1
     text = reader.pages[0].extract_text()
-    for word in (title, SITE, NAME, recipient[:31], recipient[31:], "AGE-SECRET-KEY-"):
+    for word in (title, SITE, NAME, recipient[:31], recipient[31:], "AGE-SECRET-KEY-", FILE):
         assert word in text
