@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from appliance.control import messages
+from webui import rights
 from webui.rights import Person, Right
 
 Answered = TypeVar("Answered")
@@ -50,6 +51,10 @@ class Asked:
     """webui.accounts.seats.Seat: how far a session is on its way in; None for an anonymous visitor's."""
     device: str = ""
     """The secret of a browser from which somebody has signed in before; empty without one."""
+
+    def may(self, right: Right) -> bool:
+        """Whether who asks may do this at this site."""
+        return self.person is not None and rights.may(self.person, right, self.site.accounts.client())
 
     def tell(self, ask: messages.Ask, expected: type[Answered]) -> Answered:
         """The keeper's answer. Raises Refusal with its sentence, or that it does not answer."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from appliance.control.words import Trouble
+from webui.rights import Right
 
 
 def _(text: str) -> str:
@@ -35,7 +36,11 @@ class Text:
     page: Page | None = None
     many: str = ""
     bare: str = ""
+    by: Right | None = None
+    """Who may do it on the page; anybody can where None. Others are told whom to tell."""
 
+
+TELL = _("This is for whoever maintains the box: tell them.")
 
 _CALL = _("Call whoever maintains the box and read them the technical words below.")
 
@@ -53,6 +58,7 @@ _RECORDING = {
             "declare an access point or gateway."
         ),
         Page.SOURCES,
+        by=Right.CHANGE_SOURCES,
     ),
     Trouble.NOT_RECORDING: Text(
         _("The traffic on %(subject)s is not being recorded"),
@@ -144,6 +150,7 @@ _FEEDS = {
         _("Accept it if you know it; otherwise leave it where it is."),
         Page.SOURCES,
         many=_("%(num)s unknown devices are trying to report to the box"),
+        by=Right.CHANGE_SOURCES,
     ),
 }
 
@@ -218,12 +225,14 @@ _COPIES = {
         _("If the box burns or is stolen, they are gone."),
         _("Connect the box to a central, with the code its operator gives you."),
         Page.REPLICATION,
+        by=Right.CHANGE_REPLICATION,
     ),
     Trouble.ONE_CENTRAL: Text(
         _("There is only one copy outside the box"),
         _("A second one, elsewhere, would survive the loss of the first."),
         _("Ask your operator for a second central when you can."),
         Page.REPLICATION,
+        by=Right.CHANGE_REPLICATION,
     ),
     Trouble.CENTRAL_NEGLECTED: Text(
         _("Nothing has been copied to %(subject)s for more than an hour"),
@@ -248,12 +257,14 @@ _LAW = {
         _("When the new text is published, confirm it on the page of the law; in doubt ask your lawyer."),
         Page.RETENTION,
         many=_("A legal basis for keeping records ends in %(num)s days"),
+        by=Right.CONFIRM_BASIS,
     ),
     Trouble.BASIS_LAPSED: Text(
         _("A legal basis for keeping records has ended and was not confirmed again"),
         _("The box is set to go on all the same. If the text was not renewed, part of it should stop."),
         _("Look whether the text was renewed and confirm it, or have that part stopped."),
         Page.RETENTION,
+        by=Right.CONFIRM_BASIS,
     ),
     Trouble.VAULT_STOPPED: Text(
         _("Part of the recording is stopped: %(subject)s"),
@@ -261,6 +272,7 @@ _LAW = {
         _("Confirm the new text as soon as it is published: recording then starts again."),
         Page.RETENTION,
         bare=_("Part of the recording is stopped"),
+        by=Right.CONFIRM_BASIS,
     ),
 }
 

@@ -7,7 +7,7 @@ from appliance.control.messages import Finding
 from appliance.control.words import Level
 from webui import vocabulary
 from webui.rights import Right
-from webui.trouble_texts import TEXTS, Page, Text
+from webui.trouble_texts import TELL, TEXTS, Page, Text
 from webui.wording import said, said_many
 
 _PAGES: dict[Page, tuple[str, Right]] = {
@@ -48,7 +48,7 @@ def told(
         level=finding.level,
         what=_what(text, language, subject, finding.count),
         why=said(language, text.why),
-        todo=said(language, text.todo),
+        todo=said(language, text.todo if text.by is None or may(text.by) else TELL),
         path=path if is_seen else "",
         link=said(language, text.page.value) if is_seen and text.page else "",
         since=finding.since,

@@ -6,7 +6,7 @@ import pytest
 
 from appliance.control.messages import Finding
 from appliance.control.words import Level, Trouble
-from webui.rights import Right
+from webui.rights import TABLE, Right, Role
 from webui.routes import ROUTES
 from webui.troubles import in_order, told
 
@@ -53,7 +53,18 @@ def test_the_rights_are_those_of_the_pages() -> None:
         asked: list[Right] = []
         one = told(Finding(trouble, Level.ATTENTION), "en", str, lambda right: not asked.append(right))  # noqa: B023
         if one.path:
-            assert asked == [rights[one.path]]
+            assert asked[0] == rights[one.path]
+
+
+def test_nobody_is_told_to_do_what_he_may_not() -> None:
+    """A site manager can neither confirm a text nor enrol a central; an operator can."""
+    for trouble in (Trouble.BASIS_LAPSED, Trouble.VAULT_STOPPED, Trouble.NO_CENTRAL, Trouble.SENDERS_WAIT):
+        todo = {
+            role: told(Finding(trouble, Level.ATTENTION), "en", str, TABLE[role].__contains__).todo
+            for role in (Role.OPERATOR, Role.SITE_MANAGER)
+        }
+        assert "tell them" in todo[Role.SITE_MANAGER]
+        assert "tell them" not in todo[Role.OPERATOR]
 
 
 def test_a_place_has_the_name_that_the_site_gave_it() -> None:

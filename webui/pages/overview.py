@@ -8,7 +8,6 @@ from webui import formats, vocabulary
 from webui.charts import ColumnChart, column_chart, evenly
 from webui.pages.days import today
 from webui.rights import Right
-from webui.rights import may as may_person
 from webui.routing import Asked, Refusal, Reply, Route, Shown
 from webui.standing import standing
 from webui.troubles import in_order, told
@@ -35,11 +34,9 @@ def show(asked: Asked) -> Reply:
     """The box as it stands now."""
     now = asked.tell(AskOverview(), Overview)
     values = asked.site.settings.values()
-
-    def may(right: Right) -> bool:
-        return asked.person is not None and may_person(asked.person, right, asked.site.accounts.client())
-
-    findings = [told(finding, asked.language, values.name_of, may) for finding in in_order(now.findings)]
+    findings = [
+        told(finding, asked.language, values.name_of, asked.may) for finding in in_order(now.findings)
+    ]
     is_stopped = any(finding.trouble is Trouble.VAULT_STOPPED for finding in now.findings)
     return Shown(
         "overview.html",
@@ -53,7 +50,7 @@ def show(asked: Asked) -> Reply:
             ],
             "centrals": [(central, _copying(central)) for central in now.centrals],
             "segments": sum(now.safe),
-            "last_hours": _last_hours(asked) if may(Right.SEE_ACTIVITY) else None,
+            "last_hours": _last_hours(asked) if asked.may(Right.SEE_ACTIVITY) else None,
         },
     )
 

@@ -12,6 +12,7 @@ from appliance.control.messages import (
 )
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
+from webui.troubles import in_order, told
 from webui.wording import said
 
 _URL_LIMIT = 300
@@ -20,7 +21,16 @@ _URL_LIMIT = 300
 def show(asked: Asked) -> Reply:
     """Every central, and how many segments are safe where."""
     replication = asked.tell(AskReplication(), Replication)
-    return Shown("replication.html", {"replication": replication, "total": sum(replication.safe)})
+    name_of = asked.site.settings.values().name_of
+    centrals = [
+        (
+            central,
+            [told(finding, asked.language, name_of, asked.may) for finding in in_order(central.findings)],
+        )
+        for central in replication.centrals
+    ]
+    values = {"replication": replication, "centrals": centrals, "total": sum(replication.safe)}
+    return Shown("replication.html", values)
 
 
 def show_enrol(asked: Asked) -> Reply:

@@ -106,6 +106,15 @@ def test_a_central_is_asked_compared_and_only_then_enrolled(box):
     assert told(keeper, m.EnrolCentral) == [m.EnrolCentral(url, "ABCD-1234", identity.fingerprint)]
 
 
+@pytest.mark.parametrize("box", ["failing"], indirect=True)
+def test_what_is_wrong_with_a_central_is_told_in_the_language_of_the_page(box):
+    _keeper, browser, _site = box
+    browser.language = "fr"
+    text = browser.get("/replication").text
+    assert "Rien n’a été copié vers Central Sud depuis plus d’une heure" in text
+    assert "Vérifiez la connexion internet" in text
+
+
 @pytest.mark.parametrize("url", ["", "http://central.example", "file:///etc/passwd", "https://", "x" * 400])
 def test_only_https_is_asked(box, url):
     keeper, browser, _site = box
