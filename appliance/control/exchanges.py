@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 
 from appliance.control.messages import QUESTION_LIMIT
+from appliance.runtime import local_socket
 
 _PIECE_BYTES = 1 << 16
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _STRANGERS = 64
 _LENGTH = struct.Struct(">I")
 
@@ -66,8 +66,7 @@ def accepted(listener: socket.socket, may_ask: Callable[[int], bool]) -> socket.
         except OSError:
             return None
         with contextlib.suppress(OSError):
-            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            if may_ask(_CREDENTIALS.unpack(told)[1]):
+            if may_ask(local_socket.user_of(connection)):
                 connection.setblocking(False)
                 return connection
         connection.close()

@@ -1,12 +1,16 @@
 """Sockets that lie in the file system (unix(7)), wherever: a path may be longer than their 108 bytes."""
 
+import contextlib
 import os
 import socket
+import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _QUEUE = 256
 _PAUSE_S = 0.01
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
 def connect(path: Path, patience_s: float) -> socket.socket:
@@ -58,3 +62,26 @@ def listen(path: Path, mode: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def user_of(connection: socket.socket) -> int:
+    """Whose process connected, for which the kernel vouches (unix(7), SO_PEERCRED). Raises OSError."""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(told)[1])
+
+
+def answer_each(listener: socket.socket, patience_s: float, answer: Callable[[socket.socket], None]) -> None:
+    """Answer whoever of this process's user, or root, connects, one after another, until it is shut down.
+
+    Each step of an answer takes `patience_s` at most; who does not fetch his own goes without.
+    """
+    with listener:
+        while True:
+            try:
+                asking, _ = listener.accept()
+            except OSError:
+                return
+            with asking, contextlib.suppress(OSError):
+                asking.settimeout(patience_s)
+                if user_of(asking) in (0, os.geteuid()):
+                    answer(asking)

@@ -1,9 +1,7 @@
 """Who is there and how much moves, as one recorder knows it: in memory only, told to its own user only."""
 
 import contextlib
-import os
 import socket
-import struct
 import threading
 import time
 
@@ -97,16 +95,7 @@ class Present:
                 self._presence.flows(each)
 
     def _serve(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                try:
-                    asking, _ = listener.accept()
-                except OSError:
-                    return
-                with asking, contextlib.suppress(OSError):
-                    asking.settimeout(PATIENCE_S)
-                    if _is_ours(asking):
-                        self._answer(asking)
+        local_socket.answer_each(listener, PATIENCE_S, self._answer)
 
     def _answer(self, asking: socket.socket) -> None:
         rates = self._pace.rates
@@ -117,9 +106,3 @@ class Present:
             asking.sendall(devices.view(np.uint8).data)
         finally:
             devices.fill(0)
-
-
-def _is_ours(asking: socket.socket) -> bool:
-    """Whether who asks is this process's user, or root (unix(7), SO_PEERCRED)."""
-    _, user, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return user in (0, os.geteuid())

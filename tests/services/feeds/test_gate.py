@@ -11,6 +11,7 @@ from appliance.config.sources import NAME, text_of
 from appliance.feeds.told import Messages
 from appliance.model.feeds import DeclaredSource, FeedKind
 from appliance.model.instants import NS, to_iso
+from appliance.runtime import local_socket
 from appliance.runtime.files import write_once
 from appliance.services.feeds import noticeboard
 from appliance.services.feeds.gate import Gate, kernel_neighbours
@@ -210,10 +211,7 @@ def test_one_process_shows_and_a_dead_ones_socket_is_in_nobodys_way(tmp_path: Pa
     other.close()
     assert noticeboard.read(deep) == {"who": "one"}
     one.close()
-    import socket
-
-    with socket.socket(socket.AF_UNIX) as left, noticeboard._at(deep) as here:
-        left.bind(f"{here}/{noticeboard.NAME}")
+    local_socket.listen(deep / noticeboard.NAME, 0o600).close()
     other.open()
     assert noticeboard.read(deep) == {"who": "other"}
     other.close()
