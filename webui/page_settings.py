@@ -1,12 +1,8 @@
 """How gunicorn serves the page: settings under its own names. One process: waits are in its memory."""
 
-import ssl
-from collections.abc import Callable
-from typing import Any
-
 from appliance.https.connections import Connection
 from appliance.https.quiet_log import QuietLog
-from appliance.https.tls import current_context
+from appliance.https.settings import *  # noqa: F403  gunicorn reads them off this module
 from appliance.https.workers import BoundedWorker
 
 
@@ -33,25 +29,10 @@ worker_connections = 512
 """Connections at once: a browser holds six. With a body each they are 256 MiB at the very most."""
 
 keepalive = 15
-timeout = 120
 graceful_timeout = 10
 backlog = 256
 
 limit_request_line = 2048
 limit_request_fields = 64
-limit_request_field_size = 4096
-
-http_protocols = "h1"
-forwarded_allow_ips = ""
-secure_scheme_headers: dict[str, str] = {}
-control_socket_disable = True
-sendfile = False
 
 accesslog = None
-errorlog = "-"
-loglevel = "warning"
-
-
-def ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """TLS 1.3 with the certificate as it lies there now; asked for each connection."""
-    return current_context(config.certfile, config.keyfile)

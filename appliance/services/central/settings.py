@@ -6,11 +6,7 @@
 They bound what a stranger can make central do: how long a request's head may be and take, how many wait.
 """
 
-import ssl
-from collections.abc import Callable
-from typing import Any
-
-from appliance.https.tls import current_context
+from appliance.https.settings import *  # noqa: F403  gunicorn reads them off this module
 from appliance.https.workers import BoundedWorker
 from appliance.services.central.access_log import AccessLog
 
@@ -26,25 +22,10 @@ worker_connections = 4000
 keepalive = 75
 """Seconds: a box sends journals every 30, and so opens no new connection for each."""
 
-timeout = 120
 graceful_timeout = 30
 backlog = 1024
 
 limit_request_line = 512
 limit_request_fields = 32
-limit_request_field_size = 4096
-
-http_protocols = "h1"
-forwarded_allow_ips = ""
-secure_scheme_headers: dict[str, str] = {}
-control_socket_disable = True
-sendfile = False
 
 accesslog = "-"
-errorlog = "-"
-loglevel = "warning"
-
-
-def ssl_context(config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """TLS 1.3 with the certificate as it lies there now; asked for each connection."""
-    return current_context(config.certfile, config.keyfile)
