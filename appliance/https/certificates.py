@@ -70,11 +70,6 @@ def renew(folder: Path, hosts: Sequence[str], now_ns: int) -> bool:
     return True
 
 
-def ends_at(folder: Path) -> dt.datetime:
-    """When the server's certificate ends. Raises CertificateError."""
-    return _certificate(folder / SERVER).not_valid_after_utc
-
-
 def _issue(
     folder: Path,
     authority: x509.Certificate,
