@@ -1,4 +1,6 @@
-"""Answer the page of this box over a local socket, and destroy what has passed its term once an hour.
+"""Answer the page of this box over a local socket, and destroy what has passed its term when its day comes.
+
+It looks whether that day has come every hour and at midnight UTC.
 
 The page is another process under another user, which sees nothing of the home: it may ask what 'greffier
 status' and its like tell, and have changed what its pages change, each written into the audit chain first.

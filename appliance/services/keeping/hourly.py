@@ -50,7 +50,7 @@ WORKS: tuple[tuple[str, Work], ...] = (
     ("check the audit chain", audited.check_whole),
     ("put the statistics of past days together", _compact),
 )
-"""Once an hour, at midnight (UTC, when terms end), and at the start."""
+"""Looked at every hour, at midnight (UTC, when terms end) and at the start; each says what it then does."""
 
 LOOK = ("look how the box stands", _look)
 """Each turn."""
