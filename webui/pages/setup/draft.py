@@ -81,9 +81,14 @@ class Custodian:
     key_saved: bool = False
 
     @property
+    def made_here(self) -> bool:
+        """Whether the key was drawn by this page."""
+        return self.digest is not None
+
+    @property
     def is_ready(self) -> bool:
         """Nothing of this custodian's can be lost any more."""
-        return self.digest is None or (self.key_saved and self.sheet_saved)
+        return not self.made_here or (self.key_saved and self.sheet_saved)
 
 
 @dataclass(frozen=True)

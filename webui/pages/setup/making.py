@@ -1,13 +1,16 @@
 """What was told becomes a box and its first account, in this order: without a home nobody can sign in."""
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import replace
 
-from appliance.control.messages import AskBox, Box, Done, SetUp
-from appliance.model.errors import StorageError
+from appliance.control.messages import AskBox, Box, Done, NoteStep, SetUp
+from appliance.control.steps import Step
+from appliance.model.errors import HomeError, StorageError
 from webui.accounts.passwords import Busy
 from webui.pages.setup.course import change, refused, tell
-from webui.pages.setup.draft import Draft, Made
-from webui.routing import Asked
+from webui.pages.setup.draft import Custodian, Draft, Made
+from webui.routing import Asked, Refusal
 
 
 def _(text: str) -> str:
@@ -16,14 +19,28 @@ def _(text: str) -> str:
 
 
 def make_home(asked: Asked, draft: Draft) -> Draft:
-    """The box's home, by the keeper. The custodians' private keys are forgotten. Raises Refusal."""
+    """The box's home, by the keeper. The custodians' private keys are forgotten. Raises Refusal.
+
+    What can be told afterwards as well, who they are and whose key was made here, stops nothing.
+    """
     place = draft.place
     if place is None:
         raise ValueError("there is no site yet")
     recipients = tuple(one.recipient for one in draft.custodians)
     asked_for = SetUp(place.site, place.networks, recipients, draft.quorum, place.interfaces)
     tell(asked, draft, asked_for, Done)
+    for one in draft.custodians:
+        if one.made_here:
+            with contextlib.suppress(Refusal):
+                tell(asked, draft, NoteStep(Step.MAKE_CUSTODIANS, one.name), Done)
+    _name(asked, draft.custodians)
     return change(asked, lambda told: replace(told, made=told.made | Made.HOME, custodians=()))
+
+
+def _name(asked: Asked, custodians: Iterable[Custodian]) -> None:
+    """Whom to call when a requisition comes stands on the page afterwards."""
+    with contextlib.suppress(ValueError, HomeError, StorageError):
+        asked.site.settings.change(custodians={one.recipient: one.name for one in custodians})
 
 
 def make_account(asked: Asked, draft: Draft) -> Draft:

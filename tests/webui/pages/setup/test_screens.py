@@ -1,5 +1,7 @@
 """The first boot as a browser walks through it, with the real keeper's answers."""
 
+import datetime as dt
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from appliance.config import box as settings
 from appliance.control.messages import SetUp
+from appliance.runtime import custodian_keys
 from tests.webui.pages.setup.walking import CODE, NAME, NETWORK, PASSWORD, Box, fresh
 from webui.protection import COOKIE
 from webui.rights import Right, Role
@@ -63,6 +66,19 @@ def test_the_box_is_made_in_the_administrators_name(box: Box) -> None:
     box.installer.post("/setup/custodians", {"quorum": "2"})
     actor = next(actor for actor, ask in box.keeper.asked if isinstance(ask, SetUp))
     assert (actor.name, actor.role, actor.origin) == (NAME, "operator", box.installer.address)
+
+
+def test_who_holds_which_key_is_known_afterwards_and_that_it_was_made_here_is_noted(box: Box) -> None:
+    to_custodians(box)
+    brought, _ = custodian_keys.draw(None, dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
+    alice = box.make_key("Alice Martin")
+    box.save_key(alice)
+    box.installer.post("/setup/custodians/bring", {"owner": "Maître Blanc", "recipient": brought})
+    box.installer.post("/setup/custodians", {"quorum": "2"})
+    assert box.site.settings.values().custodians == {alice: "Alice Martin", brought: "Maître Blanc"}
+    told = [json.loads(line) for line in (box.home / "audit" / "chain.jsonl").read_bytes().splitlines()]
+    noted = [(line["step"], line["subject"]) for line in told if line.get("step") == "make-custodians"]
+    assert noted == [("make-custodians", "Alice Martin")]
 
 
 def test_whatever_is_asked_for_leads_to_the_set_up_until_it_is_done(box: Box) -> None:
