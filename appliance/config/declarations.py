@@ -7,12 +7,16 @@ import zoneinfo
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from appliance.config.values import wrong_macs
+from appliance.config.values import too_many, wrong_macs
 from appliance.model.addresses import mac_number, mac_text
 from appliance.model.feeds import WITH_SECRET, DeclaredSource, FeedKind
 
 SOURCE_LIMIT = 4000
 ACCESS_POINT_LIMIT = 4000
+ADDRESS_LIMIT = 1000
+ALTOGETHER_LIMIT = 16_000
+"""Addresses of all sources, and access points of all: every look at who speaks goes through them."""
+
 LABEL_LIMIT = 60
 SECRET_LIMIT = 253  # longer than any device takes
 
@@ -29,7 +33,7 @@ def network_of(text: str) -> Network:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValueError(
-            f"'{text}' is no address or network; write it like 192.168.0.7, 192.168.0.0/28 or fe80::1"
+            f"'{text[:60]}' is no address or network; write it like 192.168.0.7, 192.168.0.0/28 or fe80::1"
         ) from None
     if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):  # type: ignore[arg-type]
         low = int(network.network_address) & 0xFFFF_FFFF
@@ -42,6 +46,9 @@ def network_of(text: str) -> Network:
 
 
 def _networks(texts: Sequence[str]) -> tuple[str, ...]:
+    wrong = too_many(texts, ADDRESS_LIMIT, "addresses of one source")
+    if wrong:
+        raise ValueError(f"{wrong}; a network in place of its addresses is one")
     return tuple(str(network_of(text)) for text in texts)
 
 
@@ -80,6 +87,9 @@ def _printable(text: str) -> str:
 
 
 def _labels(texts: Sequence[str]) -> tuple[str, ...]:
+    wrong = too_many(texts, ACCESS_POINT_LIMIT, "names")
+    if wrong:
+        raise ValueError(wrong)
     return tuple(map(_printable, texts))
 
 
@@ -148,6 +158,21 @@ def wrong_together(sources: Sequence[DeclaredSource]) -> tuple[int, str, str] | 
     """(number of the source, key, what is wrong) where two sources could not be told apart, or None."""
     if len(sources) > SOURCE_LIMIT:
         return SOURCE_LIMIT, "label", f"at most {SOURCE_LIMIT:,} sources"
+    return _too_many_together(sources) or _alike(sources) or _overlapping(sources)
+
+
+def _too_many_together(sources: Sequence[DeclaredSource]) -> tuple[int, str, str] | None:
+    for key in ("addresses", "ap_macs"):
+        count = 0
+        for number, source in enumerate(sources):
+            count += len(getattr(source, key))
+            if count > ALTOGETHER_LIMIT:
+                return number, key, f"at most {ALTOGETHER_LIMIT:,} of all sources together"
+    return None
+
+
+def _alike(sources: Sequence[DeclaredSource]) -> tuple[int, str, str] | None:
+    """Labels and what a sender is known by, given twice."""
     for key in ("label", "mac", "certificate"):
         first: dict[str, list[int]] = {}
         for number, source in enumerate(sources):
@@ -156,7 +181,7 @@ def wrong_together(sources: Sequence[DeclaredSource]) -> tuple[int, str, str] | 
                 if key != "mac" or may_both_send(source, sources[other]):
                     return number, key, f"'{sources[other].label}' has the same"
             first.setdefault(value, []).append(number)
-    return _overlapping(sources)
+    return None
 
 
 def may_both_send(one: DeclaredSource, other: DeclaredSource) -> bool:

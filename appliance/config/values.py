@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 
 from appliance.model.addresses import mac_number, unicast
 
@@ -10,7 +10,14 @@ _RECIPIENT = re.compile(r"^age1[02-9ac-hj-np-z]{58}$")
 _DHCP_PORTS = (67, 68, 546, 547)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.ASCII)
+_LETTERS = 60  # of what somebody typed, in a sentence
 _INTERFACE = re.compile(r"^[^\s/:%]{1,15}$")  # dev_valid_name(): IFNAMSIZ is 16, with its closing zero
+NETWORK_LIMIT, INTERFACE_LIMIT = 1_000, 64
+"""More of them than a site has: whoever gives a hundred thousand wants the box to be busy with them."""
+
+_WIDEST = {4: 8, 6: 16}
+"""No registry gives anybody more; 10.0.0.0/8 is as wide."""
+
 _PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -24,17 +31,37 @@ def canonical_network(text: str) -> str:
         return str(ipaddress.ip_network(text.strip(), strict=False))
     except ValueError:
         raise ValueError(
-            f"'{text}' is not a network; write it like 192.168.0.0/16 or 2001:db8::/48"
+            f"'{text[:_LETTERS]}' is not a network; write it like 192.168.0.0/16 or 2001:db8::/48"
         ) from None
 
 
-def wrong_networks(networks: Iterable[str]) -> str | None:
-    """Whether each is a network, in any form."""
+def too_many(values: Collection[object], most: int, what: str) -> str | None:
+    """Whether there are more than so many of what is named; looks at none of them."""
+    return f"{len(values):,} {what} cannot be meant: at most {most:,}" if len(values) > most else None
+
+
+def wrong_networks(networks: Sequence[str]) -> str | None:
+    """Whether each is a network, in any form, and there are no more than a site has."""
+    wrong = too_many(networks, NETWORK_LIMIT, "networks")
+    if wrong:
+        return wrong
     for text in networks:
         try:
             canonical_network(text)
         except ValueError as error:
             return str(error)
+    return None
+
+
+def too_wide(networks: Sequence[str]) -> str | None:
+    """What `wrong_networks` says, or whether one is larger than a site's: it has strangers for clients."""
+    wrong = wrong_networks(networks)
+    if wrong:
+        return wrong
+    for text in map(canonical_network, networks):
+        version, length = ipaddress.ip_network(text).version, int(text.rpartition("/")[2])
+        if length < _WIDEST[version] and not is_private(text):
+            return f"{text} is no network of one site; /{_WIDEST[version]} is the widest that can be meant"
     return None
 
 
@@ -66,9 +93,12 @@ def wrong_custodians(custodians: tuple[str, ...]) -> str | None:
 
 def wrong_interfaces(names: tuple[str, ...]) -> str | None:
     """Whether they are different names that an interface can have; there may be none."""
+    wrong = too_many(names, INTERFACE_LIMIT, "interfaces")
+    if wrong:
+        return wrong
     for name in names:
         if not _INTERFACE.match(name) or name in (".", ".."):
-            return f"'{name}' is no name of an interface; see 'ip link' for those there are"
+            return f"'{name[:_LETTERS]}' is no name of an interface; see 'ip link' for those there are"
     return "the same interface is given twice" if len(set(names)) != len(names) else None
 
 
@@ -94,6 +124,9 @@ def wrong_host(text: str) -> str | None:
 
 def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:
     """Whether they are different MACs of single stations, at most so many; there may be none."""
+    wrong = too_many(texts, most, "MACs")
+    if wrong:
+        return wrong
     numbers = []
     for text in texts:
         try:
@@ -102,9 +135,7 @@ def wrong_macs(texts: tuple[str, ...], most: int) -> str | None:
             return str(error)
         if not unicast(numbers[-1]):
             return f"'{text}' is no MAC of a station"
-    if len(set(numbers)) != len(numbers):
-        return "the same MAC is given twice"
-    return f"at most {most:,} MACs" if len(numbers) > most else None
+    return "the same MAC is given twice" if len(set(numbers)) != len(numbers) else None
 
 
 def outside(value: int, low: int, high: int) -> str | None:

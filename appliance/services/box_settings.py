@@ -1,6 +1,7 @@
 """Making a box's home, and changing its box.toml afterwards, with the comments that somebody wrote there."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from appliance.config import box
 from appliance.config.box import BoxConfig
 from appliance.config.capture import CaptureConfig
 from appliance.config.statistics import StatisticsConfig
-from appliance.config.values import canonical_network
+from appliance.config.values import NETWORK_LIMIT, canonical_network, too_many
 from appliance.model.errors import HomeError, StorageError, UsageError
 from appliance.runtime import locks
 from appliance.runtime.clock import Clock, now_ns
@@ -73,13 +74,20 @@ def change(
     """
     with locks.exclusive(home.state / LOCK):
         before = box.read(home.config)
-        try:
-            after = _changed(before, networks, interfaces, access_points)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        after = _changed(before, networks, interfaces, access_points)
         if after != before:
             write_once(home.config, _text(home, before, after).encode())
             _give_to_owner(home)
+
+
+def check(
+    home: Home,
+    networks: Sequence[str] | None = None,
+    interfaces: Sequence[str] | None = None,
+    access_points: Sequence[str] | None = None,
+) -> None:
+    """Whether `change` would take them; nothing is written. Raises UsageError, HomeError."""
+    _changed(box.read(home.config), networks, interfaces, access_points)
 
 
 def _created(path: Path, config: BoxConfig, clock: Clock) -> tuple[Home, BoxConfig, Head, str]:
@@ -88,7 +96,10 @@ def _created(path: Path, config: BoxConfig, clock: Clock) -> tuple[Home, BoxConf
 
 
 def _canonical(networks: Sequence[str]) -> tuple[str, ...]:
-    """Each once. Raises ValueError."""
+    """Each once. Raises ValueError, for too many before any is looked at."""
+    wrong = too_many(networks, NETWORK_LIMIT, "networks")
+    if wrong:
+        raise ValueError(f"client_networks: {wrong}")
     return tuple(dict.fromkeys(canonical_network(text) for text in networks))
 
 
@@ -98,15 +109,18 @@ def _changed(
     interfaces: Sequence[str] | None,
     access_points: Sequence[str] | None,
 ) -> BoxConfig:
-    """Raises ValueError('key: what is wrong')."""
-    if networks is not None:
-        config = dataclasses.replace(config, client_networks=_canonical(networks))
-    if interfaces is not None:
-        capture = dataclasses.replace(config.capture, interfaces=tuple(interfaces))
-        config = dataclasses.replace(config, capture=capture)
-    if access_points is not None:
-        statistics = dataclasses.replace(config.statistics, access_points=tuple(access_points))
-        config = dataclasses.replace(config, statistics=statistics)
+    """Raises UsageError('key: what is wrong')."""
+    try:
+        if networks is not None:
+            config = dataclasses.replace(config, client_networks=_canonical(networks))
+        if interfaces is not None:
+            capture = dataclasses.replace(config.capture, interfaces=tuple(interfaces))
+            config = dataclasses.replace(config, capture=capture)
+        if access_points is not None:
+            statistics = dataclasses.replace(config.statistics, access_points=tuple(access_points))
+            config = dataclasses.replace(config, statistics=statistics)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     return config
 
 
@@ -124,7 +138,8 @@ def _text(home: Home, before: BoxConfig, after: BoxConfig) -> str:
         ):
             if new != old:
                 table = cast("dict[str, Any]", document.setdefault(section, {}) if section else document)
-                table[key] = list(new)
+                # As one text: put in one after the other, thousands of them take seconds.
+                table[key] = tomlkit.value(json.dumps(new, ensure_ascii=False))
     except (OSError, TOMLKitError, ValueError, TypeError) as error:
         raise HomeError(f"cannot change {home.config}; correct it by hand and try again") from error
     return tomlkit.dumps(document)

@@ -170,3 +170,17 @@ def test_any_bytes_are_sources_or_refused(tmp_path_factory: pytest.TempPathFacto
     path.chmod(0o600)
     with contextlib.suppress(HomeError):
         read(path)
+
+
+def test_all_sources_together_have_no_more_than_one_look_can_take(tmp_path: Path) -> None:
+    def source(number: int, many: int) -> DeclaredSource:
+        return DeclaredSource(
+            f"s{number}", addresses=tuple(f"10.{number}.{i >> 8}.{i & 255}" for i in range(many))
+        )
+
+    as_many = [source(number, 1_000) for number in range(16)]
+    assert text_of(as_many).count("10.") >= 16_000
+    with pytest.raises(HomeError, match=r"one: addresses: at most 16,000 of all sources together"):
+        text_of([*as_many, DeclaredSource("one", addresses=("192.0.2.1",))])
+    with pytest.raises(HomeError, match=r"1,001 addresses of one source cannot be meant: at most 1,000"):
+        text_of([source(0, 1_001)])

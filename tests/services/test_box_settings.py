@@ -80,3 +80,34 @@ def test_two_custodians_come_together_unless_there_is_one(tmp_path: Path, many: 
     assert (made.config.site, made.config.quorum) == ("Hôtel", min(2, many))
     assert made.config.client_networks == ("10.0.0.0/8",)
     assert box_config.read(made.home.config) == made.config
+
+
+@pytest.mark.parametrize(
+    ("many", "said"),
+    [
+        ({"networks": tuple(f"10.{i >> 8}.{i & 255}.0/24" for i in range(1_001))}, "at most 1,000"),
+        ({"networks": ("10.0.0.0/8",) * 50_000}, "at most 1,000"),
+        ({"interfaces": tuple(f"eth{i}" for i in range(65))}, "at most 64"),
+        ({"access_points": ("02:00:00:00:00:01",) * 50_000}, "at most 4,000"),
+    ],
+)
+def test_more_than_a_site_has_is_refused_by_its_number_alone(
+    tmp_path: Path, many: dict[str, tuple[str, ...]], said: str
+) -> None:
+    home = make_box(tmp_path).home
+    before = home.config.read_bytes()
+    for refusing in (box_settings.check, box_settings.change):
+        with pytest.raises(UsageError, match=said):
+            refusing(home, **many)
+    assert home.config.read_bytes() == before
+
+
+def test_as_many_as_there_may_be_are_written_and_read_back(tmp_path: Path) -> None:
+    home = make_box(tmp_path).home
+    networks = tuple(f"10.{i >> 8}.{i & 255}.0/24" for i in range(1_000))
+    macs = tuple(f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(4_000))
+    interfaces = tuple(f"eth{i}" for i in range(64))
+    box_settings.change(home, networks, interfaces, macs)
+    config = box_config.read(home.config)
+    assert (config.client_networks, config.capture.interfaces) == (networks, interfaces)
+    assert config.statistics.access_points == macs

@@ -27,7 +27,15 @@ def declare(home: Home, source: DeclaredSource, instead: bool = False) -> None:
 
     Raises UsageError for what cannot be meant, HomeError, StorageError.
     """
+    _change(home, _with(source, instead))
 
+
+def check(home: Home, source: DeclaredSource, instead: bool = False) -> None:
+    """Whether `declare` would take it; nothing is written. Raises as `declare`."""
+    _text_of(_with(source, instead)(declared(home)))
+
+
+def _with(source: DeclaredSource, instead: bool) -> Callable[[Sources], Sources]:
     def changed(before: Sources) -> Sources:
         old = next((one for one in before if one.label == source.label), None)
         if old is None:
@@ -39,7 +47,7 @@ def declare(home: Home, source: DeclaredSource, instead: bool = False) -> None:
         new = replace(source, secret=source.secret or old.secret)
         return [new if one is old else one for one in before]
 
-    _change(home, changed)
+    return changed
 
 
 def forget(home: Home, label: str) -> None:
@@ -57,18 +65,25 @@ def forget(home: Home, label: str) -> None:
 
 def _change(home: Home, change: Callable[[Sources], Sources]) -> None:
     with locks.exclusive(home.state / LOCK):
-        after = change(declared(home))
-        known = grammar_names()
-        for one in after:
-            if one.grammar and one.grammar not in known:
-                names = ", ".join(sorted(known))
-                raise UsageError(f"there is no grammar '{one.grammar}'; those there are: {names}")
-        try:
-            text = sources.text_of(after)
-        except HomeError as error:
-            raise UsageError(str(error)) from None
-        write_once(home.path / sources.NAME, text.encode())
+        text = _text_of(change(declared(home)))
+        write_once(home.path / sources.NAME, text)
         _give_to_owner(home)
+
+
+def _text_of(after: Sources) -> bytes:
+    """The file of these sources. Raises UsageError for what would be refused when it is read."""
+    known = grammar_names()
+    for one in after:
+        if one.grammar and one.grammar not in known:
+            names = ", ".join(sorted(known))
+            raise UsageError(f"there is no grammar '{one.grammar[:60]}'; those there are: {names}")
+    try:
+        content = sources.text_of(after).encode()
+    except HomeError as error:
+        raise UsageError(str(error)) from None
+    if len(content) > sources.SIZE_LIMIT_BYTES:
+        raise UsageError(f"{sources.NAME} would be larger than {sources.SIZE_LIMIT_BYTES >> 20} MiB")
+    return content
 
 
 def _give_to_owner(home: Home) -> None:

@@ -105,12 +105,22 @@ def _stranger(one: hearing.Stranger) -> Stranger:
 
 
 def _declare(at: AtHand, _: Actor, ask: DeclareSource) -> Done:
+    source = _source(ask)
+    declaring.declare(at.home(), source, ask.replace)
+    return Done(f"'{source.label}' may speak; this counts within a second or two")
+
+
+def _check(at: AtHand, _: Actor, ask: DeclareSource) -> None:
+    declaring.check(at.home(), _source(ask), ask.replace)
+
+
+def _source(ask: DeclareSource) -> DeclaredSource:
     try:
         kinds = tuple(FeedKind(kind) for kind in ask.kinds)
     except ValueError:
         raise UsageError(f"kinds: those there are: {', '.join(FeedKind)}") from None
     named = any(name for name, _ in ask.access_points)
-    source = DeclaredSource(
+    return DeclaredSource(
         ask.label.strip(),
         ask.network.strip(),
         ask.addresses,
@@ -123,8 +133,6 @@ def _declare(at: AtHand, _: Actor, ask: DeclareSource) -> Done:
         ask.certificate,
         tuple(name for name, _ in ask.access_points) if named else (),
     )
-    declaring.declare(at.home(), source, ask.replace)
-    return Done(f"'{source.label}' may speak; this counts within a second or two")
 
 
 def _forget(at: AtHand, _: Actor, ask: ForgetSource) -> Done:
@@ -150,6 +158,6 @@ def _declaration(ask: DeclareSource) -> dict[str, str]:
 
 HANDLERS: Handlers = {AskSources: _sources}
 CHANGES: Changes = {
-    DeclareSource: Change(_declare, Step.DECLARE_SOURCE, lambda ask: str(ask.label), _declaration),
+    DeclareSource: Change(_declare, Step.DECLARE_SOURCE, lambda ask: str(ask.label), _declaration, _check),
     ForgetSource: Change(_forget, Step.FORGET_SOURCE, lambda ask: str(ask.label)),
 }

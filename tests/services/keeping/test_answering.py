@@ -1,6 +1,7 @@
 """Every question has who answers it, every change is written down before it is made, no defect tells more."""
 
 import threading
+import time
 import typing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from appliance.control.messages import (
     ChangeBox,
     DeclareSource,
     Done,
+    EnrolCentral,
     ForgetSource,
     Question,
     Refused,
@@ -108,20 +110,62 @@ def test_what_cannot_be_meant_makes_no_home(tmp_path: Path, ask: SetUp) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("networks", [("0.0.0.0/0",), ("2000::/3",), ("10.0.0.0/8",) * 50_000])
+def test_nobody_has_such_networks(tmp_path: Path, networks: tuple[str, ...]) -> None:
+    keys = make_box(tmp_path / "keys").config.custodians
+    asked = Asked(tmp_path / "home")
+    answer = asked.ask(SetUp("Hôtel", networks, keys, 2))
+    assert isinstance(answer, Refused)
+    assert answer.said.startswith("client_networks: ")
+    assert not (tmp_path / "home").exists()
+    assert isinstance(asked.ask(SetUp("Hôtel", ("10.0.0.0/8", "fc00::/7", "2001:db8::/32"), keys, 2)), Done)
+
+
 def test_a_change_is_a_line_and_one_that_fails_is_two(tmp_path: Path) -> None:
     asked = set_up(tmp_path)
     lobby = DeclareSource("lobby", ("10.0.0.7",), kinds=("radius",), secret="s3cr3t-of-radius")
     assert isinstance(asked.ask(lobby), Done)
     assert isinstance(asked.ask(lobby), Refused)
     assert isinstance(asked.ask(ForgetSource("lobby")), Done)
+    assert isinstance(asked.ask(ForgetSource("lobby")), Refused)
     told = [(line.step, line.subject, line.outcome) for line in noted(asked)[1:]]
     assert told == [
         (Step.DECLARE_SOURCE, "lobby", Ended.DONE),
-        (Step.DECLARE_SOURCE, "lobby", Ended.FAILED),
-        (Step.DECLARE_SOURCE, "lobby", Ended.FAILED),
         (Step.FORGET_SOURCE, "lobby", Ended.DONE),
+        (Step.FORGET_SOURCE, "lobby", Ended.FAILED),
+        (Step.FORGET_SOURCE, "lobby", Ended.FAILED),
     ]
     assert b"s3cr3t" not in chain_of(asked).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (ChangeBox(networks=tuple(f"10.{i >> 8}.{i & 255}.0/24" for i in range(50_000))), "at most 1,000"),
+        (ChangeBox(networks=("10.0.0.0/8", "0.0.0.0/0")), "0.0.0.0/0 is no network of one site"),
+        (ChangeBox(networks=("nowhere",)), "'nowhere' is not a network"),
+        (ChangeBox(interfaces=("lo",) * 100_000), "at most 64"),
+        (ChangeBox(access_points=("02:00:00:00:00:01",) * 40_000), "at most 4,000"),
+        (DeclareSource("many", tuple(f"10.1.{i >> 8}.{i & 255}" for i in range(60_000))), "at most 1,000"),
+        (DeclareSource("many", ("10.0.0.7",), access_points=(("", "x"),) * 40_000), "at most 4,000"),
+        (DeclareSource("everybody", ("0.0.0.0/0",)), "is everybody"),
+        (DeclareSource("new", ("10.0.0.7",), replace=True), "no source is called 'new'"),
+        (EnrolCentral("https://192.0.2.1", "x" * 100_000, "y"), "is not an enrolment code"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once_and_is_no_line(tmp_path: Path, ask: Ask, said: str) -> None:
+    asked = set_up(tmp_path)
+    before = asked.at.home().config.read_bytes()
+    began = time.process_time()
+    answer = asked.ask(ask)
+    assert time.process_time() - began < 1
+    assert isinstance(answer, Refused)
+    assert answer.kind == "UsageError"
+    assert said in answer.said
+    assert len(answer.said) < 300
+    assert [line.step for line in noted(asked)] == [Step.SET_UP]
+    assert asked.at.home().config.read_bytes() == before
+    assert not (asked.at.path / "sources.toml").exists()
 
 
 def test_what_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
