@@ -34,7 +34,7 @@ from appliance.control.messages import (
 )
 from appliance.control.words import Check, Outcome, Trouble
 from appliance.model.errors import ControlError
-from appliance.model.instants import HOUR_NS, NS
+from appliance.model.instants import DAY_NS, HOUR_NS, NS
 from tests.system.boxes import GREFFIER, custodian, greffier
 from tests.system.captures import write_capture
 from tests.system.central_boxes import Place
@@ -90,8 +90,8 @@ def set_up(keeper: Keeper, folder: Path) -> None:
 def test_a_box_is_made_recorded_and_told_of(keeper: Keeper, tmp_path: Path) -> None:
     assert keeper.ask(AskBox()) == Box(False, "", "", "", keeper.ask(AskBox()).version, (), (), (), (), 0, {})
     set_up(keeper, tmp_path)
-    an_hour_ago = time.time_ns() - HOUR_NS
-    write_capture(tmp_path / "hotel.pcap", np.arange(50), an_hour_ago + np.arange(50) * NS)
+    yesterday = (time.time_ns() // DAY_NS - 1) * DAY_NS
+    write_capture(tmp_path / "hotel.pcap", np.arange(50), yesterday + HOUR_NS + np.arange(50) * NS)
     greffier("record", "--home", tmp_path / "box", tmp_path / "hotel.pcap")
     status = json.loads(greffier("status", "--home", tmp_path / "box", "--json"))
     overview = keeper.ask(AskOverview())
