@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance.control.messages import Activity, PeriodTotals, Share, SystemShare
-from webui import formats
+from webui import formats, whole_spans
 from webui.categories import SYSTEMS, called
 from webui.charts import ColumnChart, column_chart, evenly
 from webui.wording import said
@@ -32,7 +32,7 @@ class Drawn:
 def traffic(activity: Activity, language: str) -> Drawn:
     """Octets of each period; nothing where too few were there."""
     values = [None if one.too_few else one.octets for one in activity.periods]
-    words = [_octets(one, language) for one in activity.periods]
+    words = [octets(one, language) for one in activity.periods]
     return _drawn(
         activity, language, values, None, words, lambda value: formats.size(value, language), "bytes"
     )
@@ -111,11 +111,16 @@ def _drawn(
     )
 
 
-def _octets(one: PeriodTotals, language: str) -> str:
+def octets(one: PeriodTotals, language: str) -> str:
+    """The traffic of a period in words."""
+    if whole_spans.is_empty(one):
+        return said(language, "nothing counted")
     return said(language, "too few devices to say") if one.too_few else formats.size(one.octets, language)
 
 
 def _users(one: PeriodTotals, language: str) -> str:
+    if whole_spans.is_empty(one):
+        return said(language, "nothing counted")
     if one.users_least is None:
         return said(language, "too few devices to say")
     return formats.spread(one.users_least, one.users_most, language)

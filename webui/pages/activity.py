@@ -5,7 +5,7 @@ from datetime import date
 
 from appliance.control.messages import Activity, AskActivity
 from appliance.control.words import Period
-from webui import drawn, formats
+from webui import drawn, formats, whole_spans
 from webui.categories import PLACES, USES, called
 from webui.pages.days import today
 from webui.rights import Right
@@ -33,7 +33,8 @@ def show(asked: Asked) -> Reply:
     wanted = days_of(asked.query, now)
     chosen = asked.query.get("where", "")
     places = _places(chosen, settings)
-    activity = _told(asked, wanted, places)
+    told = _told(asked, wanted, places)
+    activity = whole_spans.of_days(told, wanted.first, wanted.last, asked.site.clock())
     busiest = drawn.busiest(activity)
     return Shown(
         "activity.html",

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from appliance.control.messages import Activity, AskActivity, AskOverview, CentralNow, Overview, SourceNow
 from appliance.control.words import Level, Period, Trouble
-from webui import formats, vocabulary
+from webui import drawn, formats, vocabulary, whole_spans
 from webui.charts import ColumnChart, column_chart, evenly
 from webui.pages.days import today
 from webui.rights import Right
 from webui.routing import Asked, Refusal, Reply, Route, Shown
 from webui.standing import standing
 from webui.troubles import in_order, told
-from webui.wording import said
 
 _SHOWN_AT_ONCE = 3
 """Findings; what is less grave is one touch away."""
@@ -86,7 +85,8 @@ def _last_hours(asked: Asked) -> LastHours | None:
         activity = asked.tell(AskActivity(Period.HOUR, today(now, -1), today(now)), Activity)
     except Refusal:
         return None
-    periods = activity.periods[-_HOURS:]
+    activity = whole_spans.of_last_hours(activity, _HOURS, now)
+    periods = activity.periods
     if not periods:
         return None
     chart = column_chart([None if period.too_few else period.octets for period in periods])
@@ -94,9 +94,7 @@ def _last_hours(asked: Asked) -> LastHours | None:
     rows = tuple(
         (
             hour,
-            said(language, "too few devices to say")
-            if period.too_few
-            else formats.size(period.octets, language),
+            drawn.octets(period, language),
             formats.spread(period.users_least, period.users_most, language),
         )
         for hour, period in zip(hours, periods, strict=True)
