@@ -20,6 +20,17 @@ def test_the_map_shows_the_rooms_that_exist_and_no_other() -> None:
     assert shown == rooms
 
 
+def test_the_map_of_the_page_shows_every_file_and_folder_and_no_other() -> None:
+    page = ROOT / "webui"
+    table = (page / "README.md").read_text().partition("| file or folder |")[2].partition("\n\n")[0]
+    shown = [
+        name for row in table.splitlines()[2:] for name in re.findall(r"`([\w.]+/?)`", row.split("|")[1])
+    ]
+    modules = {file.name for file in page.glob("*.py") if file.stem != "__init__"}
+    folders = {f"{folder.name}/" for folder in page.iterdir() if folder.is_dir() and folder.name[0] != "_"}
+    assert sorted(shown) == sorted(modules | folders)
+
+
 def test_every_folder_with_code_is_a_room_that_import_linter_sees() -> None:
     for package in ("appliance", "webui"):
         for file in (ROOT / package).rglob("*.py"):
@@ -53,7 +64,10 @@ def test_each_decision_has_a_number_of_its_own_and_says_what_was_decided_and_why
     assert decisions
     numbers = [re.fullmatch(r"(\d{3})-[a-z0-9-]+\.md", file.name).group(1) for file in decisions]
     assert len(set(numbers)) == len(numbers)
+    taken = {int(number) for number in numbers}
+    assert all(number % 10 in (0, 1) or number - 1 in taken for number in taken), "a hole"
     for file in decisions:
+        assert file.read_text().startswith(f"# {file.name[:3]}: "), file
         headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
         assert {"Decision", "Why", "Consequences"} <= set(headings), file
 
