@@ -10,7 +10,7 @@ from appliance.audit import anchors, lines, volume
 from appliance.audit.lines import Noted
 from appliance.control.steps import Step
 from appliance.model.errors import HomeError
-from appliance.vault import canonical, chain, signing
+from appliance.vault import canonical, chain, signed_lines, signing
 from appliance.vault.chain import NO_LINE, Entry, Head
 from appliance.vault.chain_check import Fault
 from appliance.vault.names import Home
@@ -110,35 +110,13 @@ def follow(checked: Checked, whole: Sequence[bytes], box: str) -> None:
     for line in whole:
         number = checked.total
         previous = checked.hashes[-1] if checked.hashes else checked.before
-        step, wrong = _check_line(number, line, previous, box)
+        step, wrong = signed_lines.check(number, line, previous, box, lines.PURPOSE, lines.parse)
         checked.hashes.append(canonical.sha256(line))
         checked.size_bytes += len(line)
         checked.faults += [Fault(place(number), what) for what in wrong]
         if step:
             checked.steps.append(step)
             _confess(checked, step)
-
-
-def _check_line(number: int, line: bytes, previous: str, box: str) -> tuple[Noted | None, list[str]]:
-    try:
-        fields = canonical.decode(line[:-1])
-    except ValueError as error:
-        return None, [str(error)]
-    wrong = []
-    if fields.get("seq") != number:
-        wrong.append(f"has the number {fields.get('seq')}: lines were added, taken away or reordered")
-    if fields.get("prev") != previous:
-        wrong.append("does not follow from the line before it")
-    signed = {key: value for key, value in fields.items() if key != "sig"}
-    signature = fields.get("sig")
-    if not isinstance(signature, str) or not signing.holds(
-        box, lines.PURPOSE, canonical.encode(signed), signature
-    ):
-        wrong.append("is not signed by this box")
-    try:
-        return lines.parse(fields, line), wrong
-    except (ValueError, TypeError) as error:
-        return None, [*wrong, str(error)]
 
 
 def _confess(checked: Checked, step: Noted) -> None:

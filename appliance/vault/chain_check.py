@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.vault import canonical, chain, signing
+from appliance.vault import canonical, chain, signed_lines, signing
 from appliance.vault.chain import NO_LINE, PURPOSE, Entry, Head
 from appliance.vault.seals import ClockConfirmed, Custodians, Init, Interruption, Repair, Rollback
 
@@ -45,7 +45,7 @@ def check(content: bytes, noted: Head | None, known: Head | None, own_box: str |
         faults.append(Fault("box.key", "is not the key that signs this chain"))
     entries, hashes = [], [NO_LINE]
     for number, line in enumerate(lines):
-        entry, wrong = _check_line(number, line, hashes[-1], box)
+        entry, wrong = signed_lines.check(number, line, hashes[-1], box, PURPOSE, chain.entry)
         hashes.append(canonical.sha256(line))
         faults += [Fault(place(number), what) for what in wrong]
         if entry:
@@ -68,26 +68,6 @@ def _box(lines: Sequence[bytes]) -> str:
     except (ValueError, IndexError):
         return ""
     return first.box if isinstance(first, Init) and signing.is_public_key(first.box) else ""
-
-
-def _check_line(number: int, line: bytes, previous: str, box: str) -> tuple[Entry | None, list[str]]:
-    try:
-        fields = canonical.decode(line[:-1])
-    except ValueError as error:
-        return None, [str(error)]
-    wrong = []
-    if fields.get("seq") != number:
-        wrong.append(f"has the number {fields.get('seq')}: lines were added, taken away or reordered")
-    if fields.get("prev") != previous:
-        wrong.append("does not follow from the line before it")
-    signed = {key: value for key, value in fields.items() if key != "sig"}
-    signature = fields.get("sig")
-    if not isinstance(signature, str) or not signing.holds(box, PURPOSE, canonical.encode(signed), signature):
-        wrong.append("is not signed by this box")
-    try:
-        return chain.entry(fields, line), wrong
-    except ValueError as error:
-        return None, [*wrong, str(error)]
 
 
 def _confessed(entry: Entry) -> list[str]:
