@@ -97,16 +97,17 @@ class Settings:
         """Why the file cannot be read, and what to do; empty where it can."""
         return self._current()[2]
 
+    def check(self, **parts: object) -> None:
+        """Raises ValueError("part: why") for parts that cannot be meant, before they are noted."""
+        _checked(self.values(), parts)
+
     def change(self, **parts: object) -> Values:
         """Replace whole parts (`places=`, ...).
 
         Raises ValueError("part: why"), StorageError, and HomeError where the file is broken: it is not lost.
         """
         with self._lock:
-            changed = msgspec.structs.replace(_read(self._state / NAME), **parts)
-            wrong = wrong_values(changed)
-            if wrong:
-                raise ValueError(f"{wrong[0]}: {wrong[1]}")
+            changed = _checked(_read(self._state / NAME), parts)
             text = tomlkit.dumps(msgspec.to_builtins(changed))
             files.write_once(self._state / NAME, text.encode())
             self._read = (self._version(), changed, "")
@@ -145,6 +146,14 @@ class Settings:
 def open(state: Path) -> Settings:  # noqa: A001 - read as `settings.open`
     """The settings of the page whose folder this is."""
     return Settings(state)
+
+
+def _checked(values: Values, parts: Mapping[str, object]) -> Values:
+    changed = msgspec.structs.replace(values, **parts)
+    wrong = wrong_values(changed)
+    if wrong:
+        raise ValueError(f"{wrong[0]}: {wrong[1]}")
+    return changed
 
 
 def wrong_values(values: Values) -> tuple[str, str] | None:

@@ -193,7 +193,10 @@ class EnrolCentral(Question, frozen=True, tag=True):
 
 
 class NoteStep(Question, frozen=True, tag=True):
-    """-> Done: a privileged step that the page did by itself, such as a sign-in, as a word of audit."""
+    """-> Done, `said` the number of the line: a privileged step of the page by itself, as a word of audit.
+
+    `details["ended"]` says how it stands where that is not `done`: begun, failed, refused.
+    """
 
     step: str
     subject: str = ""

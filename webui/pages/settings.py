@@ -13,13 +13,13 @@ from appliance.control.messages import (
     Box,
     ChangeBox,
     Done,
-    NoteStep,
     Sources,
 )
 from appliance.control.steps import Step
 from appliance.control.words import Period
 from appliance.model.errors import HomeError, StorageError
-from webui import colours, logos
+from webui import colours, logos, paper
+from webui.pages.noting import stepped
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Saved, Shown
 from webui.settings import Branding, Contacts
@@ -67,6 +67,12 @@ def change_group(asked: Asked) -> Reply:
 def change_contacts(asked: Asked) -> Reply:
     """Who answers for the Wi-Fi."""
     given = {field: asked.form.get(field, "").strip() for field in Contacts.__struct_fields__}
+    for field, text in given.items():
+        if strange := paper.unprintable(text):
+            sentence = said(
+                asked.language, "The documents cannot print these letters: %(letters)s", letters=strange[:20]
+            )
+            raise Refusal(sentence, field)
     return _change(asked, "contacts", contacts=Contacts(**given))
 
 
@@ -127,20 +133,23 @@ def logo(asked: Asked) -> Reply:
 def _change(asked: Asked, part: str, picture: bytes | None = None, **parts: object) -> Moved:
     """The line in the journal comes first: without it nothing is changed. `picture`: another logo or none."""
     settings = asked.site.settings
-    asked.tell(NoteStep(Step.CHANGE_SETTINGS, part), Done)
     try:
-        if picture:
-            settings.keep_logo(picture)
-        settings.change(**parts)
-        if picture == b"":
-            settings.keep_logo(picture)
+        settings.check(**parts)
     except ValueError as error:
         field = str(error).partition(":")[0]
         raise Refusal(
             said(asked.language, "Write one line, not too long."), field, said=str(error)
         ) from error
-    except (HomeError, StorageError) as error:
-        raise Refusal(said(asked.language, "It could not be saved."), said=str(error), status=503) from error
+    with stepped(asked, Step.CHANGE_SETTINGS, part):
+        try:
+            if picture:
+                settings.keep_logo(picture)
+            settings.change(**parts)
+            if picture == b"":
+                settings.keep_logo(picture)
+        except (HomeError, StorageError) as error:
+            sentence = said(asked.language, "It could not be saved.")
+            raise Refusal(sentence, said=str(error), status=503) from error
     return Moved("/settings", said(asked.language, "Saved."))
 
 

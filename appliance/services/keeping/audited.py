@@ -116,15 +116,18 @@ def _line(step: Noted, result: Ended) -> AuditLine:
 
 
 def _note(at: AtHand, actor: Actor, ask: NoteStep) -> Done:
-    """Only what the page does by itself: it cannot say in its own words that the keeper did something."""
+    """Only what the page does by itself: it cannot say in its own words that the keeper did something.
+
+    The answer's `said` is the number of the line: what was `begun` and fails has another that names it.
+    """
     if ask.step not in PAGE_STEPS:
         raise UsageError(f"'{ask.step[:40]}' is no step that the page takes by itself")
     details = dict(ask.details)
     ended = details.pop("ended", Ended.REFUSED if ask.step in _REFUSALS else Ended.DONE)
     if ended not in set(Ended):
         raise UsageError(f"'{ended[:40]}' is not how a step ends")
-    book.note(at.home(), actor, Step(ask.step), ask.subject, details, Ended(ended), at.clock)
-    return Done()
+    line = book.note(at.home(), actor, Step(ask.step), ask.subject, details, Ended(ended), at.clock)
+    return Done(str(line.seq))
 
 
 HANDLERS: Handlers = {AskAudit: _audit, NoteStep: _note}

@@ -38,6 +38,26 @@ def test_the_page_notes_its_own_steps_and_no_other(keeper: Keeper) -> None:
     assert keeper.ask(m.NoteStep("sign-in", "", {"ended": "nonsense"}), m.Refused).kind == "UsageError"
 
 
+def test_what_the_page_began_is_shown_as_failed_where_it_says_so(keeper: Keeper) -> None:
+    def outcomes() -> list[str]:
+        return [line.outcome for line in reversed(keeper.ask(m.AskAudit(), m.Audit).lines)]
+
+    line = keeper.ask(m.NoteStep("add-user", "alice", {"role": "operator", "ended": "begun"}), m.Done).said
+    assert keeper.ask(m.AskAudit(), m.Audit).lines[0].seq == int(line)
+    assert outcomes() == ["done"]
+    keeper.ask(m.NoteStep("remove-user", "alice", {"ended": "failed", "line": line}), m.Done)
+    assert outcomes() == ["done", "failed"]  # of another step: it says nothing of that one
+    keeper.ask(m.NoteStep("add-user", "alice", {"ended": "failed", "line": line}), m.Done)
+    assert outcomes() == ["failed", "failed", "failed"]
+
+
+def test_the_page_cannot_say_that_what_the_keeper_did_failed(keeper: Keeper) -> None:
+    keeper.ask(m.DeclareSource("lobby", ("10.0.0.7",)), m.Done)
+    (line,) = keeper.ask(m.AskAudit(), m.Audit).lines
+    keeper.ask(m.NoteStep("sign-in", "", {"ended": "failed", "line": str(line.seq)}), m.Done)
+    assert keeper.ask(m.AskAudit(), m.Audit).lines[1].outcome == "done"
+
+
 def test_pages_of_the_book_follow_one_another(keeper: Keeper) -> None:
     assert keeper.ask(m.AskAudit(), m.Audit) == m.Audit((), 0, "", "")
     for _ in range(10):
@@ -100,3 +120,11 @@ def test_a_shortened_book_is_still_paged_by_its_numbers(keeper: Keeper) -> None:
     assert [line.seq for line in found.lines] == [6, 5, 4, 3, 2]
     assert (found.total, found.fault) == (7, "")
     assert numbers(keeper, 4) == [3, 2]
+
+
+def test_a_step_of_the_page_that_failed_is_told_by_the_number_of_its_line(keeper: Keeper) -> None:
+    begun = keeper.ask(m.NoteStep("change-settings", "places", {"ended": "begun"}), m.Done)
+    assert keeper.ask(m.AskAudit(None, 1), m.Audit).lines[0].outcome == "done"
+    failed = {"ended": "failed", "line": begun.said, "error": "StorageError"}
+    keeper.ask(m.NoteStep("change-settings", "places", failed), m.Done)
+    assert [line.outcome for line in keeper.ask(m.AskAudit(None, 2), m.Audit).lines] == ["failed", "failed"]

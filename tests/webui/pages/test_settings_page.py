@@ -7,7 +7,7 @@ from PIL import Image
 
 from appliance.control import messages as m
 from appliance.control.steps import Step
-from appliance.model.errors import ControlError
+from appliance.model.errors import ControlError, StorageError
 from tests.webui.made_answers import MadeKeeper, made_keeper
 from tests.webui.visiting import Clock, made_site, signed_in, visitor
 
@@ -142,3 +142,27 @@ def test_custodians_are_named_and_stand_under_about(box):
     long = {"recipient": [recipient], "name": ["x" * 301]}
     assert browser.post("/settings/custodians", long).status == 400
     assert "Maître Blanc" in browser.get("/settings").text
+
+
+def test_letters_that_the_documents_cannot_print_are_refused_at_their_field(box):
+    _keeper, browser, site = box
+    assert browser.post("/settings/contacts", {"controller": "Hôtel « Œuf » – Łódź"}).status == 303
+    answer = browser.post("/settings/contacts", {"controller": "Hôtel 日本 日 ﷺ"})
+    assert answer.status == 400
+    assert "日本ﷺ" in answer.text.partition('id="w-controller"')[2].partition("</p>")[0]
+    assert site.settings.values().contacts.controller == "Hôtel « Œuf » – Łódź"
+
+
+def test_what_is_refused_has_no_line_and_what_failed_has_a_second_one(box):
+    keeper, browser, site = box
+    assert browser.post("/settings/places", {"place": ["x" * 99], "name": ["Bar"]}).status == 400
+    assert not [ask for _actor, ask in keeper.asked if isinstance(ask, m.NoteStep)]
+    site.settings.keep_logo = broken
+    assert browser.upload("/settings/branding", {"name": "x"}, {"logo": ("a.png", picture())}).status == 503
+    notes = [ask.details for _actor, ask in keeper.asked if isinstance(ask, m.NoteStep)]
+    assert [note["ended"] for note in notes] == ["begun", "failed"]
+    assert (notes[1]["error"], "line" in notes[1]) == ("StorageError", True)
+
+
+def broken(_content):
+    raise StorageError("the disk is full")
