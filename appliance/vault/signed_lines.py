@@ -1,4 +1,4 @@
-"""Checks one line of a chain that the box signs, of seals or of steps: form, number, predecessor, signature."""
+"""Checks a line of a chain that the box signs, of seals or of steps: form, number, predecessor, signature."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
