@@ -36,11 +36,14 @@ class Noted:
 
 
 def results(steps: Sequence[Noted]) -> dict[int, Ended]:
-    """What each step came to, by its number: what was begun is done unless a later line says it failed."""
-    failed = {step.details.get("line") for step in steps if step.ended is Ended.FAILED}
+    """What each step came to, by its number: what was begun is done unless a later line says it failed.
+
+    Only a line of the same step can say so: the page writes lines too, and not of what the keeper does.
+    """
+    failed = {(step.step, step.details.get("line")) for step in steps if step.ended is Ended.FAILED}
     came_to = {True: Ended.FAILED, False: Ended.DONE}
     return {
-        step.seq: came_to[str(step.seq) in failed] if step.ended is Ended.BEGUN else step.ended
+        step.seq: came_to[(step.step, str(step.seq)) in failed] if step.ended is Ended.BEGUN else step.ended
         for step in steps
     }
 

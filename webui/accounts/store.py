@@ -6,6 +6,7 @@ password's hash, is ever done under the lock.
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,9 @@ class Store:
             except IntegrityError:
                 raise
             except PeeweeException as error:
-                raise StorageError(f"{self._path} cannot be written: {error}; free its disk") from error
+                raise StorageError(
+                    f"{self._path} cannot be written: {_first(error)}; free its disk"
+                ) from error
 
     @contextlib.contextmanager
     def look(self) -> Iterator[Any]:
@@ -62,6 +65,13 @@ class Store:
         """Let the file go."""
         with self._lock:
             self._database.close()
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first: of a full disk SQLite says so, and then that nothing is left to roll back."""
+    while isinstance(error.__context__, (PeeweeException, sqlite3.Error)):
+        error = error.__context__
+    return error
 
 
 def _connected(path: Path) -> SqliteDatabase:

@@ -14,6 +14,8 @@ from tests.webui.made_answers import made_keeper
 from tests.webui.visiting import ADDRESS, AGENT, PASSWORD, QUICK, Clock, made_site, signed_in, visitor
 from webui.accounts import opened
 from webui.accounts.seats import Stage
+from webui.accounts.store import Store
+from webui.accounts.tables import Rule
 from webui.rights import Role
 
 
@@ -69,6 +71,19 @@ def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(HomeError, match="another version"):
         opened.open(tmp_path, Clock(), QUICK)
+
+
+def test_a_full_disk_is_told_as_that(tmp_path: Path) -> None:
+    """SQLite's own error of a full disk, by the limit of its pages; it has rolled back by itself then."""
+    store = Store(tmp_path)
+    with store.look() as database:
+        (pages,) = database.execute_sql("PRAGMA page_count").fetchone()
+        database.execute_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageError, match="disk is full"), store.turn() as database:
+        Rule.insert(key="long", value="x" * 100_000).execute(database)
+    with store.turn() as database:
+        Rule.insert(key="short", value="x").execute(database)
+    store.close()
 
 
 def test_a_disk_that_refuses_is_a_sentence_and_those_who_are_in_still_see(tmp_path: Path) -> None:
