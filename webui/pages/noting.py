@@ -1,4 +1,4 @@
-"""What a page notes in the journal by itself: that somebody looked, made a document, changed the page's own."""
+"""What a page notes in the journal by itself: that somebody looked, printed, changed what is its own."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ def stepped(
     try:
         yield
     except BaseException as error:
-        kind = type(error.__cause__ or error).__name__
+        kind = type(error.__cause__ if isinstance(error, Refusal) and error.__cause__ else error).__name__
         with contextlib.suppress(Refusal):  # the error of the step is what must be told
             asked.tell(NoteStep(step, subject, {"ended": "failed", "line": line, "error": kind}), Done)
         raise

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 
-from appliance.config.values import canonical_network, wrong_interfaces, wrong_macs
+from appliance.config.values import canonical_network, too_wide, wrong_interfaces, wrong_macs
 from appliance.control.messages import (
     Activity,
     AskActivity,
@@ -163,10 +163,17 @@ def _picture(asked: Asked, content: bytes) -> bytes:
 
 def _networks(asked: Asked, texts: list[str]) -> tuple[str, ...]:
     try:
-        return tuple(dict.fromkeys(map(canonical_network, texts)))
+        networks = tuple(dict.fromkeys(map(canonical_network, texts)))
     except ValueError:
         sentence = said(asked.language, "A network is written like 192.168.0.0/16.")
         raise Refusal(sentence, "networks") from None
+    if wrong := too_wide(networks):
+        sentence = said(
+            asked.language,
+            "That is more than the networks of one site: strangers would count as your clients.",
+        )
+        raise Refusal(sentence, "networks", said=wrong)
+    return networks
 
 
 def _ratio(colour: str) -> float | None:

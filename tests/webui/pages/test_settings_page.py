@@ -84,7 +84,13 @@ def test_the_recording_is_changed_by_the_keeper(box):
     assert browser.post("/settings/box", form).status == 303
     (ask,) = [ask for _actor, ask in keeper.asked if isinstance(ask, m.ChangeBox)]
     assert ask == m.ChangeBox(("192.168.0.0/16", "2001:db8::/48"), ("eth1", "eth2"), ())
-    for wrong in ({"networks": "x"}, {"interfaces": "a/b"}, {"access_points": "lobby"}):
+    for wrong in (
+        {"networks": "x"},
+        {"networks": "0.0.0.0/0"},
+        {"networks": "2000::/3"},
+        {"interfaces": "a/b"},
+        {"access_points": "lobby"},
+    ):
         assert browser.post("/settings/box", {**form, **wrong}).status == 400
 
 
