@@ -1,4 +1,4 @@
-"""Periods of which nothing is known, as periods in which nothing was counted: a chart shows all of its span."""
+"""Periods of which nothing is known, shown as such: a chart has all of its span. Pure."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta

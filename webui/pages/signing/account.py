@@ -2,6 +2,7 @@
 
 from appliance.control.messages import Done, NoteStep
 from appliance.control.steps import Step
+from webui import browsers
 from webui.accounts import factors
 from webui.accounts.users import Account
 from webui.pages.signing import choosing
@@ -18,6 +19,7 @@ def show(asked: Asked) -> Reply:
     values = {
         "account": me,
         "sessions": accounts.sessions.open_of(me.id),
+        "browser_of": browsers.named,
         "this_session": asked.session,
         "codes_left": accounts.users.recovery_codes_left(me.id),
     }
