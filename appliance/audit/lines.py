@@ -1,6 +1,6 @@
 """A line of the audit chain: who did what, and its form in canonical JSON (FORMAT.md). Never a record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,18 @@ class Noted:
 def results(steps: Sequence[Noted]) -> dict[int, Ended]:
     """What each step came to, by its number: what was begun is done unless a later line says it failed.
 
-    Only a line of the same step can say so: the page writes lines too, and not of what the keeper does.
+    Only a line of the same step and subject can: the page writes lines too, and not of what the keeper does.
     """
-    failed = {(step.step, step.details.get("line")) for step in steps if step.ended is Ended.FAILED}
-    came_to = {True: Ended.FAILED, False: Ended.DONE}
-    return {
-        step.seq: came_to[(step.step, str(step.seq)) in failed] if step.ended is Ended.BEGUN else step.ended
-        for step in steps
+    failed = {
+        (step.step, step.subject, step.details.get("line")) for step in steps if step.ended is Ended.FAILED
     }
+    return {step.seq: _result(step, failed) for step in steps}
+
+
+def _result(step: Noted, failed: Set[tuple[Step, str, str | None]]) -> Ended:
+    if step.ended is not Ended.BEGUN:
+        return step.ended
+    return Ended.FAILED if (step.step, step.subject, str(step.seq)) in failed else Ended.DONE
 
 
 def plain(text: str) -> str:

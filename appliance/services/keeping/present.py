@@ -12,12 +12,13 @@ from netaddr.core import AddrFormatError, NotRegisteredError
 from numpy.typing import NDArray
 
 from appliance.config import sources
-from appliance.control.messages import Actor, AskPresent, Device, Present
+from appliance.control.messages import Actor, AskPresent, Device, Present, SourceNow
 from appliance.identity.presence import DEVICE
 from appliance.model.addresses import MAC_LOCAL_BIT, mac_text
 from appliance.model.errors import HomeError
 from appliance.model.instants import to_iso
 from appliance.services.keeping.at_hand import AtHand, Handlers
+from appliance.services.keeping.sources_now import interfaces_now
 from appliance.services.keeping.standing import settings
 from appliance.services.recording import presence_form
 from appliance.services.recording.presence_form import Answer, Means
@@ -77,17 +78,27 @@ def _answers(at: AtHand) -> Sequence[Answer]:
     asked = at.once("present", _Asked)
     with asked.lock:
         if time.monotonic() - asked.at > _ASK_EVERY_S:
-            asked.answers = _who_can_tell(at, presence_form.ask_all(at.home()))
+            asked.answers = who_can_tell(at, presence_form.ask_all(at.home()))
             asked.at = time.monotonic()
         return asked.answers
 
 
-def _who_can_tell(at: AtHand, answers: Sequence[Answer]) -> list[Answer]:
+def who_can_tell(at: AtHand, answers: Sequence[Answer]) -> list[Answer]:
+    """Those of `answers` to be believed; none where it is not known who is there. Raises HomeError."""
     try:
         is_told = bool(sources.read(at.path / sources.NAME))
     except HomeError:
         is_told = True  # what was declared before is heard on
-    return believed(answers, bool(settings(at).capture.interfaces), is_told)
+    config = settings(at)
+    found = believed(answers, bool(config.capture.interfaces), is_told)
+    if any(len(answer.devices) for answer in found):
+        return found
+    # That nobody is there only those can say who look everywhere: not with a cable out, not one of two.
+    return found if all(_looks(one) for one in interfaces_now(at.home(), config)) else []
+
+
+def _looks(interface: SourceNow) -> bool:
+    return interface.live and interface.link in (None, "up")
 
 
 def believed(answers: Sequence[Answer], is_seen: bool, is_told: bool) -> list[Answer]:
