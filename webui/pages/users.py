@@ -1,12 +1,10 @@
 """Users: who may sign in, as what, and with which extras; for those who administer the accounts."""
 
-from collections.abc import Mapping
-
-from appliance.control.messages import Done, NoteStep
 from appliance.control.steps import Step
 from webui.accounts.passwords import Busy, new_password
 from webui.accounts.users import Account, LastOperator, NameTaken, is_name, shown_name
 from webui.pages import role_words
+from webui.pages.noting import stepped
 from webui.pages.signing import sentences
 from webui.rights import GRANTABLE, Right, Role
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
@@ -42,9 +40,9 @@ def add(asked: Asked) -> Reply:
         raise _taken(asked)
     password = new_password()
     hashed = _hashed(asked, password)
-    _note(asked, Step.ADD_USER, shown_name(name), _details(role, extras))
     try:
-        made: Account = accounts.users.add(name, role, hashed, accounts.clients_of(role), extras)
+        with stepped(asked, Step.ADD_USER, shown_name(name), _details(role, extras)):
+            made: Account = accounts.users.add(name, role, hashed, accounts.clients_of(role), extras)
     except NameTaken:
         raise _taken(asked) from None
     accounts.given.keep(asked.session, (made.id, password))
@@ -70,9 +68,9 @@ def change(asked: Asked) -> Reply:
     """Another role, other extras; it is signed out everywhere. Raises Refusal."""
     account, role, extras = _another(asked), _role(asked), _extras(asked)
     accounts = asked.site.accounts
-    _note(asked, Step.CHANGE_USER, account.name, _details(role, extras))
     try:
-        accounts.users.change(account.id, role, accounts.clients_of(role), extras)
+        with stepped(asked, Step.CHANGE_USER, account.name, _details(role, extras)):
+            accounts.users.change(account.id, role, accounts.clients_of(role), extras)
     except LastOperator:
         raise _last(asked) from None
     return Moved(f"/users/{account.id}", said(asked.language, "%(name)s is changed.", name=account.name))
@@ -84,11 +82,11 @@ def reset(asked: Asked) -> Reply:
     accounts = asked.site.accounts
     password = new_password()
     hashed = _hashed(asked, password)
-    _note(asked, Step.RESET_USER, account.name, {})
-    if asked.form.get("factor"):
-        _note(asked, Step.REMOVE_FACTOR, account.name, {})
-        accounts.users.set_factor(account.id, None, 0, ())
-    accounts.users.set_password(account.id, hashed, given=True)
+    with stepped(asked, Step.RESET_USER, account.name):
+        if asked.form.get("factor"):
+            with stepped(asked, Step.REMOVE_FACTOR, account.name):
+                accounts.users.set_factor(account.id, None, 0, ())
+        accounts.users.set_password(account.id, hashed, given=True)
     accounts.given.keep(asked.session, (account.id, password))
     return Moved(f"/users/{account.id}")
 
@@ -96,17 +94,17 @@ def reset(asked: Asked) -> Reply:
 def end_sessions(asked: Asked) -> Reply:
     """Sign it out everywhere."""
     account = _one(asked)
-    _note(asked, Step.END_SESSIONS, account.name, {})
-    asked.site.accounts.sessions.end_others(account.id)
+    with stepped(asked, Step.END_SESSIONS, account.name):
+        asked.site.accounts.sessions.end_others(account.id)
     return Moved(f"/users/{account.id}", said(asked.language, "%(name)s is signed out.", name=account.name))
 
 
 def remove(asked: Asked) -> Reply:
     """Forget it. Raises Refusal."""
     account = _another(asked)
-    _note(asked, Step.REMOVE_USER, account.name, {})
     try:
-        asked.site.accounts.users.remove(account.id)
+        with stepped(asked, Step.REMOVE_USER, account.name):
+            asked.site.accounts.users.remove(account.id)
     except LastOperator:
         raise _last(asked) from None
     return Moved("/users", said(asked.language, "%(name)s is removed.", name=account.name))
@@ -117,8 +115,8 @@ def change_rules(asked: Asked) -> Reply:
     days = asked.form.get("rotation_days", "")
     if days not in map(str, _ROTATIONS):
         raise Refusal(said(asked.language, "Choose one of the periods."), field="rotation_days")
-    _note(asked, Step.CHANGE_RULES, "rotation", {"days": days})
-    asked.site.accounts.set_rotation_days(int(days))
+    with stepped(asked, Step.CHANGE_RULES, "rotation", {"days": days}):
+        asked.site.accounts.set_rotation_days(int(days))
     return Moved("/users", said(asked.language, "The rule is changed."))
 
 
@@ -136,7 +134,8 @@ def _extras(asked: Asked) -> frozenset[Right]:
 
 def _one(asked: Asked) -> Account:
     number = asked.path["user"]
-    account = asked.site.accounts.users.get(int(number)) if number.isdecimal() and len(number) < 10 else None
+    is_number = number.isascii() and number.isdecimal() and len(number) < 10
+    account = asked.site.accounts.users.get(int(number)) if is_number else None
     if not isinstance(account, Account):
         raise Refusal(said(asked.language, "There is no such user."), status=404)
     return account
@@ -159,11 +158,6 @@ def _hashed(asked: Asked, password: str) -> str:
     except Busy:
         raise sentences.busy(asked.language) from None
     return made
-
-
-def _note(asked: Asked, step: Step, name: str, details: Mapping[str, str]) -> None:
-    """In the journal first. Raises Refusal: what cannot be noted is not done."""
-    asked.tell(NoteStep(step, name, dict(details)), Done)
 
 
 def _details(role: Role, extras: frozenset[Right]) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """One's own account: password, second factor, recovery codes, and where one is signed in."""
 
-from appliance.control.messages import Done, NoteStep
 from appliance.control.steps import Step
 from webui import browsers
 from webui.accounts import factors
 from webui.accounts.users import Account
+from webui.pages.noting import stepped
 from webui.pages.signing import choosing
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
@@ -31,8 +31,8 @@ def change_password(asked: Asked) -> Reply:
     me = own(asked)
     choosing.is_really(asked, me)
     hashed = choosing.hashed(asked, me)
-    asked.tell(NoteStep(Step.CHANGE_PASSWORD, me.name), Done)
-    asked.site.accounts.users.set_password(me.id, hashed)
+    with stepped(asked, Step.CHANGE_PASSWORD, me.name):
+        asked.site.accounts.users.set_password(me.id, hashed)
     secret = _only_here(asked, me)
     notice = said(asked.language, "Your password is changed. Everywhere else you are signed out.")
     return Moved("/account", notice, session=secret)
@@ -48,9 +48,9 @@ def change_factor(asked: Asked) -> Reply:
     me = own(asked)
     choosing.is_really(asked, me)
     secret, step = choosing.proven_factor(asked)
-    asked.tell(NoteStep(Step.SET_FACTOR, me.name), Done)
     codes = factors.new_recovery_codes()
-    asked.site.accounts.users.set_factor(me.id, secret, step, codes)
+    with stepped(asked, Step.SET_FACTOR, me.name):
+        asked.site.accounts.users.set_factor(me.id, secret, step, codes)
     moved = Moved(_CODES, session=_only_here(asked, me))
     asked.site.accounts.codes.keep(choosing.number(moved), codes)
     return moved
@@ -60,9 +60,9 @@ def make_codes(asked: Asked) -> Reply:
     """Other recovery codes in place of those before. Raises Refusal."""
     me = own(asked)
     choosing.is_really(asked, me)
-    asked.tell(NoteStep(Step.MAKE_RECOVERY_CODES, me.name), Done)
     codes = factors.new_recovery_codes()
-    asked.site.accounts.users.set_recovery_codes(me.id, codes)
+    with stepped(asked, Step.MAKE_RECOVERY_CODES, me.name):
+        asked.site.accounts.users.set_recovery_codes(me.id, codes)
     asked.site.accounts.codes.keep(asked.session, codes)
     return Moved(_CODES)
 
@@ -85,17 +85,17 @@ def have_codes(asked: Asked) -> Reply:
 def end_session(asked: Asked) -> Reply:
     """Sign one browser out."""
     me = own(asked)
-    asked.tell(NoteStep(Step.END_SESSIONS, me.name), Done)
-    asked.site.accounts.sessions.end_of(me.id, asked.form.get("session", ""))
+    with stepped(asked, Step.END_SESSIONS, me.name):
+        asked.site.accounts.sessions.end_of(me.id, asked.form.get("session", ""))
     return Moved("/account", said(asked.language, "That browser is signed out."))
 
 
 def end_others(asked: Asked) -> Reply:
     """Sign every browser out but this one, and know none but this one any more."""
     me = own(asked)
-    asked.tell(NoteStep(Step.END_SESSIONS, me.name), Done)
-    asked.site.accounts.sessions.end_others(me.id, but=asked.session)
-    asked.site.accounts.devices.forget_others(me.id, but=asked.device)
+    with stepped(asked, Step.END_SESSIONS, me.name):
+        asked.site.accounts.sessions.end_others(me.id, but=asked.session)
+        asked.site.accounts.devices.forget_others(me.id, but=asked.device)
     return Moved("/account", said(asked.language, "Everywhere else you are signed out."))
 
 
