@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from appliance.control import messages
+from webui import paper
 from webui.first_boot import FirstBoot, NoSetUp
 from webui.pages.setup.draft import Draft, Screen, current, may_see
 from webui.rights import Person, Role
@@ -73,6 +74,13 @@ def tell(asked: Asked, draft: Draft, ask: messages.Ask, expected: type[Answered]
 def refused(asked: Asked, text: str, field: str = "", **values: object) -> Refusal:
     """A refusal in the person's language, about a field of the form."""
     return Refusal(said(asked.language, text, **values), field=field)
+
+
+def check_letters(asked: Asked, text: str, field: str) -> None:
+    """What stands on a recovery sheet must be in its letters. Raises Refusal."""
+    if strange := paper.unprintable(text):
+        sentence = _("The documents cannot print these letters: %(letters)s")
+        raise refused(asked, sentence, field, letters=strange[:20])
 
 
 def head(asked: Asked, screen: Screen) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from appliance.model.errors import CustodyError
 from appliance.runtime import custodian_keys
 from webui.pages.setup import draft as drafts
 from webui.pages.setup import sheet
-from webui.pages.setup.course import address, change, head, on, refused
+from webui.pages.setup.course import address, change, check_letters, head, on, refused
 from webui.pages.setup.draft import Custodian, Draft, Made, Screen, current
 from webui.pages.setup.making import make_account, make_home
 from webui.rights import Right
@@ -82,6 +82,7 @@ def _name(asked: Asked, draft: Draft, field: str) -> str:
     name = " ".join(asked.form.get(field, "").split())
     if not 2 <= len(name) <= 64 or not name.isprintable():
         raise refused(asked, _("Give the custodian's name, in 2 to 64 letters."), field)
+    check_letters(asked, name, field)
     if name.casefold() in {one.name.casefold() for one in draft.custodians}:
         raise refused(asked, _("A custodian of this name is in the list already."), field)
     if len(draft.custodians) >= drafts.MOST_CUSTODIANS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from appliance.config.values import canonical_network, is_private, wrong_interfaces, wrong_networks
 from appliance.control.messages import AskInterfaces, Interface, Interfaces
-from webui.pages.setup.course import address, change, head, on, refused, tell
+from webui.pages.setup.course import address, change, check_letters, head, on, refused, tell
 from webui.pages.setup.draft import Draft, Place, Screen, Sketch, current
 from webui.rights import Right
 from webui.routing import Asked, Moved, Refusal, Reply, Route, Shown
@@ -54,6 +54,7 @@ def _told(asked: Asked, draft: Draft) -> Reply:
 def _checked(asked: Asked, sketch: Sketch) -> Place:
     if not sketch.site or not sketch.site.isprintable() or len(sketch.site) > 120:
         raise refused(asked, _("Give the site a name, as it stands on documents."), "site")
+    check_letters(asked, sketch.site, "site")
     networks = tuple(sketch.networks.replace(",", " ").split())
     if not networks:
         raise refused(asked, _("Name at least one network: else nobody knows who is a client."), "networks")

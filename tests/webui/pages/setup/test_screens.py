@@ -150,6 +150,7 @@ def test_a_wrong_factor_is_none(box: Box) -> None:
     ("typed", "said"),
     [
         ({"site": " "}, "Give the site a name"),
+        ({"site": "日本 Hotel"}, "cannot print these letters: 日本"),
         ({"networks": ""}, "Name at least one network"),
         ({"networks": "192.168.10.0/24 nonsense"}, "“nonsense” is not a network"),
         ({"interface": "a/b"}, "no name of an interface"),
@@ -201,6 +202,14 @@ def test_the_box_is_not_made_before_every_key_is_saved(box: Box) -> None:
     assert box.installer.upload(f"/setup/custodians/{bob}/proof", {}, {}).status == 400
     assert box.installer.post("/setup/custodians", {"quorum": "2"}).status == 400
     assert not box.home.exists()
+
+
+def test_a_name_that_its_sheet_cannot_show_is_refused(box: Box) -> None:
+    to_custodians(box)
+    answer = box.installer.post(
+        "/setup/custodians/make", {"name": "Élodie 花", "passphrase": "", "again": ""}
+    )
+    assert (answer.status, "cannot print these letters: 花" in answer.text) == (400, True)
 
 
 def test_a_key_that_is_saved_is_given_out_no_more(box: Box) -> None:
