@@ -1,6 +1,7 @@
 """Numbers, sizes and instants as a person of one language reads them: the filters of the templates. Pure.
 
-Instants come as ISO 8601 texts in UTC and are shown in the site's time, Europe/Paris; None is a dash.
+Instants come as ISO 8601 texts in UTC and are shown in the site's time, Europe/Paris; None is a dash. How
+long ago something was is told by the `now_ns` that a template was given.
 """
 
 import functools
@@ -15,7 +16,6 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from appliance.control.words import Period
-from appliance.runtime import clock
 from webui.wording import said
 
 ZONE = dates.get_timezone("Europe/Paris")
@@ -180,7 +180,7 @@ def spread(first: float | None, last: float | None, language: str) -> str:
 def _when_filter(language: str) -> Callable[..., Markup]:
     @pass_context
     def filter_when(context: Context, iso: str | None, never: str | None = None) -> Markup:
-        now_ns = context.get("now_ns") or clock.now_ns()
+        now_ns = context["now_ns"]
         return when(iso, now_ns, language, never)
 
     return filter_when
@@ -189,7 +189,7 @@ def _when_filter(language: str) -> Callable[..., Markup]:
 def _lasting_filter(language: str) -> Callable[..., Markup]:
     @pass_context
     def filter_lasting(context: Context, iso: str) -> Markup:
-        return lasting(iso, context.get("now_ns") or clock.now_ns(), language)
+        return lasting(iso, context["now_ns"], language)
 
     return filter_lasting
 

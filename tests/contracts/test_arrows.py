@@ -118,6 +118,7 @@ def test_no_verb_and_no_room_is_left_out() -> None:
         ("../webui/guard.py", "import appliance.vault.names", {PAGE}),
         ("../webui/pages/overview.py", "import appliance.statistics.files", {PAGE}),
         ("../webui/pages/about.py", "import importlib", {BY_NAME}),
+        ("../webui/formats.py", "import appliance.runtime.clock", {PURE}),
     ],
 )
 def test_a_forbidden_import_is_found(tree: Path, file: str, line: str, expected: set[str]) -> None:
