@@ -16,6 +16,7 @@ class PageWorker(BoundedWorker):
     """The one process of the page."""
 
     connection = PageConnection
+    most_of_one = 96
 
 
 worker_class = PageWorker

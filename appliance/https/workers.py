@@ -39,6 +39,9 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     connection = Connection
     """What a connection is before it has a thread."""
 
+    most_of_one = 0
+    """Connections without a request that one address may have; of more its oldest goes. 0: any number."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lock = threading.Lock()
@@ -66,6 +69,8 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
+        if self.most_of_one:
+            self._make_room(client)
         self.nr_conns += 1
         self._wait(self.connection(self.cfg, accepted, client, listener.getsockname()))
 
@@ -146,12 +151,22 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def _end_waiting(self, now_s: float) -> None:
         """Close what waits in the poller and has not become a request in its time."""
         for conn in [one for one in self.pending_conns if one.ends_at_s < now_s]:
-            self.pending_conns.remove(conn)
-            with contextlib.suppress(OSError, KeyError, ValueError):
-                self.poller.unregister(conn.sock)
-            self.nr_conns -= 1
-            conn.close()
-            self._count_ended(conn)
+            self._let_go(conn)
+
+    def _make_room(self, client: Any) -> None:
+        """Whoever opens one connection after the other drives out his own, and nobody else's."""
+        whose = _network(client)
+        waiting = [one for one in self.pending_conns if _network(one.client) == whose]
+        if len(waiting) >= self.most_of_one:
+            self._let_go(waiting[0])
+
+    def _let_go(self, conn: Connection) -> None:
+        self.pending_conns.remove(conn)
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+        self._count_ended(conn)
 
     def _count_ended(self, conn: Connection) -> None:
         if conn.state in (State.HANDSHAKE, State.HEAD):
@@ -174,3 +189,11 @@ class BoundedWorker(gthread.ThreadWorker):  # type: ignore[misc]
         counting = getattr(self.wsgi, "count_mishap", None)
         if counting is not None:
             counting(mishap)
+
+
+def _network(client: Any) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one: what one host has at its will."""
+    text = str(client[0]) if isinstance(client, tuple) else ""
+    if ":" not in text or text.startswith("::ffff:"):
+        return text
+    return ":".join(text.split("::")[0].split(":")[:4])

@@ -1,5 +1,6 @@
 """Clients that say nothing or trickle: the page answers others meanwhile. Against the real server."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -107,3 +108,14 @@ def test_what_is_no_request_of_ours_is_a_status(port: int, request_: bytes) -> N
         assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer[:100]
         assert b"Traceback" not in answer
     assert asked(port)[1].startswith(b"HTTP/1.1 200")
+
+
+def test_one_host_with_more_connections_than_there_are_keeps_nobody_waiting(port: int) -> None:
+    """600 of one address that say nothing: there is room for 512, and each may be silent for 15 s."""
+    with contextlib.ExitStack() as held:
+        for _ in range(600):
+            peer = held.enter_context(socket.create_connection(("127.0.0.1", port), 20, ("127.0.0.2", 0)))
+            peer.setblocking(False)
+        took, answer = asked(port)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert took < 5
