@@ -1,6 +1,8 @@
 """The arrows between the rooms hold, and each contract that says so can fail."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +77,13 @@ def test_no_verb_and_no_room_is_left_out() -> None:
     listed = {f"appliance.{room}" for room in rooms} | {"webui"}
     assert listed - sources == {"appliance.vault"}  # unsealing is in it, and protected by the other contract
     assert set(written()[BY_NAME]["source_modules"]) == listed
+
+
+def test_what_calls_itself_pure_on_the_page_is_held_to_it() -> None:
+    code = {path: ast.get_docstring(ast.parse(path.read_text())) for path in (ROOT / "webui").rglob("*.py")}
+    pure = {path for path, says in code.items() if re.search(r"\bPure[.:;,]", says or "")}
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in pure}
+    assert modules == {name for name in written()[PURE]["source_modules"] if name.startswith("webui.")}
 
 
 @pytest.mark.parametrize(
