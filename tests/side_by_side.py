@@ -15,7 +15,10 @@ ONE_BY_ONE = tuple(
 """What is timed, or takes most of the machine."""
 
 
-REAL_TIME = ("bench", "capture", "central", "cli", "listeners", "replication", "services", "system", "webui")
+REAL_TIME = (
+    *("bench", "capture", "central", "cli", "control", "listeners", "replication"),
+    *("runtime", "services", "system", "webui"),
+)
 """Folders whose tests judge processes, servers and browsers by the clock: whatever else a machine does may
 hold one up. Such a test is tried a second time; the closing line says so, and then it is to be looked at.
 """
