@@ -6,7 +6,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from appliance.config.values import canonical_network, wrong_custodians, wrong_interfaces, wrong_macs
+from appliance.config.values import (
+    canonical_network,
+    too_wide,
+    wrong_custodians,
+    wrong_interfaces,
+    wrong_macs,
+)
 from appliance.model.errors import UsageError
 
 _ACCESS_POINTS = 200
@@ -88,6 +94,7 @@ def _wrong(told: SetUpFile) -> str | None:
             None if told.site.strip() and told.site.isprintable() else "the site needs a name on one line",
         ),
         ("client_networks", None if told.client_networks else "at least one network is needed"),
+        ("client_networks", too_wide(told.client_networks)),
         ("custodians", wrong_custodians(custody.custodians)),
         ("custodians", None if len(custody.custodians) > 1 else "two custodians at least are needed"),
         ("quorum", None if 2 <= custody.quorum <= len(custody.custodians) else _quorum(custody)),

@@ -113,6 +113,7 @@ def test_what_is_set_up_is_not_set_up_again(file: Path, tmp_path: Path) -> None:
         ("site = ", "sight = ", "sight"),
         ('site = "Hôtel du Port"', 'site = " "', "site"),
         ('"2001:db8::/48"', '"nonsense"', "nonsense"),
+        ('"2001:db8::/48"', '"::/0"', "client_networks: ::/0"),
         ("[custody]", "[custody]\nquorum = 3", "quorum"),
         ("[custody]", "[custody]\nquorum = 1", "quorum"),
         ('interfaces = ["mirror0"]', 'interfaces = ["a/b"]', "interfaces"),

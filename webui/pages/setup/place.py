@@ -4,7 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from appliance.config.values import canonical_network, is_private, wrong_interfaces, wrong_networks
+from appliance.config.values import (
+    canonical_network,
+    is_private,
+    too_wide,
+    wrong_interfaces,
+    wrong_networks,
+)
 from appliance.control.messages import AskInterfaces, Interface, Interfaces
 from webui.pages.setup.course import address, change, check_letters, head, on, refused, tell
 from webui.pages.setup.draft import Draft, Place, Screen, Sketch, current
@@ -66,6 +72,9 @@ def _checked(asked: Asked, sketch: Sketch) -> Place:
                 "networks",
                 network=network[:60],
             )
+    if too_wide(networks):
+        sentence = _("That is more than the networks of one site: strangers would count as your clients.")
+        raise refused(asked, sentence, "networks")
     public = _public(networks)
     if public and asked.form.get("public") != "yes":
         raise refused(

@@ -152,6 +152,7 @@ def test_a_wrong_factor_is_none(box: Box) -> None:
         ({"site": " "}, "Give the site a name"),
         ({"site": "日本 Hotel"}, "cannot print these letters: 日本"),
         ({"networks": ""}, "Name at least one network"),
+        ({"networks": "0.0.0.0/0", "public": "yes"}, "more than the networks of one site"),
         ({"networks": "192.168.10.0/24 nonsense"}, "“nonsense” is not a network"),
         ({"interface": "a/b"}, "no name of an interface"),
     ],
