@@ -17,7 +17,7 @@ from appliance.https import certificates, serving
 from appliance.model.errors import ControlError, StorageError
 from appliance.runtime.clock import now_ns
 from appliance.runtime.files import make_folder
-from webui import page_settings, settings
+from webui import page_settings, rendering, settings
 from webui.accounts import opened
 from webui.app import Page
 from webui.first_boot import FirstBoot
@@ -47,6 +47,7 @@ def serve(state: Path, control: Path, address: str, port: int, code: str, ready:
         "keyfile": str(state / TLS / certificates.SERVER_KEY),
         "when_ready": lambda arbiter: ready(at, open_port),
     }
+    rendering.sources()
     serving.serve(partial(_page, state, control, code), page_settings, given)
 
 
