@@ -93,6 +93,7 @@ def _as_json(said: "Said", standings: "list[Standing]") -> dict[str, object]:
 
     return {
         "dated": france().dated.isoformat(),
+        "general": {language: dict(parts) for language, parts in france().general.items()},
         "bases": [_basis_as_json(one) for one in standings],
         "lapse": {vault: str(said.lapse(vault)) for vault in ("traffic", "source")},
     }
