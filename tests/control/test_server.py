@@ -183,7 +183,7 @@ def test_too_long_a_question_is_not_even_read(tmp_path: Path) -> None:
 
 
 def test_who_trickles_is_let_go_and_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "QUESTION_S", 0.5)
+    monkeypatch.setattr(servers, "QUESTION_S", 3)
     with serving(tmp_path) as client, contextlib.ExitStack() as open_ones:
         threads = threading.active_count()
         slow = [open_ones.enter_context(connected(client)) for _ in range(CONNECTIONS - 1)]
@@ -191,10 +191,10 @@ def test_who_trickles_is_let_go_and_holds_nobody_up(tmp_path: Path, monkeypatch:
             connection.sendall(b"\0\0\0\x10{")
         begun = time.monotonic()
         assert isinstance(client.ask(ME, AskBox()), Done)
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 3, "it waits for none of them"
         assert threading.active_count() <= threads + servers.THREADS
         assert all(said(connection) == b"" for connection in slow)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 3 + 10
 
 
 def test_more_of_them_than_there_is_room_for_hold_nobody_up_either(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_listening_has_an_end_whatever_is_asked(network: Network, monkeypatch: p
     begun = time.monotonic()
     with network.inside():
         heard = listening.listen(["mirror0", "gone0"], 3600)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 60, "of 3600 asked"
     assert heard["mirror0"].frames == 0
     assert set(heard) == {"mirror0"}
 

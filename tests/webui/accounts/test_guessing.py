@@ -67,18 +67,18 @@ def signed_in_once(place: Any) -> str:
 
 def test_a_hundred_thousand_guesses_in_a_day_from_everywhere(place: Any) -> None:
     device = signed_in_once(place)
-    worked, begun = place.hasher.worked, time.perf_counter()
+    worked, begun = place.hasher.worked, time.process_time()
     outcomes = {"wrong": 0, "too often": 0, "in": 0}
     for number in range(100_000):
         place.clock.go(86_400 / 100_000)
         outcomes[guess(place, "Éva", f"guess {number}", f"198.51.{number % 199}.{number % 251}")] += 1
         if number % 10_000 == 5_000:
             assert guess(place, "éva", PASSWORD, ADDRESS, device) == "in", "a stranger locks nobody out"
-    took_s = time.perf_counter() - begun
+    took_s = time.process_time() - begun
     assert outcomes["in"] == 0
     assert outcomes["wrong"] <= 10 + 86_400 // 60 + 1_000 + 86_400 // 60, "of 10**10"
     assert place.hasher.worked - worked == outcomes["wrong"] + 10, "what is refused is not hashed"
-    assert took_s < 40, "less than 0.4 ms a guess on a slow machine"
+    assert took_s < 40, "less than 0.4 ms of a processor a guess, whatever else the machine does"
 
 
 def test_whoever_sits_elsewhere_gets_in_while_a_network_guesses(place: Any) -> None:
