@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pyotp
@@ -92,8 +93,9 @@ def test_what_root_sets_up_belongs_to_the_page(file: Path, tmp_path: Path) -> No
     state.mkdir(mode=0o700)
     os.chown(state, 65_534, 65_534)
     tmp_path.chmod(0o711)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
+    for parent in tmp_path.parents:
+        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
+            parent.chmod(parent.stat().st_mode | 0o011)
     greffier("setup", "--home", tmp_path / "box", "--state", state, file)
     assert {path.stat().st_uid for path in state.iterdir()} == {65_534}
     assert (tmp_path / "box" / "box.toml").stat().st_uid == 0

@@ -19,9 +19,8 @@ from appliance.replication.receipts import Receipt
 from appliance.replication.targets import Busy, Full, Refused, Target, Unreachable, Untrusted
 from appliance.services import replicating as replicating_service
 from appliance.services.replicating import Outcome, Replicating
-from appliance.services.replication_status import replication
-from appliance.vault import chain
-from appliance.vault.catalogue import Catalogue
+from appliance.services.replication_status import Replication
+from appliance.services.status import status
 from tests.replication.centrals_here import Here, at_home, box_of_hours, central_for
 from tests.system.warm import wait_for
 from tests.vault.made_homes import Box, run_that_dies
@@ -69,14 +68,18 @@ def at_work(box: Box, heres: list[Here], hours: str = "") -> Iterator[list[Outco
         assert not thread.is_alive(), "it ends quickly"
 
 
+def standing(box: Box) -> tuple[Replication, list[str]]:
+    """How replication stands, and what `status` says is wrong with it."""
+    found = status(box.home, box.clock())
+    assert found.replication
+    return found.replication, [fault for fault in found.faults if "central '" in fault]
+
+
 def test_both_centrals_get_everything_and_segments_are_safe(box: Box, heres: list[Here]) -> None:
-    catalogue = Catalogue.of(chain.read(box.home))
-    found, faults = replication(box.home, catalogue, box.clock())
-    assert found
+    found, faults = standing(box)
     assert (found.safe, len(faults)) == ((3, 0, 0), 2)
     once(box, heres[:1])
-    found, faults = replication(box.home, catalogue, box.clock())
-    assert found
+    found, faults = standing(box)
     assert (found.safe, len(faults)) == ((0, 3, 0), 1)
     outcomes = once(box, heres)
     assert [(one.error, one.state.objects, one.state.doing) for one in outcomes] == [(None, 0, "ended")] * 2
@@ -84,8 +87,7 @@ def test_both_centrals_get_everything_and_segments_are_safe(box: Box, heres: lis
         assert here.objects() == at_home(box)
         again = [name for name, count in here.asked.items() if count > 1]
         assert len(again) == (here is heres[0]), "nothing twice but the line that asks whether it is there"
-    found, faults = replication(box.home, catalogue, box.clock())
-    assert found
+    found, faults = standing(box)
     assert (found.safe, faults) == ((0, 0, 3), [])
 
 
@@ -187,8 +189,7 @@ def test_an_outage_of_a_minute_and_more_is_an_alarm(
         wait_for(lambda: told(heres[0]) == "waiting", 20, "it to wait")
         box.clock.now_ns += HOUR_NS
         wait_for(lambda: bool((said := state.read(heres[0].enrolled.folder)) and said.alarms), 20, "an alarm")
-        found, faults = replication(box.home, Catalogue.of(chain.read(box.home)), box.clock())
-        assert found
+        found, faults = standing(box)
         assert [one.is_sending for one in found.centrals if one.name == "north"] == [True]
         assert any(f"'north' {words} (since 2026-03-14T18:00" in one for one in faults)
         said = state.read(heres[0].enrolled.folder)
