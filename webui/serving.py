@@ -1,6 +1,7 @@
 """Serves the page over HTTPS until it is asked to stop."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -105,7 +106,10 @@ def _page(state: Path, control: Path, code: str) -> Page:
         debug=bool(os.environ.get("GREFFIER_DEBUG")),
         first_boot=first_boot,
     )
-    return Page(site, RequestLog(state / "requests", now_ns, _complain))
+    page = Page(site, RequestLog(state / "requests", now_ns, _complain))
+    gc.collect()
+    gc.freeze()  # what is there for good is not looked through again and again, which holds up every page
+    return page
 
 
 def _is_set_up(keeper: Client) -> bool:
