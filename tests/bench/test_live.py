@@ -45,8 +45,8 @@ def test_the_sender_sends_each_frame_once_at_its_rate_and_counts_right(
     numbers, times = load.testimony(tmp_path / "seen.pcap")
     assert numbers.tolist() == list(range(said["sent"]))
     # A machine that was busy at the end lets it run on for some milliseconds, at the same rate.
-    assert 0.99 <= said["seconds"] < 1.2
-    assert abs(said["sent"] - RATE * said["seconds"]) <= 0.002 * RATE
+    assert 0.99 <= said["seconds"] < 1.1
+    assert abs(said["sent"] - 1 - RATE * said["seconds"]) <= 1
     assert abs((times[-1] - times[0]) / 1e9 - said["seconds"]) < 0.05
     assert abs((times[RATE // 2] - times[0]) / 1e9 - 0.5) < 0.1  # evenly, not in one lump
 
