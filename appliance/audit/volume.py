@@ -90,7 +90,7 @@ class Volume:
             self._own(lock)
             self._open()
             self._mend()
-        except BaseException:
+        except BaseException:  # an interrupt too: the lock of a book that did not open keeps everybody out
             self.__exit__()
             raise
         return self

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.cli.noting import noted
+from appliance.cli.noting import actor
 
 if TYPE_CHECKING:
     from appliance.config.box import BoxConfig
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the home and say what comes next."""
+    from appliance.audit import book
     from appliance.control.steps import Step
     from appliance.model.errors import UsageError
     from appliance.services import box_settings
@@ -70,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
     except UsageError as error:
         raise UsageError(f"{error}; see 'greffier init --help'") from None
     home, config, quorum = made.home, made.config, made.config.quorum
-    with noted(home, Step.SET_UP, config.site, {"fingerprint": made.fingerprint}):
-        pass  # before there was a home there was no book to note it in
+    # Afterwards: before there was a home there was no book to note it in.
+    book.note(home, actor(), Step.SET_UP, config.site, {"fingerprint": made.fingerprint})
     custodians, networks = config.custodians, config.client_networks
     if quorum == 1:
         print(

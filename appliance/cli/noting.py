@@ -1,4 +1,4 @@
-"""A verb as a step of the audit chain: written down as done by this machine's user before it is done."""
+"""A verb as a step of the audit chain: written down as begun by this machine's user before it is done."""
 
 import contextlib
 import os
