@@ -210,7 +210,7 @@ def _listen(page: Page, looked: Looked) -> None:
 
 
 def _note(looked: Looked, text: str) -> None:
-    """A stream or file that a browser breaks off, because it goes on, is no fault; a missing file is a 404."""
+    """What a browser breaks off, because it goes on, is no fault; a file that is missing is a 404."""
     broken_off = text.startswith("net::ERR_ABORTED") and (text.endswith("/live") or "/static/" in text)
     if not broken_off:
         looked.wrong.append(text)
